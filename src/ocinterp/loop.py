@@ -1,0 +1,100 @@
+"""The refinement loop: generate -> run cells -> feedback -> refine.
+
+Written once. Chat, evaluation, data synthesis and RL differ only in what they pass in. Its rules are numbered in
+tests/test_loop.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from ocinterp.parse import extract_cells
+from ocinterp.protocols import FeedbackProvider, Model, Sandbox, Session, ignore
+from ocinterp.types import (
+    AskEvent,
+    CellEvent,
+    DoneEvent,
+    Event,
+    FeedbackEvent,
+    ResultEvent,
+    Run,
+    StopReason,
+    Task,
+    TextEvent,
+    Trajectory,
+    Turn,
+    TurnEvent,
+)
+
+Listener = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a loop may go on. `max_turns` None: as long as somebody has something to say."""
+
+    max_turns: int | None = None
+
+
+async def rollout(
+    task: Task,
+    *,
+    model: Model,
+    sandbox: Sandbox,
+    feedback: FeedbackProvider,
+    limits: Limits = Limits(),
+    start: Trajectory | None = None,
+    listen: Listener = ignore,
+) -> Trajectory:
+    """Let `model` work on `task` until nobody has anything to add, or a limit is reached.
+
+    `start` continues an earlier trajectory of the same task; its last turn is answered first if nobody has yet.
+    Raises ModelError and SandboxError; what was finished before has reached `listen`.
+    """
+    trajectory = start or Trajectory(task.id, task.prompt)
+    unanswered = bool(trajectory.turns) and not trajectory.turns[-1].feedback
+    async with sandbox.open() as session:
+        while True:
+            if not unanswered:
+                if _reached(limits, trajectory):
+                    return _stop(trajectory, StopReason.MAX_TURNS, listen)
+                turn = await _take_turn(trajectory, model, session, listen)
+                trajectory = trajectory.plus(turn)
+            listen(AskEvent())
+            before, turn = _split(trajectory)
+            said = await feedback(task, before, turn)
+            unanswered = False
+            trajectory = trajectory.answered(said)
+            if not said:
+                cut = turn.completion.finish_reason == "length"
+                return _stop(trajectory, StopReason.LENGTH if cut else StopReason.DONE, listen)
+            listen(FeedbackEvent(said))
+
+
+async def _take_turn(trajectory: Trajectory, model: Model, session: Session, listen: Listener) -> Turn:
+    completion = await model.generate(
+        tuple(trajectory.messages()), on_text=lambda text: listen(TextEvent(text))
+    )
+    runs: list[Run] = []
+    for cell in extract_cells(completion.text, prefix=f"{len(trajectory.turns) + 1}."):
+        listen(CellEvent(cell))
+        result = await session.run(cell, on_output=listen)
+        listen(ResultEvent(result))
+        runs.append(Run(cell, result))
+    turn = Turn(completion, tuple(runs))
+    listen(TurnEvent(turn))
+    return turn
+
+
+def _reached(limits: Limits, trajectory: Trajectory) -> bool:
+    return limits.max_turns is not None and len(trajectory.turns) >= limits.max_turns
+
+
+def _split(trajectory: Trajectory) -> tuple[Trajectory, Turn]:
+    return replace(trajectory, turns=trajectory.turns[:-1]), trajectory.turns[-1]
+
+
+def _stop(trajectory: Trajectory, reason: StopReason, listen: Listener) -> Trajectory:
+    listen(DoneEvent(reason))
+    return trajectory.stopped(reason)
