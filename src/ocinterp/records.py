@@ -1,0 +1,265 @@
+"""Trajectories and events as JSON; docs/formats.md describes the format to people who read it without this package.
+
+What is written here can be read here, whole or not at all: a file is replaced in one step, a line is appended in one
+step, and a number or a text that JSON cannot hold is refused before anything is touched.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import gzip
+import io
+import json
+import os
+import secrets
+import shlex
+import zlib
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, fields, is_dataclass
+from functools import cache
+from pathlib import Path
+from typing import IO, Annotated, ClassVar, Final, Literal, cast
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from ocinterp.errors import DataError, UsageError
+from ocinterp.types import Event, Trajectory
+
+FORMAT: Final = "ocinterp-trajectory/1"
+
+_STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Record(Trajectory):
+    """A trajectory as a line of a file."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    format: Literal["ocinterp-trajectory/1"]
+
+
+@cache
+def _record_adapter() -> TypeAdapter[_Record]:
+    return TypeAdapter(_Record)  # 10 ms: not at import
+
+
+@cache
+def _event_adapter() -> TypeAdapter[Event]:
+    return TypeAdapter(Annotated[Event, Field(discriminator="kind")], config=_STRICT)
+
+
+def dumps(trajectory: Trajectory) -> str:
+    """One line of JSON without its newline. DataError for a number or a text that JSON cannot hold."""
+    return _encode({"format": FORMAT, **_shallow(trajectory)})
+
+
+def loads(text: str | bytes) -> Trajectory:
+    """The trajectory in one line of JSON; strict, so that "1" is not 1 and a field nobody knows is refused."""
+    try:
+        record = _record_adapter().validate_json(text)
+    except ValidationError as error:
+        raise DataError(_reason(error)) from error
+    return Trajectory(**{field.name: getattr(record, field.name) for field in fields(Trajectory)})
+
+
+def event_to_json(event: Event) -> dict[str, object]:
+    """Plain data, tagged by `kind`. DataError for a number or a text that JSON cannot hold."""
+    return json.loads(_encode(event))
+
+
+def event_from_json(data: Mapping[str, object]) -> Event:
+    """The event that `event_to_json` made plain, read as strictly as a trajectory."""
+    try:
+        return _event_adapter().validate_json(_encode(data))
+    except ValidationError as error:
+        raise DataError(_reason(error)) from error
+
+
+def read(path: Path) -> Iterator[Trajectory]:
+    """The trajectories of a file, one by one; a name in .gz is unpacked. DataError says path:line and what is wrong."""
+    number = 0
+    try:
+        with _explained(path), _open(path) as file:
+            for number, line in enumerate(file, start=1):
+                if number == 1:
+                    line = line.removeprefix(b"\xef\xbb\xbf")  # the byte order mark some editors leave
+                if line.strip():
+                    yield _line(line)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(f"{path}:{number + 1}: the compressed file is damaged or cut short: {error}") from error
+    except _LineError as error:
+        raise DataError(f"{path}:{number}: {error}") from error.__cause__
+
+
+def write(path: Path, trajectories: Iterable[Trajectory]) -> None:
+    """Make `path` hold exactly these, a line each; it holds what it held before until all of them are on the disk."""
+    lines = (dumps(each).encode() + b"\n" for each in trajectories)
+    replace_file(path, _compressed(lines) if path.suffix == ".gz" else lines)
+
+
+def append(path: Path, trajectory: Trajectory) -> None:
+    """Add a line, on the disk when this returns, and all of it or nothing. Several processes may append to one file.
+
+    After a line that was cut short by a crash, a new line is begun: what is added now is never part of the damage.
+    """
+    if path.suffix == ".gz":
+        raise UsageError(f"{path}: a compressed file cannot be appended to safely; append to a plain one and gzip that")
+    line = dumps(trajectory).encode() + b"\n"
+    with _explained(path), path.open("a+b", buffering=0) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        size = file.seek(0, os.SEEK_END)
+        if size and os.pread(file.fileno(), 1, size - 1) != b"\n":
+            line = b"\n" + line
+        try:
+            _write_all(file, line)
+            os.fsync(file.fileno())
+        except OSError:
+            file.truncate(size)
+            raise
+
+
+def replace_file(path: Path, chunks: Iterable[bytes]) -> None:
+    """Write a file in one step: whoever looks, at any moment, and after any crash, sees the old content or the new.
+
+    A link is followed, the permissions of an existing file are kept. DataError, with what to do, when it cannot be
+    done; the old content is then still there.
+    """
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file():
+        raise DataError(f"{path} is not a regular file: choose another name")
+    temporary = target.with_name(f".{target.name[:200]}.{secrets.token_hex(6)}.tmp")
+    with _explained(path):
+        try:
+            with temporary.open("xb") as file:
+                if target.exists():
+                    os.fchmod(file.fileno(), target.stat().st_mode & 0o7777)
+                file.writelines(chunks)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(target)
+        except BaseException:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise
+        _sync_folder(target.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)  # the new name is safe only when its folder is
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _write_all(file: io.FileIO, content: bytes) -> None:
+    left = memoryview(content)
+    while left:
+        left = left[file.write(left) :]
+
+
+def _open(path: Path) -> IO[bytes]:
+    return cast("IO[bytes]", gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
+
+
+def _compressed(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    packer = zlib.compressobj(wbits=31)  # 31: a gzip header that carries no time, so equal content is equal bytes
+    for chunk in chunks:
+        yield packer.compress(chunk)
+    yield packer.flush()
+
+
+class _LineError(Exception):
+    """What is wrong with a line, before anybody has said which one it is."""
+
+
+def _line(line: bytes) -> Trajectory:
+    try:
+        return loads(line)
+    except DataError as error:
+        torn = not line.endswith(b"\n") and "not JSON" in str(error)
+        where = "the last line is cut short; the lines before it are whole, so delete it to go on: " if torn else ""
+        raise _LineError(f"{where}{error}") from error
+
+
+def _encode(value: object) -> str:
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_shallow)
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise DataError(_not_unicode(error)) from error
+    except ValueError as error:
+        raise DataError("a number is not finite, or a value contains itself: JSON cannot hold it") from error
+    return text
+
+
+def _shallow(value: object) -> dict[str, object]:
+    """One level of plain data; the encoder asks again for what is inside."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return dict(cast("Mapping[str, object]", value))
+    raise DataError(f"a {type(value).__name__} cannot be written as JSON")
+
+
+def _not_unicode(error: UnicodeEncodeError) -> str:
+    around = ascii(error.object[max(0, error.start - 20) : error.end + 20])
+    return f"a text is not valid Unicode (half of a surrogate pair): {around}"
+
+
+def _reason(error: ValidationError) -> str:
+    """The one thing to say of all that is wrong; a foreign format explains every other complaint."""
+    found = error.errors(include_url=False)
+    chosen = next((each for each in found if each["loc"] == ("format",)), found[0])
+    kind, message, value = chosen["type"], chosen["msg"], chosen["input"]
+    if kind == "json_invalid":
+        return message.replace("Invalid JSON", "not JSON").replace("line 1 column", "column")
+    if kind == "string_unicode":
+        return "the text is not valid Unicode"
+    if kind == "dataclass_type" and not chosen["loc"]:
+        return f'found {_clip(value)}, expected an object with "format": "{FORMAT}"'
+    if chosen["loc"] == ("format",):
+        there = "no format field" if kind == "missing" else f"format {_clip(value)}"
+        return f'found {there}, expected "format": "{FORMAT}"'
+    where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in chosen["loc"]).lstrip(".")
+    return f"{where}: {_complaint(kind, message, value)}".removeprefix(": ")
+
+
+def _complaint(kind: str, message: str, value: object) -> str:
+    if kind == "missing":
+        return "is missing"
+    if kind == "unexpected_keyword_argument":
+        return "is not a field of this format"
+    return f"{message[0].lower()}{message[1:]} (found {_clip(value)})"
+
+
+def _clip(value: object) -> str:
+    text = json.dumps(value, default=repr)
+    return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+_ADVICE = {
+    errno.ENOSPC: "free some space and try again",
+    errno.EDQUOT: "free some space and try again",
+    errno.EFBIG: "raise the limit on file sizes (ulimit -f) and try again",
+    errno.EACCES: "choose a place that you may use",
+    errno.EPERM: "choose a place that you may use",
+    errno.EROFS: "choose a place that can be written",
+}
+
+
+@contextmanager
+def _explained(path: Path) -> Generator[None]:
+    try:
+        yield
+    except gzip.BadGzipFile:
+        raise
+    except OSError as error:
+        advice = _ADVICE.get(error.errno or 0, "")
+        if error.errno == errno.ENOENT and not path.parent.exists():
+            advice = f"make its folder first (mkdir -p {shlex.quote(str(path.parent))})"
+        said = f"{path}: {(error.strerror or str(error)).lower()}"
+        raise DataError(f"{said}: {advice}" if advice else said) from error

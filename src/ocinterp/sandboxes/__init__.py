@@ -1,0 +1,1 @@
+"""Isolated sessions in which model-written code runs."""

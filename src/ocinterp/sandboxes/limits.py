@@ -1,0 +1,27 @@
+"""What a session may use up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """The limits of one session. Sizes are in bytes, times in seconds of wall clock.
+
+    `memory_bytes` bounds the address space of each process (RLIMIT_AS), libraries included. `disk_bytes` bounds all
+    files of the session together; they live in memory.
+    """
+
+    timeout_seconds: float = 30.0  # one cell
+    grace_seconds: float = 0.08  # from the polite interrupt of a cell that ran out of time to the kill
+    interrupt_grace_seconds: float = 2.0  # the same when a person interrupts: a `finally` block may take its time
+    memory_bytes: int = 4096 * MIB
+    disk_bytes: int = 256 * MIB
+    files: int = 4096
+    processes: int = 64  # threads count too
+    output_bytes: int = 1 * MIB  # stdout and stderr of one cell together
+    display_bytes: int = 16 * MIB  # all figures and values of one cell together
+    file_bytes: int = 64 * MIB  # one file in or out

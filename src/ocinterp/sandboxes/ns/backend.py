@@ -1,0 +1,13 @@
+"""The matplotlib backend of the sandbox: figures are shown where `plt.show()` is called, as PNG displays.
+
+matplotlib imports this module by name (MPLBACKEND) and looks for these three names in it.
+"""
+
+from __future__ import annotations
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg as FigureCanvas
+from matplotlib.backends.backend_agg import FigureManagerBase as FigureManager
+
+from ocinterp.sandboxes.ns.figures import show
+
+__all__ = ["FigureCanvas", "FigureManager", "show"]

@@ -1,0 +1,132 @@
+"""What stands where inside the sandbox, planned on the host.
+
+The interpreter and the folders of installed packages are put at neutral paths, read-only, so that nothing of the
+host's own tree (/home, /root, /etc, ...) is there, not even its names.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+PYTHON_HOME = "/opt/python"
+PACKAGES = "/opt/packages"
+SUPPORT = "/opt/ocinterp/ns"
+WORKSPACE = "/workspace"
+
+_SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix", "/gnu")
+
+# Loads the modules of this folder without importing the package above it, on the host and inside alike.
+BOOT = """
+import json, sys, types
+for name, place in (("ocinterp", None), ("ocinterp.sandboxes", None), ("ocinterp.sandboxes.ns", json.loads(sys.argv[2])["support"])):
+    sys.modules[name] = module = types.ModuleType(name)
+    module.__path__ = [place] if place else []
+import importlib
+importlib.import_module("ocinterp.sandboxes.ns." + sys.argv[1]).main(json.loads(sys.argv[2]))
+"""
+
+_ACCOUNTS = {
+    "/etc/passwd": f"sandbox:x:1000:1000::{WORKSPACE}:/bin/sh\n",
+    "/etc/group": "sandbox:x:1000:\n",
+    "/etc/fonts/fonts.conf": "<fontconfig><dir>/usr/share/fonts</dir><cachedir>/tmp/.fonts</cachedir></fontconfig>\n",
+    "/etc/hosts": "127.0.0.1 localhost\n::1 localhost\n",
+}
+_ENVIRONMENT = {
+    "HOME": WORKSPACE,
+    "LANG": "C.UTF-8",
+    "TMPDIR": "/tmp",  # noqa: S108
+    "USER": "sandbox",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONUTF8": "1",
+    "MPLCONFIGDIR": "/tmp/.matplotlib",  # noqa: S108
+    "MPLBACKEND": "module://ocinterp.sandboxes.ns.backend",
+    # One thread: a library that has started a pool of them cannot be forked.
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "NUMEXPR_NUM_THREADS": "1",
+}
+
+
+def plan_root(*, preload: tuple[str, ...], network: bool = False) -> dict[str, Any]:
+    """The plan of an isolated zygote that has imported `preload`; launch.py carries it out."""
+    base, python, binds = _interpreter()
+    links: list[tuple[str, str]] = [("/dev/fd", "/proc/self/fd"), ("/dev/stdin", "/proc/self/fd/0")]
+    links += [("/dev/stdout", "/proc/self/fd/1"), ("/dev/stderr", "/proc/self/fd/2")]
+    for name in _SYSTEM:
+        path = Path(name)
+        if path.is_symlink():
+            links.append((name, str(path.readlink())))
+        elif path.is_dir():
+            binds.append((name, name))
+    packages: list[str] = []
+    for number, folder in enumerate(package_folders()):
+        packages.append(f"{PACKAGES}/{number}")
+        binds.append((folder, packages[-1]))
+    binds.append((str(HERE), SUPPORT))
+    return {
+        "isolation": "namespaces",
+        "network": network,
+        "binds": binds,
+        "links": links,
+        "files": _ACCOUNTS,
+        "python": python,
+        "packages": packages,
+        "preload": list(preload),
+        "support": str(HERE),
+        "support_inside": SUPPORT,
+        "boot": BOOT,
+        "environment": _ENVIRONMENT | _search_paths(base),
+        "launcher_environment": _search_paths(os.path.realpath(sys.base_prefix)),
+        "sessions": "/run/sessions",
+        "workspace": WORKSPACE,
+    }
+
+
+def plan_bare(*, preload: tuple[str, ...], sessions: Path) -> dict[str, Any]:
+    """The plan of a zygote with no isolation at all: the host's own tree, its own processes, its own network."""
+    return {
+        "isolation": "none",
+        "network": True,
+        "python": sys.executable,
+        "packages": package_folders(),
+        "preload": list(preload),
+        "support": str(HERE),
+        "support_inside": str(HERE),
+        "boot": BOOT,
+        "environment": _ENVIRONMENT | _search_paths(sys.prefix) | {"HOME": str(sessions), "TMPDIR": str(sessions)},
+        "launcher_environment": _search_paths(os.path.realpath(sys.base_prefix)),
+        "sessions": str(sessions),
+        "workspace": "",
+    }
+
+
+def package_folders() -> list[str]:
+    """The folders of installed packages that this interpreter imports from; a checkout's own source is not one."""
+    return [
+        entry
+        for entry in dict.fromkeys(os.path.realpath(entry) for entry in sys.path if entry)
+        if Path(entry).name in {"site-packages", "dist-packages"} and Path(entry).is_dir()
+    ]
+
+
+def _interpreter() -> tuple[str, str, list[tuple[str, str]]]:
+    """Where the interpreter will live inside: its prefix, its program, and what must be bound for that."""
+    base = os.path.realpath(sys.base_prefix)
+    program = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
+    if base.startswith(_SYSTEM):
+        return base, program, []
+    relative = os.path.relpath(program, base)
+    return PYTHON_HOME, f"{PYTHON_HOME}/{relative}", [(base, PYTHON_HOME)]
+
+
+def _search_paths(base: str) -> dict[str, str]:
+    paths = {"PATH": f"{base}/bin:/usr/local/bin:/usr/bin:/bin"}
+    if sysconfig.get_config_var("Py_ENABLE_SHARED"):
+        paths["LD_LIBRARY_PATH"] = f"{base}/lib"
+    return paths

@@ -1,0 +1,72 @@
+"""What a running cell prints and shows, gathered on the host: decoded, bounded, passed on live."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Callable
+
+from ocinterp.types import Display, DisplayEvent, LiveEvent, OutputEvent, Stream
+
+MAX_DISPLAYS = 100
+
+
+class Output:
+    """The output of one cell so far. `overflow` is called once, when the program has printed more than it may."""
+
+    def __init__(
+        self,
+        cell_id: str,
+        *,
+        text_bytes: int,
+        display_bytes: int,
+        listen: Callable[[LiveEvent], None],
+        overflow: Callable[[], None],
+    ) -> None:
+        self._cell_id = cell_id
+        self._text_left = text_bytes
+        self._display_left = display_bytes
+        self._listen = listen
+        self._overflow = overflow
+        self._decoders = {name: codecs.getincrementaldecoder("utf-8")("replace") for name in ("stdout", "stderr")}
+        self._texts: dict[Stream, list[str]] = {"stdout": [], "stderr": []}
+        self.displays: list[Display] = []
+        self.truncated = False
+
+    def feed(self, stream: Stream, data: bytes) -> None:
+        """Take what the program wrote; past the limit it is dropped."""
+        if self.truncated and not self._text_left:
+            return
+        kept = data[: self._text_left]
+        self._text_left -= len(kept)
+        self.note(stream, self._decoders[stream].decode(kept))
+        if len(kept) < len(data):
+            self.truncated = True
+            self._overflow()
+
+    def note(self, stream: Stream, text: str) -> None:
+        """Add a text of our own, or one already decoded."""
+        if text:
+            self._texts[stream].append(text)
+            self._listen(OutputEvent(self._cell_id, stream, text))
+
+    def show(self, bundle: dict[str, str]) -> None:
+        """Take a value or a figure; past the limits a line of text stands for it."""
+        size = sum(len(mime) + len(content) for mime, content in bundle.items())
+        if len(self.displays) >= MAX_DISPLAYS or size > self._display_left:
+            self.truncated = True
+            if len(self.displays) > MAX_DISPLAYS:
+                return
+            bundle = {"text/plain": "<not shown: this cell has shown more than it may>"}
+            size = 0
+        self._display_left -= size
+        display = Display(bundle)
+        self.displays.append(display)
+        self._listen(DisplayEvent(self._cell_id, display))
+
+    def finish(self) -> None:
+        """The streams have ended: half a character at the end becomes a replacement character."""
+        for stream, decoder in self._decoders.items():
+            self.note("stdout" if stream == "stdout" else "stderr", decoder.decode(b"", final=True))
+
+    def text(self, stream: Stream) -> str:
+        return "".join(self._texts[stream])

@@ -1,0 +1,204 @@
+"""The host's side of a zygote: start it, ask it things, hear of its workers' deaths, end it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ocinterp.errors import SandboxError
+from ocinterp.sandboxes.ns.layout import BOOT
+from ocinterp.sandboxes.ns.zygote import MAX_MESSAGE
+
+START_SECONDS = 60.0  # importing pandas and matplotlib from a cold disk on a busy machine
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How a worker ended: an exit code, or minus the signal's number; and all the CPU it used."""
+
+    status: int
+    cpu_seconds: float
+
+
+class Supervisor:
+    """One zygote, for any number of sessions. Raises SandboxError from every method once the zygote is gone."""
+
+    def __init__(self, plan: dict[str, Any]) -> None:
+        self._plan = plan
+        self._process: asyncio.subprocess.Process | None = None
+        self._socket: socket.socket | None = None
+        self._pending: dict[str, asyncio.Future[tuple[dict[str, Any], int | None]]] = {}
+        self._exits: dict[str, asyncio.Future[Exit]] = {}
+        self._count = 0
+        self._sending = asyncio.Lock()
+        self._why_dead = ""
+        self._on_death: list[Callable[[], None]] = []
+        self.ready: asyncio.Future[list[str]] | None = None
+
+    async def start(self) -> None:
+        """Launch the process tree; returns at once. `ready` holds, later, which libraries are loaded."""
+        loop = asyncio.get_running_loop()
+        self.ready = loop.create_future()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setblocking(False)
+        plan = json.dumps(self._plan | {"control": theirs.fileno()})
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable, "-I", "-S", "-B", "-X", "utf8", "-c", BOOT, "launch", plan,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.PIPE,
+                pass_fds=[theirs.fileno()],
+                env=self._plan["launcher_environment"],
+                start_new_session=True,  # a Ctrl-C in the terminal is the host's to interpret
+            )  # fmt: skip
+        except OSError as error:
+            ours.close()
+            raise SandboxError(f"no process could be started for the sandbox: {error}") from error
+        finally:
+            theirs.close()
+        self._socket = ours
+        loop.add_reader(ours, self._receive)
+
+    async def wait_ready(self) -> list[str]:
+        """The preloaded libraries that are there, once the zygote serves."""
+        if self.ready is None:
+            raise SandboxError("the sandbox has not been started")
+        if self.ready.done():
+            return self.ready.result()
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                return await asyncio.shield(self.ready)
+        except TimeoutError as error:
+            raise SandboxError(f"the sandbox did not start within {START_SECONDS:g} s") from error
+        except SandboxError as error:
+            raise SandboxError(f"{error}{await self._last_words()}") from error
+
+    async def _last_words(self) -> str:
+        """The last line that a launcher which could not start wrote to its stderr."""
+        stderr = self._process.stderr if self._process else None
+        if stderr is None:
+            return ""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1):
+                lines = (await stderr.read(65536)).decode(errors="replace").strip().splitlines()
+                return f" ({lines[-1]})" if lines else ""
+        return ""
+
+    async def ask(self, op: str, session: str, *, fds: Sequence[int] = (), **fields: Any) -> tuple[dict[str, Any], int]:
+        """Send one request and wait for its answer and the descriptor that came with it (-1: none).
+
+        Raises SandboxError when the zygote is gone, and OSError with its words when it refused.
+        """
+        key = self.new_key()
+        return await self.ask_as(key, op, session, fds=fds, **fields)
+
+    def new_key(self) -> str:
+        self._count += 1
+        return str(self._count)
+
+    async def ask_as(
+        self, key: str, op: str, session: str, *, fds: Sequence[int] = (), **fields: Any
+    ) -> tuple[dict[str, Any], int]:
+        await self.wait_ready()
+        answer: asyncio.Future[tuple[dict[str, Any], int | None]] = asyncio.get_running_loop().create_future()
+        self._pending[key] = answer
+        await self._send({"op": op, "key": key, "session": session, **fields}, fds)
+        reply, fd = await answer
+        if "refused" in reply:
+            raise OSError(reply["refused"])
+        return reply, -1 if fd is None else fd
+
+    def exit_of(self, key: str) -> asyncio.Future[Exit]:
+        """How the worker spawned under `key` ends. Register before it can."""
+        future: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
+        self._exits[key] = future
+        return future
+
+    async def stop(self) -> None:
+        """End the zygote and everything under it; wait until it is gone."""
+        self._die("the sandbox was closed")
+        if self._process is not None:
+            await self._drain_and_wait(self._process)
+
+    async def _drain_and_wait(self, process: asyncio.subprocess.Process) -> None:
+        try:
+            async with asyncio.timeout(5):
+                await process.communicate()
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.communicate()
+
+    async def _send(self, message: dict[str, Any], fds: Sequence[int]) -> None:
+        loop = asyncio.get_running_loop()
+        data = json.dumps(message).encode()
+        async with self._sending:
+            while self._socket is not None:
+                try:
+                    socket.send_fds(self._socket, [data], list(fds))
+                    return
+                except BlockingIOError:
+                    writable = loop.create_future()
+                    loop.add_writer(self._socket, lambda: writable.done() or writable.set_result(None))
+                    try:
+                        await writable
+                    finally:
+                        loop.remove_writer(self._socket)
+                except OSError as error:
+                    self._die(f"the sandbox's zygote died: {error}")
+        raise SandboxError(self._why_dead)
+
+    def _receive(self) -> None:
+        assert self._socket is not None
+        try:
+            data, fds, _, _ = socket.recv_fds(self._socket, MAX_MESSAGE * 2, 4)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._die(f"the sandbox's zygote died: {error}")
+            return
+        if not data:
+            self._die("the sandbox's zygote died")
+            return
+        self._dispatch(json.loads(data), fds[0] if fds else None)
+
+    def _dispatch(self, message: dict[str, Any], fd: int | None) -> None:
+        if "done" in message:
+            answer = self._pending.pop(message["done"], None)
+            if answer is not None and not answer.done():
+                answer.set_result((message, fd))
+            elif fd is not None:
+                os.close(fd)
+        elif "exit" in message:
+            ended = self._exits.pop(message["exit"], None)
+            if ended is not None and not ended.done():
+                ended.set_result(Exit(message["status"], message["cpu"]))
+        elif "ready" in message and self.ready is not None and not self.ready.done():
+            self.ready.set_result(message["ready"])
+        elif "failed" in message:
+            self._die(f"the sandbox could not be set up: {message['failed']}")
+
+    def _die(self, why: str) -> None:
+        if self._socket is None:
+            return
+        self._why_dead = why
+        asyncio.get_running_loop().remove_reader(self._socket)
+        self._socket.close()
+        self._socket = None
+        waiting: list[asyncio.Future[Any]] = [*self._pending.values(), *self._exits.values()]
+        if self.ready is not None:
+            waiting.append(self.ready)
+        for future in waiting:
+            if not future.done():
+                future.set_exception(SandboxError(why))
+                future.exception()  # nobody may be waiting, and that is no fault of theirs
+        self._pending.clear()
+        self._exits.clear()

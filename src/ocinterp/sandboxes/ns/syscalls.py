@@ -1,0 +1,107 @@
+"""The few Linux system calls that Python's standard library lacks, through ctypes.
+
+Numbers and flags: linux/sched.h, linux/mount.h, linux/prctl.h, linux/capability.h. Every function raises OSError.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+
+CLONE_NEWNS = 0x00020000
+CLONE_NEWUTS = 0x04000000
+CLONE_NEWIPC = 0x08000000
+CLONE_NEWUSER = 0x10000000
+CLONE_NEWPID = 0x20000000
+CLONE_NEWNET = 0x40000000
+
+MS_RDONLY = 1
+MS_NOSUID = 2
+MS_NODEV = 4
+MS_NOEXEC = 8
+MS_REMOUNT = 32
+MS_BIND = 4096
+MS_REC = 16384
+MS_PRIVATE = 1 << 18
+MNT_DETACH = 2
+
+PR_SET_PDEATHSIG = 1
+PR_SET_DUMPABLE = 4
+PR_SET_KEEPCAPS = 8
+PR_SET_NAME = 15
+PR_CAPBSET_DROP = 24
+PR_SET_NO_NEW_PRIVS = 38
+PR_CAP_AMBIENT = 47
+PR_CAP_AMBIENT_RAISE = 2
+PR_CAP_AMBIENT_CLEAR_ALL = 4
+
+LAST_CAPABILITY = 40  # CAP_CHECKPOINT_RESTORE, Linux 5.9; unknown ones answer EINVAL and are passed over
+_CAPABILITY_VERSION_3 = 0x20080522
+_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _check(result: int, what: str) -> None:
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
+
+
+def unshare(flags: int) -> None:
+    _check(_libc.unshare(flags), f"unshare({flags:#x})")
+
+
+def setns(fd: int, kind: int) -> None:
+    _check(_libc.setns(fd, kind), "setns")
+
+
+def mount(source: str, target: str, kind: str = "", flags: int = 0, options: str = "") -> None:
+    arguments = (source.encode(), target.encode(), kind.encode() or None, ctypes.c_ulong(flags), options.encode() or None)
+    _check(_libc.mount(*arguments), f"mount {kind or 'bind'} {source} on {target}")
+
+
+def unmount(target: str) -> None:
+    """Detach `target` and all below it; what is still open there stays usable until it is closed."""
+    _check(_libc.umount2(target.encode(), MNT_DETACH), f"umount {target}")
+
+
+def pivot_root(new: str, old: str) -> None:
+    number = _PIVOT_ROOT[os.uname().machine]
+    _check(_libc.syscall(ctypes.c_long(number), new.encode(), old.encode()), "pivot_root")
+
+
+def prctl(option: int, argument: int = 0, second: int = 0) -> None:
+    longs = [ctypes.c_ulong(value) for value in (argument, second, 0, 0)]
+    _check(_libc.prctl(option, *longs), f"prctl({option})")
+
+
+def set_seccomp_filter(program: bytes) -> None:
+    """Install a classic BPF program (struct sock_filter[], 8 bytes each) on the calling thread and its children."""
+    memory = ctypes.create_string_buffer(program, len(program))
+    descriptor = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(memory))
+    _check(_libc.prctl(22, 2, ctypes.c_char_p(descriptor), 0, 0), "prctl(PR_SET_SECCOMP)")
+
+
+def set_capabilities(mask: int) -> None:
+    """Make effective, permitted and inheritable capabilities exactly `mask`."""
+    low, high = mask & 0xFFFFFFFF, mask >> 32
+    header = struct.pack("Ii", _CAPABILITY_VERSION_3, 0)
+    _check(_libc.capset(header, struct.pack("6I", low, low, low, high, high, high)), "capset")
+
+
+def keep_capabilities_over_exec(mask: int) -> None:
+    """Put `mask` into the ambient set, so that a user other than 0 keeps it when it executes a program."""
+    set_capabilities(mask)
+    for number in range(LAST_CAPABILITY + 1):
+        if mask >> number & 1:
+            prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, number)
+
+
+def drop_all_capabilities() -> None:
+    """Give up every capability for good, in the bounding set too."""
+    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
+    for number in range(LAST_CAPABILITY + 1):
+        _libc.prctl(PR_CAPBSET_DROP, ctypes.c_ulong(number), 0, 0, 0)
+    set_capabilities(0)

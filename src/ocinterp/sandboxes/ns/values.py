@@ -1,0 +1,78 @@
+"""Values as a reader sees them, and sources as a notebook reads them."""
+
+from __future__ import annotations
+
+import ast
+import base64
+import re
+from typing import Any
+
+MAX_TEXT = 100_000  # characters of one representation
+
+_MAGIC = re.compile(r"^(\s*)([%!].*)$", re.MULTILINE)
+_RICH = (
+    ("text/html", "_repr_html_"),
+    ("text/markdown", "_repr_markdown_"),
+    ("image/svg+xml", "_repr_svg_"),
+    ("text/latex", "_repr_latex_"),
+    ("image/png", "_repr_png_"),
+    ("image/jpeg", "_repr_jpeg_"),
+    ("application/json", "_repr_json_"),
+)
+
+
+def mime_bundle(value: Any) -> dict[str, str]:
+    """MIME type -> content of a value, by the methods that Jupyter asks for; binary content in base64."""
+    if _is_figure(value):
+        from ocinterp.sandboxes.ns import figures
+
+        return figures.png_of(value)
+    bundle: dict[str, str] = {}
+    for mime, method in _RICH:
+        content = _ask(value, method)
+        if isinstance(content, bytes):
+            bundle[mime] = base64.b64encode(content).decode()
+        elif isinstance(content, str) and len(content) <= MAX_TEXT * 10:
+            bundle[mime] = content
+    bundle["text/plain"] = _clip(repr(value))
+    return bundle
+
+
+def _is_figure(value: Any) -> bool:
+    kind = type(value)
+    return kind.__name__ == "Figure" and kind.__module__ == "matplotlib.figure"
+
+
+def _ask(value: Any, method: str) -> Any:
+    if isinstance(value, type):
+        return None
+    found = getattr(type(value), method, None)
+    if not callable(found):
+        return None
+    content = found(value)
+    return content[0] if isinstance(content, tuple) and content else content
+
+
+def _clip(text: str) -> str:
+    if len(text) <= MAX_TEXT:
+        return text
+    half = MAX_TEXT // 2
+    return f"{text[:half]}\n... {len(text) - MAX_TEXT} characters left out ...\n{text[-half:]}"
+
+
+def plain_python(source: str) -> str:
+    """The source without what only IPython understands: `%magic` lines vanish, `!commands` say they cannot run."""
+    if not _MAGIC.search(source):
+        return source
+    try:
+        ast.parse(source)
+    except SyntaxError:
+        return _MAGIC.sub(_replace_magic, source)
+    return source
+
+
+def _replace_magic(found: re.Match[str]) -> str:
+    indent, text = found.groups()
+    if text.startswith("%"):
+        return f"{indent}pass  # {text}"
+    return f"{indent}raise RuntimeError({f'shell commands do not run here: {text}'!r})"

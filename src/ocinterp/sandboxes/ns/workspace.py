@@ -1,0 +1,117 @@
+"""Files of a session, reached by name from the trusted side.
+
+The program in the session may rename, link and swap whatever it likes while this happens, so no path is ever handed
+to the kernel in one piece: each component is opened from the one before it, and a link is never followed.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+MAX_LISTED = 500
+MAX_VISITED = 20_000
+MAX_DEPTH = 32
+MAX_NAME_BYTES = 200
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def parts_of(name: str) -> list[str]:
+    """The components of a relative file name. Raises ValueError for one that leads elsewhere."""
+    parts = name.split("/")
+    if not name or name.startswith("/") or any(part in {"", ".", ".."} for part in parts) or "\0" in name:
+        raise ValueError(f"not a relative file name: {name!r}")
+    if len(parts) > MAX_DEPTH or len(os.fsencode(name)) > MAX_NAME_BYTES * 4:
+        raise ValueError("the file name is too long")
+    return parts
+
+
+def open_regular(root: str, name: str) -> int:
+    """A descriptor for reading a regular file below `root`. Raises OSError, ValueError."""
+    *folders, last = parts_of(name)
+    parent = _walk(root, folders, make=False)
+    try:
+        fd = os.open(last, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent)
+    finally:
+        os.close(parent)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise ValueError(f"not a regular file: {name!r}")
+    return fd
+
+
+def create(root: str, name: str) -> int:
+    """A descriptor for writing a new file below `root`; an old file or link of that name goes first."""
+    *folders, last = parts_of(name)
+    parent = _walk(root, folders, make=True)
+    try:
+        try:
+            os.unlink(last, dir_fd=parent)
+        except FileNotFoundError:
+            pass
+        return os.open(last, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644, dir_fd=parent)
+    finally:
+        os.close(parent)
+
+
+def regular_files(root: str) -> list[tuple[str, int, float]]:
+    """(name, size in bytes, modification time) of the regular files below `root`, by name, hidden ones left out.
+
+    At most MAX_LISTED of them, from the first MAX_VISITED entries met: a listing must end, whatever the program made.
+    """
+    found: list[tuple[str, int, float]] = []
+    pending: list[list[str]] = [[]]
+    visited = 0
+    while pending and visited < MAX_VISITED:
+        folders = pending.pop()
+        try:
+            fd = _walk(root, folders, make=False)
+        except OSError:
+            continue  # gone, or turned into something else meanwhile
+        try:
+            with os.scandir(fd) as entries:
+                for entry in entries:
+                    visited += 1
+                    if visited >= MAX_VISITED:
+                        break
+                    if _plain(entry.name):
+                        _note(entry, folders, found, pending)
+        finally:
+            os.close(fd)
+    return sorted(found)[:MAX_LISTED]
+
+
+def _plain(name: str) -> bool:
+    return not name.startswith(".") and name != "__pycache__" and len(name) <= MAX_NAME_BYTES and name.isprintable()
+
+
+def _note(
+    entry: os.DirEntry[str], folders: list[str], found: list[tuple[str, int, float]], pending: list[list[str]]
+) -> None:
+    path = [*folders, entry.name]
+    if entry.is_dir(follow_symlinks=False):
+        if len(path) < MAX_DEPTH:
+            pending.append(path)
+    elif entry.is_file(follow_symlinks=False):
+        try:
+            status = entry.stat(follow_symlinks=False)
+        except OSError:
+            return
+        found.append(("/".join(path), status.st_size, status.st_mtime))
+
+
+def _walk(root: str, folders: list[str], *, make: bool) -> int:
+    fd = os.open(root, _FOLDER)
+    for name in folders:
+        try:
+            if make:
+                try:
+                    os.mkdir(name, 0o755, dir_fd=fd)
+                except FileExistsError:
+                    pass
+            deeper = os.open(name, _FOLDER, dir_fd=fd)
+        finally:
+            os.close(fd)
+        fd = deeper
+    return fd

@@ -1,0 +1,234 @@
+"""The trusted process inside: imports the libraries once, forks a worker per session, keeps the sessions' files.
+
+It answers the supervisor over a SOCK_SEQPACKET socket: one JSON object a message, file descriptors beside it. It runs
+no model-written code itself, and is one thread, so that it can fork.
+
+    {"op": "open",  "key": k, "session": s, "disk": bytes, "files": n}      -> {"done": k}
+    {"op": "spawn", "key": k, "session": s, limits...} + 3 descriptors      -> {"done": k} + a pidfd
+    {"op": "list",  "key": k, "session": s}                                 -> {"done": k, "files": [[name, size, mtime]]}
+    {"op": "file",  "key": k, "session": s, "name": n, "write": bool}       -> {"done": k} + a descriptor
+    {"op": "close", "key": k, "session": s}                                 -> {"done": k}
+    the worker of spawn k died                                              -> {"exit": k, "status": n, "cpu": seconds}
+
+`status` is negative for a signal (as in os.waitstatus_to_exitcode). A refused request answers {"done": k, "refused":
+why}. The end of the socket is the end of everything.
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import gc
+import importlib
+import json
+import os
+import select
+import shutil
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+from ocinterp.sandboxes.ns import isolation, kernel, seccomp, syscalls, workspace
+
+MAX_MESSAGE = 1 << 17
+# What a program commonly imports; having it in the parent makes every session cheaper.
+_COMMON = (
+    "abc array ast asyncio base64 bisect calendar codecs collections contextlib copy csv ctypes dataclasses datetime "
+    "decimal enum fractions functools glob hashlib heapq inspect io itertools json linecache math numbers operator os "
+    "pathlib pickle pprint queue random re shutil statistics string struct subprocess tempfile textwrap threading time "
+    "traceback types typing unittest urllib.parse uuid warnings weakref zoneinfo"
+)
+
+Request = dict[str, Any]
+Reply = tuple[dict[str, Any], int | None]  # and a descriptor to go with it
+
+
+def main(plan: dict[str, Any]) -> None:
+    """Get ready, say so, and serve until the supervisor goes away."""
+    control = socket.socket(fileno=plan["control"])
+    zygote = Zygote(plan, control)
+    try:
+        zygote.warm_up()
+        zygote.serve()
+    except Exception as error:  # noqa: BLE001  whatever it is, the supervisor must hear of it
+        zygote.say({"failed": f"{type(error).__name__}: {error}"})
+    zygote.end()
+
+
+class Zygote:
+    """The state of the service: which sessions are open, and which worker serves whom."""
+
+    def __init__(self, plan: dict[str, Any], control: socket.socket) -> None:
+        self._control = control
+        self._isolated = plan["isolation"] == "namespaces"
+        self._root = plan["sessions"]
+        self._workspace = plan["workspace"]
+        self._preload: list[str] = plan["preload"]
+        self._packages: list[str] = plan["packages"]
+        self._workers: dict[int, tuple[int, str]] = {}  # pid -> (key of its spawn, session)
+        self._filter = seccomp.assemble(network=plan["network"]) if self._isolated else b""
+        self._own_pids = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC) if self._isolated else -1
+        self._operations = {
+            "open": self._open,
+            "spawn": self._spawn,
+            "list": self._list,
+            "file": self._file,
+            "close": self._close,
+        }
+        control.set_inheritable(False)
+
+    def warm_up(self) -> None:
+        """Import what sessions will want, and report which of it there is."""
+        for name in _COMMON.split():
+            importlib.import_module(name)
+        sys.path.extend(self._packages)
+        present = [name for name in self._preload if _can_import(name)]
+        kernel.prepare()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # nobody reads it any more, and a full pipe would stop us
+        gc.collect()
+        gc.freeze()
+        self.say({"ready": present, "missing": sorted(set(self._preload) - set(present))})
+
+    def serve(self) -> None:
+        waker, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        poll = select.poll()
+        poll.register(self._control, select.POLLIN)
+        poll.register(waker, select.POLLIN)
+        while True:
+            ready = {fd for fd, _ in poll.poll()}
+            if waker in ready:
+                os.read(waker, 4096)
+                self._reap()
+            if self._control.fileno() in ready and not self._answer():
+                return
+
+    def end(self) -> None:
+        """Take everything down. As PID 1 this process takes all others with it; without isolation it must ask."""
+        if not self._isolated:
+            for pid in self._workers:
+                _kill_group(pid)
+            shutil.rmtree(self._root, ignore_errors=True)
+        os._exit(0)
+
+    def say(self, message: dict[str, Any], fd: int | None = None) -> None:
+        data = json.dumps(message).encode()
+        ancillary = [] if fd is None else [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))]
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # serve() will see the end of the socket
+            self._control.sendmsg([data], ancillary)
+
+    def _answer(self) -> bool:
+        data, fds, _, _ = socket.recv_fds(self._control, MAX_MESSAGE, 4)
+        if not data:
+            return False
+        request: Request = json.loads(data)
+        fd = None
+        try:
+            reply, fd = self._operations[request["op"]](request, fds)
+        except (OSError, ValueError) as error:
+            reply = {"refused": str(error)}
+        finally:
+            for each in fds:
+                os.close(each)
+        self.say({"done": request["key"], **reply}, fd)
+        if fd is not None:
+            os.close(fd)
+        return True
+
+    def _open(self, request: Request, _: list[int]) -> Reply:
+        folder = self._folder(request)
+        if self._isolated:
+            isolation.mount_session(folder, size_bytes=request["disk"], files=request["files"])
+        else:
+            Path(folder, "workspace").mkdir(parents=True, mode=0o700)
+        return {}, None
+
+    def _spawn(self, request: Request, fds: list[int]) -> Reply:
+        walls = isolation.Walls(request["memory"], request["file"], request["processes"], self._filter)
+        if self._isolated:
+            # A new PID namespace for the next child only: unshare twice in a row is refused, setns takes it back.
+            syscalls.setns(self._own_pids, syscalls.CLONE_NEWPID)
+            syscalls.unshare(syscalls.CLONE_NEWPID)
+        pid = os.fork()
+        if not pid:
+            self._become_worker(self._folder(request), walls, fds)
+        self._workers[pid] = (request["key"], request["session"])
+        return {}, os.pidfd_open(pid)
+
+    def _become_worker(self, folder: str, walls: isolation.Walls, fds: list[int]) -> None:
+        """In the child: never returns."""
+        try:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            os.setsid()
+            self._control.detach()  # or its number would be closed again, whatever it means by then
+            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+            for number, fd in ((1, fds[1]), (2, fds[2]), (kernel.CONTROL, fds[0])):
+                os.dup2(fd, number, inheritable=number != kernel.CONTROL)
+            os.closerange(kernel.CONTROL + 1, 1 << 16)
+            if self._isolated:
+                isolation.enter(folder, self._workspace, walls)
+            else:
+                os.chdir(f"{folder}/workspace")
+                isolation.limit(walls)
+            kernel.serve()
+        except BaseException as error:  # noqa: BLE001  the host must hear why there is no worker
+            kernel.say_failed(error)
+        os._exit(1)
+
+    def _list(self, request: Request, _: list[int]) -> Reply:
+        return {"files": workspace.regular_files(f"{self._folder(request)}/workspace")}, None
+
+    def _file(self, request: Request, _: list[int]) -> Reply:
+        folder = f"{self._folder(request)}/workspace"
+        opened = workspace.create if request["write"] else workspace.open_regular
+        return {}, opened(folder, request["name"])
+
+    def _close(self, request: Request, _: list[int]) -> Reply:
+        for pid, (_, session) in list(self._workers.items()):
+            if session == request["session"]:
+                os.kill(pid, signal.SIGKILL)
+                self._bury(*os.wait4(pid, 0))
+        folder = self._folder(request)
+        if self._isolated:
+            isolation.unmount_session(folder)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+        return {}, None
+
+    def _folder(self, request: Request) -> str:
+        return f"{self._root}/{request['session']}"
+
+    def _reap(self) -> None:
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                pid, status, usage = os.wait4(-1, os.WNOHANG)
+                if not pid:
+                    return
+                self._bury(pid, status, usage)
+
+    def _bury(self, pid: int, status: int, usage: Any) -> None:
+        if pid not in self._workers:
+            return
+        key, _ = self._workers.pop(pid)
+        if not self._isolated:
+            _kill_group(pid)  # what the worker left behind; a PID namespace would have taken it along
+        code = os.waitstatus_to_exitcode(status)
+        self.say({"exit": key, "status": code, "cpu": usage.ru_utime + usage.ru_stime})
+
+
+def _can_import(name: str) -> bool:
+    try:
+        importlib.import_module(name)
+    except ImportError:
+        return False
+    return True
+
+
+def _kill_group(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
