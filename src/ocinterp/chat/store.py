@@ -107,11 +107,11 @@ class SessionStore:
     saved before is ever deleted or changed by that. UsageError when there is no such session.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, patience_seconds: float = PATIENCE_SECONDS) -> None:
         self.path: Final = directory / FILENAME
         with _explained(self.path):
             _make_private(self.path)
-            self._database = sqlite3.connect(self.path, timeout=PATIENCE_SECONDS, isolation_level=None)
+            self._database = sqlite3.connect(self.path, timeout=patience_seconds, isolation_level=None)
             try:
                 self._prepare()
             except BaseException:
@@ -353,7 +353,7 @@ def _advice(path: Path, code: int) -> str:
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
             return "it and its folder must be writable: change their permissions or choose another folder"
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return f"another process has kept it busy for {PATIENCE_SECONDS:.0f} s; nothing was lost, try again"
+            return "another process keeps it busy; what was saved before is safe, try again"
         case sqlite3.SQLITE_CONSTRAINT:
             return "the session was removed by another process just now"
         case _:

@@ -1,0 +1,94 @@
+# Everything is installed into .venv and run from there. What a target needs is set up on first use, and again only
+# when pyproject.toml or constraints.txt changes. Only python3 (3.11 or later), pip and make must be there.
+
+PYTHON ?= python3
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+# The build backend is pinned like everything else, so it is installed first and used as it is.
+INSTALL = $(BIN)/python -m pip --disable-pip-version-check install -q -c constraints.txt
+SET_UP = $(INSTALL) hatchling && $(INSTALL) --no-build-isolation -e
+PINNED := pyproject.toml constraints.txt
+RUN_TESTS = $(BIN)/python -m pytest
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help demo test check fmt lint types imports cov bench constraints clean
+
+help:
+	@echo "make demo     the main job, on a small example"
+	@echo "make test     the tests; ARGS='-k loop -x' goes to pytest"
+	@echo "make check    what must hold before a commit: fmt (as a check), lint, types, imports, cov"
+	@echo "make fmt      format the code"
+	@echo "make lint     ruff's rules"
+	@echo "make types    pyright, strict"
+	@echo "make imports  who may import whom"
+	@echo "make cov      the tests with branch coverage and its floor"
+	@echo "make bench    the numbers in benchmarks/"
+	@echo "make constraints  choose all pinned versions anew"
+	@echo "make clean    remove .venv and every cache"
+
+demo: $(VENV)/.demo
+	@$(BIN)/ocinterp demo $(ARGS)
+
+test: $(VENV)/.dev
+	$(RUN_TESTS) $(ARGS)
+
+# `cov` is `test` started by coverage, and `check` is `fmt` without its pen: so `check` runs everything once.
+cov: RUN_TESTS = $(BIN)/coverage run -m pytest
+cov: test
+	$(BIN)/coverage report
+
+check: FORMAT_FLAGS = --check --diff
+check: fmt lint types imports cov
+
+fmt: $(VENV)/.dev
+	$(BIN)/ruff format $(FORMAT_FLAGS)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check
+
+types: $(VENV)/.dev
+	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
+
+imports: $(VENV)/.dev
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.bench
+	@set -e; for each in benchmarks/[a-z]*.py; do $(BIN)/python "$$each" $(ARGS); done
+
+# The stamps: .venv/.demo is what a user has, .dev adds the tools, .bench adds what the benchmarks compare with.
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "This needs Python 3.11 or later as $(PYTHON): install one, or name it, as in make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "This needs Python's venv module with pip: apt-get install python3-venv" >&2; exit 1; }
+	@echo "Setting up $(VENV); this takes a minute, once"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/.demo: $(PINNED) | $(VENV)/.created
+	@$(SET_UP) '.[science]'
+	@touch $@
+
+$(VENV)/.dev: $(PINNED) | $(VENV)/.created
+	@$(SET_UP) '.[science,dev]'
+	@touch $(VENV)/.demo $@
+
+$(VENV)/.bench: $(PINNED) | $(VENV)/.created
+	@$(SET_UP) '.[science,jupyter]'
+	@touch $(VENV)/.demo $@
+
+# The newest versions that fit pyproject.toml, from an environment of their own.
+constraints:
+	rm -rf build/constraints
+	$(PYTHON) -m venv build/constraints
+	build/constraints/bin/python -m pip --disable-pip-version-check install -q hatchling
+	build/constraints/bin/python -m pip --disable-pip-version-check install -q -e '.[science,jupyter,dev]'
+	{ sed -n '/^#/p' constraints.txt; build/constraints/bin/python -m pip freeze --exclude-editable; } > build/constraints.txt
+	mv build/constraints.txt constraints.txt
+
+clean:
+	rm -rf $(VENV) build dist .coverage .hypothesis .pytest_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,37 @@
+"""`ocinterp chat`: talk, and watch the code run."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    files: Annotated[list[Path] | None, typer.Argument(help="Files the code may read.")] = None,
+    model: Annotated[str | None, typer.Option("--model", "-m", help="Which model; see `ocinterp doctor`.")] = None,
+    rounds: Annotated[int | None, typer.Option(help="Answers per request, at most.", metavar="N", min=1)] = None,
+    timeout: Annotated[float | None, typer.Option(help="Seconds each cell may run.", metavar="S")] = None,
+    sandbox: Annotated[str | None, typer.Option(help="auto, ns, or unsafe (no isolation at all).")] = None,
+    answer: Annotated[bool, typer.Option(help="Show the model its results, and let it answer in words.")] = False,
+    resume: Annotated[str | None, typer.Option(help="Go on with a saved session: its id, or last.", metavar="ID")] = None,
+) -> None:
+    """Talk with a model whose code runs as you watch.
+
+    Ctrl-C stops what is running and keeps the session; Ctrl-D leaves. /help lists the commands. Every turn is saved.
+    """
+    from ocinterp.cli import repl, settings, setup
+
+    loaded = settings.load()
+    wish = repl.ChatWish(
+        files=tuple(files or ()),
+        model=model,
+        rounds=rounds or int(loaded.number("rounds", 4)),
+        timeout_seconds=setup.settings_timeout(loaded, timeout),
+        sandbox=sandbox or loaded.get("sandbox", "auto"),
+        answer=answer,
+        resume=resume,
+    )
+    asyncio.run(repl.chat(wish, loaded))

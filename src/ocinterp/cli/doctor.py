@@ -1,0 +1,44 @@
+"""`ocinterp doctor`: what works here, what does not, and what to do about it."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import sys
+
+import typer
+
+
+def command() -> None:
+    """Check the sandbox, the packages and every place a model could come from. Exits 1 when code cannot be isolated."""
+    raise typer.Exit(0 if asyncio.run(_examine()) else 1)
+
+
+async def _examine() -> bool:
+    from ocinterp import __version__
+    from ocinterp.cli import settings, setup
+    from ocinterp.models.resolve import explain
+    from ocinterp.sandboxes.limits import MIB, Resources
+    from ocinterp.sandboxes.probe import probe
+
+    loaded = settings.load()
+    _line("ocinterp", f"{__version__}, Python {platform.python_version()} at {sys.executable}")
+    _line("machine", f"{platform.system()} {platform.release()}, {platform.machine()}")
+    _line("config", f"{loaded.config_path}{'' if loaded.config_path.exists() else ' (not there; that is fine)'}")
+    for name in loaded.unknown:
+        _line("", f"unknown setting {name!r} in it")
+    _line("sessions", str(loaded.data_folder))
+    finding = await probe()
+    _line("sandbox", f"{finding.tier}: {'works' if finding.works else 'DOES NOT WORK'}: {finding.why}")
+    limits = Resources()
+    _line("limits", f"{limits.memory_bytes // MIB} MiB of memory a process, {limits.disk_bytes // MIB} MiB of files, "
+          f"{limits.processes} processes, {limits.output_bytes // MIB} MiB of output a cell")  # fmt: skip
+    there = setup.packages()
+    _line("packages", ", ".join(there) if there else "only the standard library: pip install 'ocinterp[science]'")
+    for step in await explain(None, config=loaded.config, environ=loaded.environ):
+        _line("model", f"{'→' if step.chosen else ' '} {step.name}: {step.finding}")
+    return finding.works
+
+
+def _line(name: str, text: str) -> None:
+    print(f"{name:>9}  {text}")

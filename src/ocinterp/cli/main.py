@@ -1,0 +1,60 @@
+"""The command line: `ocinterp run | chat | exec | doctor | sessions | demo`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from ocinterp import __version__
+from ocinterp.cli import chat, demo, doctor, execute, run, sessions
+from ocinterp.errors import OcinterpError, UsageError
+
+EXIT_USAGE, EXIT_FAILURE, EXIT_INTERRUPTED = 2, 3, 130
+
+app = typer.Typer(
+    name="ocinterp",
+    help="A code interpreter for any language model: it writes code, the code runs in a sandbox, and failures are fixed.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("run")(run.command)
+app.command("chat")(chat.command)
+app.command("exec")(execute.command)
+app.command("doctor")(doctor.command)
+app.command("demo")(demo.command)
+app.add_typer(sessions.app, name="sessions")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"ocinterp {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Options that belong to no command."""
+
+
+def main() -> None:
+    """Run the command; every expected error is one line on stderr and an exit code other than 0."""
+    try:
+        app()
+    except OcinterpError as error:
+        print(f"ocinterp: {error}", file=sys.stderr)
+        sys.exit(EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILURE)
+    except KeyboardInterrupt:
+        print("\nocinterp: interrupted", file=sys.stderr)
+        sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:  # whoever read our output has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_FAILURE)

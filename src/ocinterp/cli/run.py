@@ -1,0 +1,124 @@
+"""`ocinterp run`: one request, refined until its code runs clean and its tests hold."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ocinterp.errors import UsageError
+
+if TYPE_CHECKING:
+    from ocinterp.cli.outcome import RunOutcome
+    from ocinterp.cli.settings import Settings
+
+_HELP = """Answer one request with code that runs.
+
+The model writes code, the sandbox runs it, failures go back to the model, up to --rounds times. The request may also
+come from standard input. Exits 0 only if the last run was clean and every --test held.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What was asked for on the command line."""
+
+    request: str
+    files: tuple[Path, ...] = ()
+    tests: tuple[str, ...] = ()
+    model: str | None = None
+    rounds: int = 4
+    timeout_seconds: float = 30.0
+    as_json: bool = False
+    out: Path | None = None
+    sandbox: str = "auto"
+    answer: bool = False
+
+
+def command(
+    request: Annotated[str, typer.Argument(help="What to do, in words. Omit it, or give -, to read it from stdin.")] = "-",
+    files: Annotated[list[Path] | None, typer.Argument(help="Files the code may read.")] = None,
+    test: Annotated[
+        list[str] | None,
+        typer.Option(help="An expression that must be true in the end; may be repeated.", metavar="'f(2) == 4'"),
+    ] = None,
+    model: Annotated[str | None, typer.Option("--model", "-m", help="Which model; see `ocinterp doctor`.")] = None,
+    rounds: Annotated[int | None, typer.Option(help="How often the model may answer.", metavar="N", min=1)] = None,
+    timeout: Annotated[float | None, typer.Option(help="Seconds each cell may run.", metavar="S")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of the conversation.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder for the files and figures that were made.", metavar="DIR")] = None,
+    sandbox: Annotated[str | None, typer.Option(help="auto, ns, or unsafe (no isolation at all).")] = None,
+    answer: Annotated[bool, typer.Option(help="Show the model its results, and let it answer in words.")] = False,
+) -> None:
+    from ocinterp.cli import settings, setup
+    from ocinterp.feedback.tests import checked
+
+    loaded = settings.load()
+    wish = Wish(
+        request=request,
+        files=tuple(files or ()),
+        tests=tuple(checked(each) for each in test or ()),
+        model=model,
+        rounds=rounds or int(loaded.number("rounds", 4)),
+        timeout_seconds=setup.settings_timeout(loaded, timeout),
+        as_json=as_json,
+        out=out,
+        sandbox=sandbox or loaded.get("sandbox", "auto"),
+        answer=answer,
+    )
+    outcome = asyncio.run(fulfil(wish, loaded))
+    if wish.as_json:
+        print(json.dumps(outcome.as_json(), ensure_ascii=False, indent=2))
+    if not outcome.ok:
+        print(f"ocinterp: {outcome.complaint()}", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+command.__doc__ = _HELP
+
+
+def _request_of(wish: Wish) -> str:
+    request = wish.request
+    if request == "-":
+        if sys.stdin.isatty():
+            raise UsageError('say what to do: ocinterp run "plot the prices" prices.csv')
+        request = sys.stdin.read()
+    if not request.strip():
+        raise UsageError("the request is empty")
+    return request.strip()
+
+
+async def fulfil(wish: Wish, settings: Settings) -> RunOutcome:
+    """Run the loop for one wish, printing as it goes; the session is saved after every turn."""
+    from rich.console import Console
+
+    from ocinterp import __version__
+    from ocinterp.chat.opening import opening
+    from ocinterp.chat.store import SessionStore
+    from ocinterp.cli import setup
+    from ocinterp.cli.job import Job
+    from ocinterp.models.resolve import resolve
+    from ocinterp.types import Task, Trajectory
+
+    choice = await resolve(wish.model, config=settings.config, environ=settings.environ)
+    print(f"ocinterp: {choice.line}", file=sys.stderr)
+    replayed = setup.replayed_by(choice)
+    given = setup.read_files(wish.files)
+    if replayed is not None and wish.request == "-":
+        prompt = replayed.prompt
+    else:
+        prompt = opening(_request_of(wish), given, setup.packages(), wish.tests)
+    task = Task("run", prompt, visible_tests=wish.tests)
+    origin = {"model": choice.name, "sandbox": wish.sandbox, "network": "off", "version": __version__}
+    start = Trajectory(task.id, task.prompt, provenance=origin)
+    box = setup.sandbox(wish.sandbox, wish.timeout_seconds)
+    console = Console(quiet=wish.as_json, highlight=False)
+    with SessionStore(settings.data_folder) as store:
+        job = Job(wish, task, start, given, store, store.create(start), console)
+        async with box as sandbox, setup.live_model(choice, replayed) as model:
+            return await job.carry_out(sandbox, model, replayed)

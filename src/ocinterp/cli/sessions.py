@@ -1,0 +1,103 @@
+"""`ocinterp sessions`: what was saved."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="List, show, resume, export or remove saved sessions.", no_args_is_help=True, rich_markup_mode=None)
+
+_ID = Annotated[str, typer.Argument(help="A session's id, the beginning of one, or last.", metavar="ID")]
+
+
+@app.command("list")
+def list_(limit: Annotated[int, typer.Option(help="How many, the newest first.", min=1)] = 20) -> None:
+    """List saved sessions, the newest first."""
+    with _store() as store:
+        found = store.list(limit)
+    for each in found:
+        when = each.updated.astimezone().strftime("%Y-%m-%d %H:%M")
+        print(f"{each.id}  {when}  {each.turns:>3} turns  {each.title}")
+    if not found:
+        print("no sessions yet: ocinterp chat begins one")
+
+
+@app.command()
+def show(session: _ID) -> None:
+    """Print a session: what was said, what ran, what came of it."""
+    from rich.console import Console
+
+    from ocinterp.cli.live import Live
+    from ocinterp.render import printable
+    from ocinterp.types import CellEvent, FeedbackEvent, OutputEvent, ResultEvent
+
+    with _store() as store:
+        trajectory = store.load(session).trajectory
+    live = Live(Console(highlight=False))
+    for message in trajectory.prompt:
+        live.heading(message.role, "bold")
+        live.line(printable(message.content))
+    for turn in trajectory.turns:
+        live.heading("assistant", "bold")
+        live.line(printable(turn.completion.text))
+        for run in turn.runs:
+            live(CellEvent(run.cell))
+            live(OutputEvent(run.cell.id, "stdout", run.result.stdout))
+            live(OutputEvent(run.cell.id, "stderr", run.result.stderr))
+            live(ResultEvent(run.result))
+        live(FeedbackEvent(turn.feedback))
+        for each in turn.feedback:
+            if each.source == "human":
+                live.heading(f"you{f' ({each.rating})' if each.rating else ''}", "bold")
+                live.line(printable(each.text))
+
+
+@app.command()
+def resume(
+    session: _ID,
+    model: Annotated[str | None, typer.Option("--model", "-m", help="Which model; see `ocinterp doctor`.")] = None,
+) -> None:
+    """Go on with a saved session; its code is run again to bring its variables back."""
+    from ocinterp.cli import repl, settings
+
+    loaded = settings.load()
+    wish = repl.ChatWish(
+        model=model,
+        resume=session,
+        rounds=int(loaded.number("rounds", 4)),
+        timeout_seconds=loaded.number("timeout", 30.0),
+        sandbox=loaded.get("sandbox", "auto"),
+    )
+    asyncio.run(repl.chat(wish, loaded))
+
+
+@app.command()
+def export(
+    session: _ID, path: Annotated[Path, typer.Argument(help="x.ipynb, x.md, x.json or x.py")]
+) -> None:
+    """Write a session to a file, in the format its ending names."""
+    from ocinterp.chat.export import export as write
+
+    with _store() as store:
+        stored = store.load(session)
+    write(stored.trajectory, path, title=stored.summary.title)
+    print(f"wrote {path}")
+
+
+@app.command()
+def rm(session: _ID) -> None:
+    """Remove a session for good."""
+    with _store() as store:
+        name = store.load(session).id
+        store.remove(name)
+    print(f"removed {name}")
+
+
+def _store():  # noqa: ANN202
+    from ocinterp.chat.store import SessionStore
+    from ocinterp.cli import settings
+
+    return SessionStore(settings.load().data_folder)

@@ -1,0 +1,58 @@
+"""What the person has set: the config file, the environment, and where things are kept. Read once, passed in."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ocinterp.errors import UsageError
+
+_KNOWN = {"model", "base_url", "api_key", "sandbox", "timeout", "rounds"}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The config file's values, the environment, and the folder of saved sessions."""
+
+    config: Mapping[str, str]
+    environ: Mapping[str, str]
+    config_path: Path
+    data_folder: Path
+    unknown: tuple[str, ...] = field(default=())
+
+    def get(self, name: str, default: str) -> str:
+        return self.config.get(name, default)
+
+    def number(self, name: str, default: float) -> float:
+        text = self.config.get(name)
+        if text is None:
+            return default
+        try:
+            return float(text)
+        except ValueError as error:
+            raise UsageError(f"{self.config_path}: {name} must be a number, not {text!r}") from error
+
+
+def load() -> Settings:
+    """Read the config file (`config.toml`, at $OCINTERP_CONFIG or the platform's place), if there is one."""
+    from platformdirs import user_config_path, user_data_path
+
+    environ = dict(os.environ)
+    path = Path(environ.get("OCINTERP_CONFIG") or user_config_path("ocinterp") / "config.toml")
+    folder = Path(environ.get("OCINTERP_DATA") or user_data_path("ocinterp"))
+    values = _read(path)
+    config = {name: str(value) for name, value in values.items() if name in _KNOWN}
+    return Settings(config, environ, path, folder, tuple(sorted(set(values) - _KNOWN)))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"the config file {path} cannot be read: {error}") from error

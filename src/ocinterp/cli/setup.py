@@ -1,0 +1,123 @@
+"""From the words of a command line to live parts: a model, a sandbox, the contents of files."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ocinterp.cli.settings import Settings
+from ocinterp.errors import UsageError
+from ocinterp.feedback import execution_output, failures
+from ocinterp.protocols import FeedbackProvider, Model
+from ocinterp.sandboxes.limits import Resources
+from ocinterp.sandboxes.probe import sandbox_named
+from ocinterp.sandboxes.zygotes import DATA_LIBRARIES, NamespaceSandbox
+from ocinterp.types import Trajectory
+
+if TYPE_CHECKING:
+    from ocinterp.models.resolve import Choice
+
+_PACKAGES = ("numpy", "pandas", "matplotlib", "scipy", "openpyxl", "tabulate")
+
+
+def packages() -> list[str]:
+    """What model-written code may import beside the standard library, of what we name to models."""
+    return [name for name in _PACKAGES if importlib.util.find_spec(name) is not None]
+
+
+def sandbox(name: str, timeout_seconds: float, *, preload: Sequence[str] = DATA_LIBRARIES) -> NamespaceSandbox:
+    """The sandbox of that name. Raises UsageError for an unknown one."""
+    if timeout_seconds <= 0:
+        raise UsageError(f"--timeout must be more than 0 seconds, not {timeout_seconds:g}")
+    return sandbox_named(name, Resources(timeout_seconds=timeout_seconds), preload=tuple(preload))
+
+
+def feedback_of(*, answer: bool) -> FeedbackProvider:
+    """With `answer` the model sees every result, and speaks until it has no more code to run."""
+    return execution_output if answer else failures
+
+
+def read_files(paths: Sequence[Path]) -> dict[str, bytes]:
+    """Name -> content of the person's files. Raises UsageError for one that cannot be read, or a name used twice."""
+    found: dict[str, bytes] = {}
+    for path in paths:
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise UsageError(f"cannot read {path}: {error.strerror or error}") from error
+        if path.name in found:
+            raise UsageError(f"two files are named {path.name}: rename one, the session has one folder for both")
+        found[path.name] = content
+    return found
+
+
+@asynccontextmanager
+async def live_model(choice: Choice, replayed: Trajectory | None = None) -> AsyncGenerator[Model]:
+    """The chosen model, ready to speak."""
+    if replayed is not None:
+        from ocinterp.models.replay import ReplayModel
+
+        yield ReplayModel(replayed)
+    elif choice.kind == "person":
+        yield _person()
+    else:
+        from ocinterp.models.http import HttpModel
+
+        async with HttpModel(base_url=choice.base_url, name=choice.name, api_key=choice.api_key) as model:
+            yield model
+
+
+def replayed_by(choice: Choice) -> Trajectory | None:
+    """The record that `replay:FILE` names; None for every other choice."""
+    if choice.kind != "replay":
+        return None
+    from ocinterp.models.replay import load, pick
+
+    path, _, which = choice.path.partition("#")
+    return pick(load(Path(path)), which or None)
+
+
+def _person() -> Model:
+    from ocinterp.models.person import PersonModel
+
+    return PersonModel(show=_show_prompt, read=_read_reply, copy=_copy)
+
+
+def _show_prompt(prompt: str) -> None:
+    print(f"\n── prompt, for you to answer or to paste anywhere ──\n{prompt}", file=sys.stderr)
+    print("── paste the reply; end it with a line that holds only a dot ──", file=sys.stderr)
+
+
+async def _read_reply() -> str:
+    import asyncio
+
+    return await asyncio.to_thread(_read_until_dot)
+
+
+def _read_until_dot() -> str:
+    lines: list[str] = []
+    for line in sys.stdin:
+        if line.rstrip("\r\n") == ".":
+            break
+        lines.append(line)
+    return "".join(lines)
+
+
+def _copy(text: str) -> bool:
+    """Put the prompt on the clipboard, where a program for that is at hand."""
+    commands = (["wl-copy"], ["xclip", "-selection", "clipboard"], ["xsel", "-ib"], ["pbcopy"])
+    for command in commands:
+        if shutil.which(command[0]):
+            done = subprocess.run(command, input=text.encode(), check=False, capture_output=True, timeout=5)  # noqa: S603
+            return done.returncode == 0
+    return False
+
+
+def settings_timeout(settings: Settings, given: float | None) -> float:
+    return settings.number("timeout", 30.0) if given is None else given

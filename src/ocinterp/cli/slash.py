@@ -1,0 +1,185 @@
+"""The commands of a chat that begin with a slash."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import subprocess
+import tempfile
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ocinterp.errors import UsageError
+from ocinterp.render import describe
+from ocinterp.types import Cell, CellEvent, Feedback, Message, ResultEvent, Source
+
+if TYPE_CHECKING:
+    from ocinterp.cli.repl import Chat
+
+Command = Callable[["Chat", str], Awaitable[None]]
+
+
+async def obey(talk: Chat, line: str) -> bool:
+    """Carry out one command line; False when the person wants to leave. Raises UsageError for what is no command."""
+    name, _, rest = line[1:].partition(" ")
+    if name in {"quit", "exit"}:
+        return False
+    if name not in COMMANDS:
+        raise UsageError(f"there is no command /{name}; /help lists them")
+    await COMMANDS[name][0](talk, rest.strip())
+    return True
+
+
+async def _help(talk: Chat, rest: str) -> None:
+    for name, (_, usage) in COMMANDS.items():
+        talk.live.line(f"  {'/' + name:<10} {usage}")
+    talk.live.line("  Ctrl-C     stop what is running and keep the session; Ctrl-D leaves")
+
+
+async def _undo(talk: Chat, rest: str) -> None:
+    trajectory = talk.trajectory
+    if not trajectory.turns:
+        raise UsageError("there is nothing to undo yet")
+    shorter = replace(trajectory, turns=trajectory.turns[:-1], stop=None)
+    if shorter.turns:
+        shorter = shorter.answered(tuple(f for f in shorter.turns[-1].feedback if f.rating is not None))
+    else:
+        talk.live.line("the conversation is empty again: your next message starts it", "dim")
+    talk.trajectory = shorter
+    talk.save()
+    talk.live.line("the last turn is forgotten; the variables and files it made are still there", "dim")
+
+
+async def _retry(talk: Chat, rest: str) -> None:
+    trajectory = talk.trajectory
+    if not trajectory.prompt:
+        raise UsageError("there is nothing to try again yet")
+    if trajectory.turns and not any(each.text for each in trajectory.turns[-1].feedback):
+        trajectory = replace(trajectory, turns=trajectory.turns[:-1], stop=None)
+    talk.trajectory = trajectory
+    await talk.work()
+
+
+async def _edit(talk: Chat, rest: str) -> None:
+    runs = talk.trajectory.turns[-1].runs if talk.trajectory.turns else ()
+    if not runs:
+        raise UsageError("the last answer ran no code to edit")
+    source = await asyncio.to_thread(_in_editor, "\n\n".join(run.cell.source for run in runs), talk.settings.environ)
+    cell = Cell(f"{len(talk.trajectory.turns)}.edited", source)
+    talk.live(CellEvent(cell))
+    result = await talk.session.run(cell, on_output=talk.live)
+    talk.live(ResultEvent(result))
+    text = f"I changed the code to this:\n```python\n{source}\n```\nExecution result:\n{describe(result)}"
+    kept = talk.trajectory.turns[-1].feedback
+    talk.trajectory = talk.trajectory.answered((*kept, Feedback(Source.HUMAN, text)))
+    talk.save()
+
+
+def _in_editor(source: str, environ: object) -> str:
+    variables = environ if isinstance(environ, dict) else {}
+    editor = variables.get("VISUAL") or variables.get("EDITOR") or "vi"
+    handle, name = tempfile.mkstemp(suffix=".py")
+    path = Path(name)
+    try:
+        os.write(handle, source.encode())
+        os.close(handle)
+        try:
+            done = subprocess.run([*shlex.split(editor), name], check=False)  # noqa: S603  the person's own editor
+        except OSError as error:
+            raise UsageError(f"cannot start the editor {editor!r}: {error.strerror}; set EDITOR") from error
+        if done.returncode:
+            raise UsageError(f"the editor {editor!r} ended with {done.returncode}; nothing was changed")
+        return path.read_text(encoding="utf-8")
+    finally:
+        path.unlink(missing_ok=True)
+
+
+async def _files(talk: Chat, rest: str) -> None:
+    files = await talk.session.files()
+    for file in files:
+        talk.live.line(f"  {file.name}  {file.size} bytes")
+    if not files:
+        talk.live.line("  no files yet; /add PATH brings one in", "dim")
+
+
+async def _add(talk: Chat, rest: str) -> None:
+    from ocinterp.cli.setup import read_files
+
+    for name, content in read_files([Path(part) for part in shlex.split(rest)]).items():
+        await talk.session.put(name, content)
+        talk.given[name] = content
+        if talk.session_id:
+            talk.store.attach(talk.session_id, name, content)
+        talk.live.line(f"  {name}  {len(content)} bytes", "dim")
+
+
+async def _save(talk: Chat, rest: str) -> None:
+    from ocinterp.cli.outcome import save_files
+
+    wanted = set(shlex.split(rest))
+    files = [file for file in await talk.session.files() if not wanted or file.name in wanted]
+    if missing := wanted - {file.name for file in files}:
+        raise UsageError(f"no file {', '.join(sorted(missing))} in the session; /files lists them")
+    new = [file for file in files if wanted or file.name not in talk.given]
+    for path in await save_files(talk.session, new, Path()):
+        talk.live.line(f"  wrote {path}", "dim")
+    talk.live.line(f"  the conversation itself is saved as {talk.session_id or '(not begun)'}", "dim")
+
+
+async def _model(talk: Chat, rest: str) -> None:
+    from ocinterp.cli.setup import live_model
+    from ocinterp.models.resolve import resolve
+
+    if not rest:
+        talk.live.line(f"  {talk.trajectory.provenance.get('model', '?')}")
+        return
+    choice = await resolve(rest, config=talk.settings.config, environ=talk.settings.environ)
+    talk.model = await talk.stack.enter_async_context(live_model(choice))
+    origin = {**talk.trajectory.provenance, "model": choice.name}
+    talk.trajectory = replace(talk.trajectory, provenance=origin)
+    talk.live.line(f"  {choice.line}", "dim")
+
+
+async def _feedback(talk: Chat, rest: str) -> None:
+    rating, _, text = rest.partition(" ")
+    if not talk.trajectory.turns:
+        raise UsageError("there is no answer to rate yet")
+    if rating not in {"good", "bad"}:
+        raise UsageError("say /feedback good or /feedback bad, and why")
+    given = Feedback(Source.HUMAN, text.strip(), "good" if rating == "good" else "bad")
+    talk.trajectory = talk.trajectory.answered((*talk.trajectory.turns[-1].feedback, given))
+    talk.save()
+    talk.live.line(f"  recorded as {rating}; the model hears it with your next message", "dim")
+
+
+async def _export(talk: Chat, rest: str) -> None:
+    from ocinterp.chat.export import export
+
+    if not rest:
+        raise UsageError("say where to: /export chat.ipynb (or .md, .json, .py)")
+    path = Path(rest).expanduser()
+    export(talk.trajectory, path, title=title_of(talk.trajectory.prompt))
+    talk.live.line(f"  wrote {path}", "dim")
+
+
+def title_of(prompt: tuple[Message, ...]) -> str:
+    """The first line of the first request."""
+    said = next((message.content for message in prompt if message.role == "user"), "")
+    return (said.strip().splitlines() or ["session"])[0][:80]
+
+
+COMMANDS: dict[str, tuple[Command, str]] = {
+    "help": (_help, "this list"),
+    "undo": (_undo, "forget the last turn"),
+    "retry": (_retry, "have the last message answered again"),
+    "edit": (_edit, "change the last code in your editor, and run it"),
+    "files": (_files, "list the session's files"),
+    "add": (_add, "PATH…  bring files into the session"),
+    "save": (_save, "[NAME…]  copy files the session made into this folder"),
+    "model": (_model, "[NAME]  show the model, or go on with another"),
+    "feedback": (_feedback, "good|bad TEXT  rate the last answer, for the record and the model"),
+    "export": (_export, "x.ipynb|x.md|x.json|x.py  write the conversation to a file"),
+}

@@ -1,0 +1,33 @@
+"""What the interpreter has to say about a turn."""
+
+from __future__ import annotations
+
+from ocinterp.render import MODEL_CHARACTERS, describe_run
+from ocinterp.types import Feedback, Run, Source, Task, Trajectory, Turn
+
+_ADVICE = "Fix the cause and give the whole corrected code again in one ```python block."
+_CUT_OFF = "Your answer was cut off before its end. Give a shorter one, complete."
+
+
+async def failures(task: Task, before: Trajectory, turn: Turn, /) -> tuple[Feedback, ...]:
+    """Speaks when a cell did not end well, or when the answer was cut off: the paper's execution feedback."""
+    if any(not run.result.ok for run in turn.runs):
+        return (Feedback(Source.EXECUTION, f"{_report(turn.runs)}\n\n{_ADVICE}"),)
+    if turn.completion.finish_reason == "length":
+        return (Feedback(Source.EXECUTION, _CUT_OFF),)
+    return ()
+
+
+async def execution_output(task: Task, before: Trajectory, turn: Turn, /) -> tuple[Feedback, ...]:
+    """Speaks whenever something ran: the model sees what came of it, and answers without code when it is done."""
+    if said := await failures(task, before, turn):
+        return said
+    return (Feedback(Source.EXECUTION, _report(turn.runs)),) if turn.runs else ()
+
+
+def _report(runs: tuple[Run, ...]) -> str:
+    if len(runs) == 1:
+        return f"Execution result:\n{describe_run(runs[0])}"
+    limit = max(500, MODEL_CHARACTERS // len(runs))
+    texts = [f"Execution result of block {number}:\n{describe_run(run, limit)}" for number, run in enumerate(runs, 1)]
+    return "\n\n".join(texts)

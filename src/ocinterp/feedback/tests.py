@@ -1,0 +1,79 @@
+"""Visible tests: expressions that must hold after a turn's code has run."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+
+from ocinterp.errors import UsageError
+from ocinterp.protocols import Session
+from ocinterp.render import describe, error_line
+from ocinterp.types import Cell, ExecutionResult, Feedback, Outcome, Source, Task, Trajectory, Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """One test expression and what came of it."""
+
+    expression: str
+    result: ExecutionResult
+    got: str = ""  # the left side of a comparison that did not hold
+
+    @property
+    def held(self) -> bool:
+        return self.result.ok
+
+
+@dataclass
+class VisibleTests:
+    """Evaluates a task's visible tests in the session after each turn, and speaks of those that do not hold.
+
+    The program and its tests share one interpreter: a program that sets out to deceive them can. It cannot pass by
+    ending early, because a test that could not be evaluated does not hold.
+    """
+
+    session: Session
+    _count: int = 0
+    last: tuple[Evaluated, ...] = field(default=())
+
+    async def __call__(self, task: Task, before: Trajectory, turn: Turn, /) -> tuple[Feedback, ...]:
+        self.last = tuple([await self._evaluate(test) for test in task.visible_tests])
+        failed = [each for each in self.last if not each.held]
+        if not failed:
+            return ()
+        report = "\n".join(_report(each) for each in failed)
+        return (Feedback(Source.TESTS, f"These tests do not hold:\n{report}\n\nFix the code and give all of it again."),)
+
+    def _cell(self, source: str) -> Cell:
+        self._count += 1
+        return Cell(f"test.{self._count}", source)
+
+    async def _evaluate(self, expression: str) -> Evaluated:
+        result = await self.session.run(self._cell(f"assert ({expression})"))
+        left = left_side(expression)
+        if left is None or result.error is None or result.error.name != "AssertionError":
+            return Evaluated(expression, result)
+        shown = await self.session.run(self._cell(f"print(repr({left}))"))
+        got = describe(shown, 300) if shown.outcome is Outcome.OK else error_line(shown)
+        return Evaluated(expression, result, got)
+
+
+def checked(expression: str) -> str:
+    """A test expression as given. Raises UsageError for what is not one Python expression."""
+    try:
+        ast.parse(expression.strip(), mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise UsageError(f"--test wants one Python expression such as 'f(2) == 4', not {expression!r}") from error
+    return expression.strip()
+
+
+def left_side(expression: str) -> str | None:
+    """The source of what a comparison compares; None for any other expression."""
+    tree = ast.parse(expression, mode="eval").body
+    return ast.unparse(tree.left) if isinstance(tree, ast.Compare) else None
+
+
+def _report(each: Evaluated) -> str:
+    if each.got:
+        return f"- {each.expression}\n  but {left_side(each.expression)} is {each.got}"
+    return f"- {each.expression}\n  {error_line(each.result)}"
