@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # The build backend is pinned like everything else, so it is installed first and used as it is.
 INSTALL = $(BIN)/python -m pip --disable-pip-version-check install -q -c constraints.txt
-SET_UP = $(INSTALL) hatchling && $(INSTALL) --no-build-isolation -e
+SET_UP = $(INSTALL) hatchling editables && $(INSTALL) --no-build-isolation -e
 PINNED := pyproject.toml constraints.txt
 RUN_TESTS = $(BIN)/python -m pytest
 
@@ -85,7 +85,7 @@ $(VENV)/.bench: $(PINNED) | $(VENV)/.created
 constraints:
 	rm -rf build/constraints
 	$(PYTHON) -m venv build/constraints
-	build/constraints/bin/python -m pip --disable-pip-version-check install -q hatchling
+	build/constraints/bin/python -m pip --disable-pip-version-check install -q hatchling editables
 	build/constraints/bin/python -m pip --disable-pip-version-check install -q -e '.[science,jupyter,dev]'
 	{ sed -n '/^#/p' constraints.txt; build/constraints/bin/python -m pip freeze --exclude-editable; } > build/constraints.txt
 	mv build/constraints.txt constraints.txt

@@ -141,9 +141,7 @@ async def test_09_a_broken_sandbox_raises_and_is_never_a_turn_of_the_model() -> 
     seen: list[Event] = []
     box = FakeSandbox(breaks)
     with pytest.raises(SandboxError):
-        await rollout(
-            TASK, model=ScriptedModel([code("1")]), sandbox=box, feedback=failures, listen=seen.append
-        )
+        await rollout(TASK, model=ScriptedModel([code("1")]), sandbox=box, feedback=failures, listen=seen.append)
     assert not any(isinstance(event, TurnEvent) for event in seen)
     assert box.open_sessions == 0
 
@@ -158,9 +156,7 @@ async def test_10_a_dead_model_raises_after_what_was_finished_was_announced() ->
     seen: list[Event] = []
     box = sandbox()
     with pytest.raises(ModelError):
-        await rollout(
-            TASK, model=DiesSecond([code("prnt(1)")]), sandbox=box, feedback=failures, listen=seen.append
-        )
+        await rollout(TASK, model=DiesSecond([code("prnt(1)")]), sandbox=box, feedback=failures, listen=seen.append)
     assert sum(isinstance(event, TurnEvent) for event in seen) == 1
     assert box.open_sessions == 0
 

@@ -73,9 +73,7 @@ async def rollout(
 
 
 async def _take_turn(trajectory: Trajectory, model: Model, session: Session, listen: Listener) -> Turn:
-    completion = await model.generate(
-        tuple(trajectory.messages()), on_text=lambda text: listen(TextEvent(text))
-    )
+    completion = await model.generate(tuple(trajectory.messages()), on_text=lambda text: listen(TextEvent(text)))
     runs: list[Run] = []
     for cell in extract_cells(completion.text, prefix=f"{len(trajectory.turns) + 1}."):
         listen(CellEvent(cell))

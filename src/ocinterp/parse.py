@@ -12,8 +12,8 @@ import re
 import warnings
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
-from typing import NamedTuple
 
 from ocinterp.types import Cell
 
@@ -45,7 +45,7 @@ _SESSION = re.compile(r"\s*>>> ")
 _PROMPT = re.compile(r"[ \t]*(?:>>>|\.\.\.)(?: (.*)|)$")
 _MAGIC = re.compile(r"^([ \t]*)(?:\w+[ ]*=[ ]*)?(?:%%?|!!?)[A-Za-z_./].*$", re.MULTILINE)
 _CALL = re.compile(r"[\w\])]\(")
-_BARE_FENCE = re.compile(r"^[ \t]*`{3,}[ \t]*$", re.MULTILINE)
+_CLOSING = re.compile(r"^[ \t]*`{3,}+(?:[ \t]+\S+[ \t]+\S.*|[ \t]*)$", re.MULTILINE)
 _TRACEBACK = re.compile(r"^Traceback \(most recent call last\)", re.MULTILINE)
 _DECLARES = r"""(?:(?:async\ +)?def\ +\w+\ *\(
     |class\ +\w+\ *(?:\(.*\)\ *)?:
@@ -93,23 +93,29 @@ def _sources(text: str) -> list[str]:
     solved = [source for content, _ in _tagged(text, _SOLUTION, blocks) for source in _unwrapped(content)]
     if solved := [source for source in solved if _is_meant(source)]:
         return solved
-    if blocks:
-        return _fenced(text, blocks[0].start) or [block.source for block in blocks if _runs(block)]
+    if opened := _opened_by_prompt(text, blocks):
+        return opened
+    if fenced := [block.source for block in blocks if _runs(block)]:
+        return fenced
     return [text] if _begins_as_program(text) or _is_program(_typed(text)) else []
 
 
-def _fenced(text: str, first: int) -> list[str]:
-    """The cells of a text whose `first` fence closes a block that the prompt had opened; none if it does not."""
-    bare = _BARE_FENCE.match(text, first)
-    if not bare or not (_is_program(text[:first]) or _begins_as_program(text[:first])):
+def _opened_by_prompt(text: str, blocks: Sequence[_Block]) -> list[str]:
+    """The cells of an answer to a prompt that ended in "```python": a program before the first, closing, fence."""
+    closing = _CLOSING.search(text)
+    if not closing or (blocks and blocks[0].start < closing.start()):
         return []
-    return [text[: first - 1], *(block.source for block in _blocks(text[bare.end() + 1 :]) if _runs(block))]
+    program = text[: closing.start()].rstrip("\n")
+    if not (_is_program(program) or _begins_as_program(program)):
+        return []
+    return [program, *(block.source for block in _blocks(text[closing.end() + 1 :]) if _runs(block))]
 
 
 # --- Markdown fences -------------------------------------------------------------------------------------------------
 
 
-class _Fence(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Fence:
     """A line that may open or close a block. `late`: it stands behind other words, so that it can only open one."""
 
     start: int
@@ -129,7 +135,8 @@ class _Fence(NamedTuple):
         return not words or (self.rest[0] in " \t" and not _PYTHON.match(self.rest.lstrip()))
 
 
-class _Block(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Block:
     """A fenced block; `start` and `end` are offsets into the text, `info` is empty where no language is given."""
 
     info: str
@@ -153,9 +160,10 @@ def _blocks(text: str) -> Iterator[_Block]:
             yield from _one_line(opening)
             continue
         closing = _closing(text, fences, at)
-        last = fences[closing].end if closing < len(fences) else len(text)
+        closed = closing < len(fences)
+        info = opening.rest.strip() if closed or not opening.late else ""  # "Wrap it in ```python" may be just that
         source = _body(text, fences, at, closing)
-        yield _Block(opening.rest.strip(), source, opening.start, last, closed=closing < len(fences))
+        yield _Block(info, source, opening.start, fences[closing].end if closed else len(text), closed)
         at = closing + 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from ocinterp.types import ExecutionResult, Outcome, Run
 
@@ -45,10 +46,9 @@ def error_line(result: ExecutionResult) -> str:
     return clip(f"{result.error.name}: {message}" if message else result.error.name, 300).replace("\n", " ")
 
 
-def _shown(bundle: object) -> str:
-    data = dict(bundle) if isinstance(bundle, dict) else {}
-    text = data.get("text/plain", "")
-    return f"[figure shown: {text}]" if "image/png" in data else str(text)
+def _shown(bundle: Mapping[str, str]) -> str:
+    text = bundle.get("text/plain", "")
+    return f"[figure shown: {text}]" if "image/png" in bundle else text
 
 
 def _ending(result: ExecutionResult) -> str:

@@ -314,4 +314,6 @@ class DoneEvent:
 
 
 LiveEvent = OutputEvent | DisplayEvent
-Event = TextEvent | CellEvent | OutputEvent | DisplayEvent | ResultEvent | TurnEvent | AskEvent | FeedbackEvent | DoneEvent
+Event = (
+    TextEvent | CellEvent | OutputEvent | DisplayEvent | ResultEvent | TurnEvent | AskEvent | FeedbackEvent | DoneEvent
+)

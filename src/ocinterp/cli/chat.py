@@ -16,7 +16,9 @@ def command(
     timeout: Annotated[float | None, typer.Option(help="Seconds each cell may run.", metavar="S")] = None,
     sandbox: Annotated[str | None, typer.Option(help="auto, ns, or unsafe (no isolation at all).")] = None,
     answer: Annotated[bool, typer.Option(help="Show the model its results, and let it answer in words.")] = False,
-    resume: Annotated[str | None, typer.Option(help="Go on with a saved session: its id, or last.", metavar="ID")] = None,
+    resume: Annotated[
+        str | None, typer.Option(help="Go on with a saved session: its id, or last.", metavar="ID")
+    ] = None,
 ) -> None:
     """Talk with a model whose code runs as you watch.
 

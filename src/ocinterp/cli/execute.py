@@ -44,8 +44,8 @@ def _source(file: str) -> str:
 
 
 async def _execute(source: str, box: NamespaceSandbox, given: dict[str, bytes], out: Path | None) -> bool:
-    from ocinterp.cli.outcome import save_files
     from ocinterp.chat.session import made
+    from ocinterp.cli.outcome import save_files
 
     async with box as sandbox, sandbox.open() as session:
         for name, content in given.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ocinterp.chat.session import Held, made
@@ -68,7 +69,7 @@ class Job:
             return ReplayFeedback(replayed)
         return first_of(feedback_of(answer=self.wish.answer), tests)
 
-    async def _keep(self, session: Session, files: tuple[FileInfo, ...], live: Live) -> tuple:
+    async def _keep(self, session: Session, files: tuple[FileInfo, ...], live: Live) -> tuple[Path, ...]:
         saved = await save_files(session, files, self.wish.out) if self.wish.out is not None else ()
         if files:
             live.heading("files made")

@@ -28,11 +28,11 @@ _WIDTH = 100
 
 
 class Live:
-    """Prints a session's events. `figures` is a folder that gets the figures as files; None: they are only named."""
+    """Prints a session's events. `figures` is the folder that figures are written to; None: they are only named."""
 
     def __init__(self, console: Console, *, figures: Path | None = None) -> None:
         self._console = console
-        self._figures = figures
+        self.figures = figures
         self._at_line_start = True
         self.saved: list[Path] = []
 
@@ -57,7 +57,9 @@ class Live:
         """A line across the page with a word in it."""
         self._line_start()
         width = min(self._console.width, _WIDTH)
-        self._console.print(f"── {text} {'─' * max(0, width - len(text) - 4)}", style=style, markup=False, highlight=False)
+        self._console.print(
+            f"── {text} {'─' * max(0, width - len(text) - 4)}", style=style, markup=False, highlight=False
+        )
 
     def line(self, text: str, style: str = "") -> None:
         self._line_start()
@@ -81,10 +83,10 @@ class Live:
             self.line(printable(text))
 
     def _save(self, png: str) -> str:
-        if self._figures is None:
+        if self.figures is None:
             return ": --out DIR keeps it as a file"
-        self._figures.mkdir(parents=True, exist_ok=True)
-        path = self._figures / f"figure-{len(self.saved) + 1}.png"
+        self.figures.mkdir(parents=True, exist_ok=True)
+        path = self.figures / f"figure-{len(self.saved) + 1}.png"
         path.write_bytes(base64.b64decode(png))
         self.saved.append(path)
         return f": {path}"

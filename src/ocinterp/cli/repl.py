@@ -23,7 +23,7 @@ from ocinterp.errors import ModelError, OcinterpError, SandboxError
 from ocinterp.feedback import execution_output, led_by
 from ocinterp.loop import Limits, rollout
 from ocinterp.models.resolve import resolve
-from ocinterp.protocols import Model, Session
+from ocinterp.protocols import FeedbackProvider, Model, Session
 from ocinterp.types import CellEvent, Event, Feedback, ResultEvent, Source, Task, Trajectory, Turn
 
 Ask = Callable[[], Awaitable[str | None]]  # the next line; None at the end
@@ -101,6 +101,7 @@ class Chat:
             self.session_id = self.store.create(self.trajectory)
             for name, content in self.given.items():
                 self.store.attach(self.session_id, name, content)
+            self.live.figures = self.settings.data_folder / "figures" / self.session_id
         self.store.save(self.session_id, self.trajectory)
 
     async def _roll(self) -> None:
@@ -141,7 +142,7 @@ class Chat:
             self._working.cancel()
 
 
-def _saying(text: str) -> Callable[[Task, Trajectory, Turn], Awaitable[tuple[Feedback, ...]]]:
+def _saying(text: str) -> FeedbackProvider:
     async def provide(task: Task, before: Trajectory, turn: Turn, /) -> tuple[Feedback, ...]:
         return (Feedback(Source.HUMAN, text),)
 
@@ -159,7 +160,12 @@ async def chat(wish: ChatWish, settings: Settings) -> None:
         async with box as sandbox, sandbox.open() as session, setup.live_model(choice) as model:
             talk = Chat(wish, settings, session=session, model=model, store=store, live=live)
             async with talk.stack:
-                origin = {"model": choice.name, "sandbox": wish.sandbox, "network": "off", "version": __version__}
+                origin = {
+                    "model": setup.name_of(choice),
+                    "sandbox": wish.sandbox,
+                    "network": "off",
+                    "version": __version__,
+                }
                 talk.trajectory = replace(talk.trajectory, provenance=origin)
                 await _prepare(talk)
                 await converse(talk, _asker(settings.data_folder))

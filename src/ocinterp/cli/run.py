@@ -41,7 +41,9 @@ class Wish:
 
 
 def command(
-    request: Annotated[str, typer.Argument(help="What to do, in words. Omit it, or give -, to read it from stdin.")] = "-",
+    request: Annotated[
+        str, typer.Argument(help="What to do, in words. Omit it, or give -, to read it from stdin.")
+    ] = "-",
     files: Annotated[list[Path] | None, typer.Argument(help="Files the code may read.")] = None,
     test: Annotated[
         list[str] | None,
@@ -51,7 +53,9 @@ def command(
     rounds: Annotated[int | None, typer.Option(help="How often the model may answer.", metavar="N", min=1)] = None,
     timeout: Annotated[float | None, typer.Option(help="Seconds each cell may run.", metavar="S")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of the conversation.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Folder for the files and figures that were made.", metavar="DIR")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the files and figures that were made.", metavar="DIR")
+    ] = None,
     sandbox: Annotated[str | None, typer.Option(help="auto, ns, or unsafe (no isolation at all).")] = None,
     answer: Annotated[bool, typer.Option(help="Show the model its results, and let it answer in words.")] = False,
 ) -> None:
@@ -114,7 +118,7 @@ async def fulfil(wish: Wish, settings: Settings) -> RunOutcome:
     else:
         prompt = opening(_request_of(wish), given, setup.packages(), wish.tests)
     task = Task("run", prompt, visible_tests=wish.tests)
-    origin = {"model": choice.name, "sandbox": wish.sandbox, "network": "off", "version": __version__}
+    origin = {"model": setup.name_of(choice), "sandbox": wish.sandbox, "network": "off", "version": __version__}
     start = Trajectory(task.id, task.prompt, provenance=origin)
     box = setup.sandbox(wish.sandbox, wish.timeout_seconds)
     console = Console(quiet=wish.as_json, highlight=False)

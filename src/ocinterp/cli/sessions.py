@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-app = typer.Typer(help="List, show, resume, export or remove saved sessions.", no_args_is_help=True, rich_markup_mode=None)
+if TYPE_CHECKING:
+    from ocinterp.chat.store import SessionStore
+
+app = typer.Typer(
+    help="List, show, resume, export or remove saved sessions.", no_args_is_help=True, rich_markup_mode=None
+)
 
 _ID = Annotated[str, typer.Argument(help="A session's id, the beginning of one, or last.", metavar="ID")]
 
@@ -75,9 +80,7 @@ def resume(
 
 
 @app.command()
-def export(
-    session: _ID, path: Annotated[Path, typer.Argument(help="x.ipynb, x.md, x.json or x.py")]
-) -> None:
+def export(session: _ID, path: Annotated[Path, typer.Argument(help="x.ipynb, x.md, x.json or x.py")]) -> None:
     """Write a session to a file, in the format its ending names."""
     from ocinterp.chat.export import export as write
 
@@ -96,7 +99,7 @@ def rm(session: _ID) -> None:
     print(f"removed {name}")
 
 
-def _store():  # noqa: ANN202
+def _store() -> SessionStore:
     from ocinterp.chat.store import SessionStore
     from ocinterp.cli import settings
 

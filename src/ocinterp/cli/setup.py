@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-import shutil
+import os
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Sequence
@@ -64,23 +64,48 @@ async def live_model(choice: Choice, replayed: Trajectory | None = None) -> Asyn
         from ocinterp.models.replay import ReplayModel
 
         yield ReplayModel(replayed)
-    elif choice.kind == "person":
-        yield _person()
-    else:
-        from ocinterp.models.http import HttpModel
+        return
+    from ocinterp.models.resolve import Served
 
-        async with HttpModel(base_url=choice.base_url, name=choice.name, api_key=choice.api_key) as model:
-            yield model
+    if not isinstance(choice.model, Served):
+        yield _person()
+        return
+    from ocinterp.models.http import HttpModel
+
+    served = choice.model
+    async with HttpModel(
+        served.base_url, served.name, served.api_key, key_name=served.key_name, proxy=served.proxy, notice=_notice
+    ) as model:
+        yield model
+
+
+def name_of(choice: Choice) -> str:
+    """The model's name, for the record."""
+    from ocinterp.models.resolve import Person, Served
+
+    match choice.model:
+        case Served(name=name):
+            return name
+        case Person():
+            return "person"
+        case _:
+            return f"replay:{choice.model.path}"
 
 
 def replayed_by(choice: Choice) -> Trajectory | None:
     """The record that `replay:FILE` names; None for every other choice."""
-    if choice.kind != "replay":
+    from ocinterp.models.resolve import Replay
+
+    if not isinstance(choice.model, Replay):
         return None
     from ocinterp.models.replay import load, pick
 
-    path, _, which = choice.path.partition("#")
+    path, _, which = choice.model.path.partition("#")
     return pick(load(Path(path)), which or None)
+
+
+def _notice(text: str) -> None:
+    print(f"ocinterp: {text}", file=sys.stderr)
 
 
 def _person() -> Model:
@@ -111,12 +136,16 @@ def _read_until_dot() -> str:
 
 def _copy(text: str) -> bool:
     """Put the prompt on the clipboard, where a program for that is at hand."""
-    commands = (["wl-copy"], ["xclip", "-selection", "clipboard"], ["xsel", "-ib"], ["pbcopy"])
-    for command in commands:
-        if shutil.which(command[0]):
-            done = subprocess.run(command, input=text.encode(), check=False, capture_output=True, timeout=5)  # noqa: S603
-            return done.returncode == 0
-    return False
+    from ocinterp.models.person import clipboard_command
+
+    command = clipboard_command(os.environ)
+    if command is None:
+        return False
+    try:
+        done = subprocess.run(command, input=text.encode(), check=False, capture_output=True, timeout=5)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
 
 
 def settings_timeout(settings: Settings, given: float | None) -> float:

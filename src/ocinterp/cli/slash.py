@@ -7,7 +7,7 @@ import os
 import shlex
 import subprocess
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,16 +78,15 @@ async def _edit(talk: Chat, rest: str) -> None:
     talk.save()
 
 
-def _in_editor(source: str, environ: object) -> str:
-    variables = environ if isinstance(environ, dict) else {}
-    editor = variables.get("VISUAL") or variables.get("EDITOR") or "vi"
+def _in_editor(source: str, environ: Mapping[str, str]) -> str:
+    editor = environ.get("VISUAL") or environ.get("EDITOR") or "vi"
     handle, name = tempfile.mkstemp(suffix=".py")
     path = Path(name)
     try:
         os.write(handle, source.encode())
         os.close(handle)
         try:
-            done = subprocess.run([*shlex.split(editor), name], check=False)  # noqa: S603  the person's own editor
+            done = subprocess.run([*shlex.split(editor), name], check=False)
         except OSError as error:
             raise UsageError(f"cannot start the editor {editor!r}: {error.strerror}; set EDITOR") from error
         if done.returncode:
@@ -130,15 +129,15 @@ async def _save(talk: Chat, rest: str) -> None:
 
 
 async def _model(talk: Chat, rest: str) -> None:
-    from ocinterp.cli.setup import live_model
+    from ocinterp.cli import setup
     from ocinterp.models.resolve import resolve
 
     if not rest:
         talk.live.line(f"  {talk.trajectory.provenance.get('model', '?')}")
         return
     choice = await resolve(rest, config=talk.settings.config, environ=talk.settings.environ)
-    talk.model = await talk.stack.enter_async_context(live_model(choice))
-    origin = {**talk.trajectory.provenance, "model": choice.name}
+    talk.model = await talk.stack.enter_async_context(setup.live_model(choice))
+    origin = {**talk.trajectory.provenance, "model": setup.name_of(choice)}
     talk.trajectory = replace(talk.trajectory, provenance=origin)
     talk.live.line(f"  {choice.line}", "dim")
 
@@ -160,7 +159,7 @@ async def _export(talk: Chat, rest: str) -> None:
 
     if not rest:
         raise UsageError("say where to: /export chat.ipynb (or .md, .json, .py)")
-    path = Path(rest).expanduser()
+    path = Path(rest.replace("~", talk.settings.environ.get("HOME", "~"), 1) if rest.startswith("~/") else rest)
     export(talk.trajectory, path, title=title_of(talk.trajectory.prompt))
     talk.live.line(f"  wrote {path}", "dim")
 

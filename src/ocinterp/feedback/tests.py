@@ -42,7 +42,9 @@ class VisibleTests:
         if not failed:
             return ()
         report = "\n".join(_report(each) for each in failed)
-        return (Feedback(Source.TESTS, f"These tests do not hold:\n{report}\n\nFix the code and give all of it again."),)
+        return (
+            Feedback(Source.TESTS, f"These tests do not hold:\n{report}\n\nFix the code and give all of it again."),
+        )
 
     def _cell(self, source: str) -> Cell:
         self._count += 1

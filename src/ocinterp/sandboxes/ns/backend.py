@@ -5,8 +5,8 @@ matplotlib imports this module by name (MPLBACKEND) and looks for these three na
 
 from __future__ import annotations
 
+from matplotlib.backend_bases import FigureManagerBase as FigureManager
 from matplotlib.backends.backend_agg import FigureCanvasAgg as FigureCanvas
-from matplotlib.backends.backend_agg import FigureManagerBase as FigureManager
 
 from ocinterp.sandboxes.ns.figures import show
 

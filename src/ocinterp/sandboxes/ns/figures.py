@@ -29,7 +29,21 @@ def show(*_: Any, **__: Any) -> None:
         for number in pyplot.get_fignums():
             _emit(png_of(pyplot.figure(number)))
     finally:
-        pyplot.close("all")
+        discard()
+
+
+def take(figure: Any) -> dict[str, str]:
+    """A figure that is shown as a value; it is closed, so that it is not shown again after the cell."""
+    bundle = png_of(figure)
+    discard(figure)
+    return bundle
+
+
+def discard(which: Any = "all") -> None:
+    """Close a figure, or all of them, unseen."""
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    if pyplot is not None:
+        pyplot.close(which)
 
 
 def png_of(figure: Any) -> dict[str, str]:

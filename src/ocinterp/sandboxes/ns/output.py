@@ -31,16 +31,17 @@ class Output:
         self._texts: dict[Stream, list[str]] = {"stdout": [], "stderr": []}
         self.displays: list[Display] = []
         self.truncated = False
+        self._overflowed = False
 
     def feed(self, stream: Stream, data: bytes) -> None:
         """Take what the program wrote; past the limit it is dropped."""
-        if self.truncated and not self._text_left:
+        if self._overflowed:
             return
         kept = data[: self._text_left]
         self._text_left -= len(kept)
         self.note(stream, self._decoders[stream].decode(kept))
         if len(kept) < len(data):
-            self.truncated = True
+            self.truncated = self._overflowed = True
             self._overflow()
 
     def note(self, stream: Stream, text: str) -> None:

@@ -12,7 +12,7 @@ import os
 import socket
 import struct
 
-_LOAD, _JEQ, _JGE, _JSET, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_LOAD, _AND, _JEQ, _JGE, _JSET, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _KILL = 0x7FFF0000, 0x80000000
 _NUMBER, _ARCHITECTURE, _ARGUMENT_0 = 0, 4, 16  # offsets in struct seccomp_data; low words, little endian
 _X32_BIT = 0x40000000
@@ -79,6 +79,8 @@ DENIED: dict[str, tuple[int | None, int | None]] = {
     "lookup_dcookie": (212, 18),
     "vhangup": (153, 58),
     "fanotify_init": (300, 262),
+    "shmget": (29, 194),  # System V memory and queues are bounded by nothing of a session's
+    "msgget": (68, 186),
     "memfd_create": (319, 279),
     "memfd_secret": (447, 447),
     "mknod": (133, None),
@@ -131,8 +133,7 @@ def assemble(machine: str = "", *, network: bool = False) -> bytes:
     program += _when_call(_CLONE3, [_deny(errno.ENOSYS)])
     program += _when_call(_CLONE[machine], _unless(_instruction(_JSET, _NAMESPACE_FLAGS, 0, 1)))
     if not network:
-        allowed_family = _instruction(_JEQ, socket.AF_UNIX, 1, 0)
-        program += _when_call(_SOCKETPAIR[machine], _unless(allowed_family))
+        program += _when_call(_SOCKETPAIR[machine], _pairs_of_streams())
     program += _when_call(_IOCTL[machine], _terminal_injection())
     return b"".join([*program, _instruction(_RETURN, _ALLOW)])
 
@@ -140,6 +141,23 @@ def assemble(machine: str = "", *, network: bool = False) -> bytes:
 def _unless(test: bytes) -> list[bytes]:
     """Deny by the low word of the first argument: `test` jumps over the denial where the call is harmless."""
     return [_instruction(_LOAD, _ARGUMENT_0), test, _deny(), _instruction(_RETURN, _ALLOW)]
+
+
+def _pairs_of_streams() -> list[bytes]:
+    """Allow socketpair(AF_UNIX, SOCK_STREAM or SOCK_SEQPACKET) alone.
+
+    A pair of datagram sockets may be taken apart and bound to abstract names, by which sessions could talk.
+    """
+    return [
+        _instruction(_LOAD, _ARGUMENT_0),
+        _instruction(_JEQ, socket.AF_UNIX, 0, 4),
+        _instruction(_LOAD, _ARGUMENT_0 + 8),
+        _instruction(_AND, 0xF),  # without SOCK_CLOEXEC and SOCK_NONBLOCK
+        _instruction(_JEQ, socket.SOCK_STREAM, 2, 0),
+        _instruction(_JEQ, socket.SOCK_SEQPACKET, 1, 0),
+        _deny(),
+        _instruction(_RETURN, _ALLOW),
+    ]
 
 
 def _terminal_injection() -> list[bytes]:

@@ -14,10 +14,11 @@ from ocinterp.sandboxes.limits import MIB, Resources
 from ocinterp.sandboxes.ns.output import Output
 from ocinterp.sandboxes.ns.supervisor import Exit, Supervisor
 from ocinterp.sandboxes.ns.worker import Worker
+from ocinterp.sandboxes.ns.workspace import parts_of
 from ocinterp.types import Cell, ExecutionResult, Failure, FileInfo, LiveEvent, Outcome
 
 _EXIT_SECONDS = 1.0  # a worker that closed its channel has this long to be gone
-_STARTED_AGAIN = "The interpreter was started again: its variables are gone, its files are still there."
+_STARTED_AGAIN = "The interpreter was started again: the variables are gone, the files are still there."
 
 
 class ZygoteSession:
@@ -99,10 +100,11 @@ class ZygoteSession:
             raise SandboxError(f"the sandbox could not {op} a session: {error}") from error
 
     async def _file(self, name: str, *, write: bool) -> int:
-        await self._open()
         try:
+            parts_of(name)  # before it is sent: a name can be larger than a message
+            await self._open()
             _, fd = await self._supervisor.ask("file", self._name, name=name, write=write)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             verb = "written" if write else "read"
             raise UsageError(f"the file {name!r} cannot be {verb} in the session: {error}") from error
         return fd
@@ -141,7 +143,9 @@ class ZygoteSession:
             running.cancel()
             await asyncio.wait({running})
         cpu = report["cpu"] if report is not None else max(0.0, ended.cpu_seconds - worker.cpu_seconds) if ended else 0
-        outcome, failure = self._judge(reason or (stop.result() if stop.done() else ""), report, ended)
+        if not reason and stop.done() and stop.result() == "output":
+            reason = "output"  # seen in the last of what it printed
+        outcome, failure = self._judge(reason, report, ended)
         return ExecutionResult(
             cell.id,
             outcome,
@@ -181,7 +185,7 @@ class ZygoteSession:
     ) -> tuple[Outcome, Failure | None]:
         error = report["error"] if report else None
         traceback = error["traceback"] if error else ""
-        after = "Its variables are kept." if ended is None else _STARTED_AGAIN
+        after = "The variables are kept." if ended is None else _STARTED_AGAIN
         if reason == "timeout":
             text = f"stopped after {self._resources.timeout_seconds:g} s. {after}"
             return Outcome.TIMEOUT, Failure("Timeout", text, traceback)
@@ -201,7 +205,8 @@ class ZygoteSession:
 def _how(ended: Exit) -> str:
     if ended.status >= 0:
         return f"The program ended the interpreter (exit code {ended.status})."
-    name = signal.Signals(-ended.status).name
+    known = {each.value: each.name for each in signal.Signals}  # real-time signals have no names
+    name = known.get(-ended.status, f"signal {-ended.status}")
     return f"The interpreter was killed by {name} ({signal.strsignal(-ended.status)})."
 
 

@@ -138,7 +138,6 @@ class Supervisor:
             await process.communicate()
 
     async def _send(self, message: dict[str, Any], fds: Sequence[int]) -> None:
-        loop = asyncio.get_running_loop()
         data = json.dumps(message).encode()
         async with self._sending:
             while self._socket is not None:
@@ -146,12 +145,7 @@ class Supervisor:
                     socket.send_fds(self._socket, [data], list(fds))
                     return
                 except BlockingIOError:
-                    writable = loop.create_future()
-                    loop.add_writer(self._socket, lambda: writable.done() or writable.set_result(None))
-                    try:
-                        await writable
-                    finally:
-                        loop.remove_writer(self._socket)
+                    await _writable(self._socket)
                 except OSError as error:
                     self._die(f"the sandbox's zygote died: {error}")
         raise SandboxError(self._why_dead)
@@ -202,3 +196,14 @@ class Supervisor:
                 future.exception()  # nobody may be waiting, and that is no fault of theirs
         self._pending.clear()
         self._exits.clear()
+
+
+async def _writable(peer: socket.socket) -> None:
+    """Wait until `peer` takes more, or is closed."""
+    loop = asyncio.get_running_loop()
+    number, writable = peer.fileno(), asyncio.Event()
+    loop.add_writer(number, writable.set)
+    try:
+        await writable.wait()
+    finally:
+        loop.remove_writer(number)

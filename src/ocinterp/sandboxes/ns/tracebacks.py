@@ -17,7 +17,7 @@ def describe(error: BaseException) -> dict[str, str]:
     try:
         lines = _lines(error)
         message = str(error)
-    except Exception as broken:  # noqa: BLE001  an exception's own __str__ may raise anything
+    except BaseException as broken:  # noqa: BLE001  an exception's own __str__ may raise anything
         lines, message = [f"{type(error).__name__}: <its text raised {type(broken).__name__}>\n"], ""
     text = "".join(lines)
     if len(text) > _MAX_CHARACTERS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import base64
 import re
-from typing import Any
+from typing import Any, cast
 
 MAX_TEXT = 100_000  # characters of one representation
 
@@ -26,7 +26,7 @@ def mime_bundle(value: Any) -> dict[str, str]:
     if _is_figure(value):
         from ocinterp.sandboxes.ns import figures
 
-        return figures.png_of(value)
+        return figures.take(value)
     bundle: dict[str, str] = {}
     for mime, method in _RICH:
         content = _ask(value, method)
@@ -39,18 +39,19 @@ def mime_bundle(value: Any) -> dict[str, str]:
 
 
 def _is_figure(value: Any) -> bool:
-    kind = type(value)
+    kind: type[Any] = type(value)
     return kind.__name__ == "Figure" and kind.__module__ == "matplotlib.figure"
 
 
 def _ask(value: Any, method: str) -> Any:
     if isinstance(value, type):
         return None
-    found = getattr(type(value), method, None)
+    kind: type[Any] = type(value)
+    found = getattr(kind, method, None)
     if not callable(found):
         return None
-    content = found(value)
-    return content[0] if isinstance(content, tuple) and content else content
+    content: Any = found(value)
+    return cast("Any", content[0]) if isinstance(content, tuple) and content else content
 
 
 def _clip(text: str) -> str:

@@ -6,10 +6,13 @@ to the kernel in one piece: each component is opened from the one before it, and
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import stat
 
 MAX_LISTED = 500
+MAX_LISTING_BYTES = 100_000  # as JSON: a listing is one datagram
 MAX_VISITED = 20_000
 MAX_DEPTH = 32
 MAX_NAME_BYTES = 200
@@ -46,10 +49,8 @@ def create(root: str, name: str) -> int:
     *folders, last = parts_of(name)
     parent = _walk(root, folders, make=True)
     try:
-        try:
+        with contextlib.suppress(FileNotFoundError):
             os.unlink(last, dir_fd=parent)
-        except FileNotFoundError:
-            pass
         return os.open(last, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644, dir_fd=parent)
     finally:
         os.close(parent)
@@ -58,7 +59,8 @@ def create(root: str, name: str) -> int:
 def regular_files(root: str) -> list[tuple[str, int, float]]:
     """(name, size in bytes, modification time) of the regular files below `root`, by name, hidden ones left out.
 
-    At most MAX_LISTED of them, from the first MAX_VISITED entries met: a listing must end, whatever the program made.
+    At most MAX_LISTED of them and MAX_LISTING_BYTES, from the first MAX_VISITED entries met: a listing must end, and
+    fit into one message, whatever the program made.
     """
     found: list[tuple[str, int, float]] = []
     pending: list[list[str]] = [[]]
@@ -79,7 +81,16 @@ def regular_files(root: str) -> list[tuple[str, int, float]]:
                         _note(entry, folders, found, pending)
         finally:
             os.close(fd)
-    return sorted(found)[:MAX_LISTED]
+    return _that_fit(sorted(found)[:MAX_LISTED])
+
+
+def _that_fit(found: list[tuple[str, int, float]]) -> list[tuple[str, int, float]]:
+    size = 0
+    for count, entry in enumerate(found):
+        size += len(json.dumps(entry)) + 2
+        if size > MAX_LISTING_BYTES:
+            return found[:count]
+    return found
 
 
 def _plain(name: str) -> bool:
@@ -106,10 +117,8 @@ def _walk(root: str, folders: list[str], *, make: bool) -> int:
     for name in folders:
         try:
             if make:
-                try:
+                with contextlib.suppress(FileExistsError):
                     os.mkdir(name, 0o755, dir_fd=fd)
-                except FileExistsError:
-                    pass
             deeper = os.open(name, _FOLDER, dir_fd=fd)
         finally:
             os.close(fd)

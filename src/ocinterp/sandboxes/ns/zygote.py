@@ -94,7 +94,7 @@ class Zygote:
     def serve(self) -> None:
         waker, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGCHLD, _wake)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         poll = select.poll()
         poll.register(self._control, select.POLLIN)
@@ -177,8 +177,10 @@ class Zygote:
                 isolation.limit(walls)
             kernel.serve()
         except BaseException as error:  # noqa: BLE001  the host must hear why there is no worker
-            kernel.say_failed(error)
-        os._exit(1)
+            with contextlib.suppress(OSError):  # the program may have closed the channel
+                kernel.say_failed(error)
+        finally:
+            os._exit(1)  # whatever happens, a child never goes on as a zygote
 
     def _list(self, request: Request, _: list[int]) -> Reply:
         return {"files": workspace.regular_files(f"{self._folder(request)}/workspace")}, None
@@ -189,10 +191,10 @@ class Zygote:
         return {}, opened(folder, request["name"])
 
     def _close(self, request: Request, _: list[int]) -> Reply:
-        for pid, (_, session) in list(self._workers.items()):
+        for worker, (_, session) in list(self._workers.items()):
             if session == request["session"]:
-                os.kill(pid, signal.SIGKILL)
-                self._bury(*os.wait4(pid, 0))
+                os.kill(worker, signal.SIGKILL)
+                self._bury(*os.wait4(worker, 0))
         folder = self._folder(request)
         if self._isolated:
             isolation.unmount_session(folder)
@@ -219,6 +221,10 @@ class Zygote:
             _kill_group(pid)  # what the worker left behind; a PID namespace would have taken it along
         code = os.waitstatus_to_exitcode(status)
         self.say({"exit": key, "status": code, "cpu": usage.ru_utime + usage.ru_stime})
+
+
+def _wake(_number: int, _frame: Any) -> None:
+    """A signal that only has to end poll()."""
 
 
 def _can_import(name: str) -> bool:
