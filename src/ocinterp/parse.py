@@ -1,7 +1,8 @@
 """Which Python a model's answer asks to run.
 
-An answer is read in this order; the first reading that finds something decides:
-the whole text is a program -> tags that say "execute" -> tags that say "solution" -> Markdown fences.
+An answer is read in this order, and the first reading that finds something decides: a text that is a program as it
+stands; tags that say "execute"; tags that say "solution"; a program up to the closing of a fence that the prompt had
+opened; Markdown fences; a text that begins like a program, or is an interactive session.
 Nothing here raises on any text, and the work grows with the text's length, not its square.
 """
 
@@ -17,7 +18,7 @@ from itertools import islice
 
 from ocinterp.types import Cell
 
-_PARSE_LIMIT = 200_000  # characters; a tree costs about 600 bytes a character, 0.3 s and 60 MB here
+_PARSE_LIMIT = 200_000  # characters; a tree takes up to 600 bytes a character, so at most 120 MB and 0.4 s
 _MORE_CLOSINGS = 20  # fences looked at beyond the first, for one inside a string
 
 _TAG = r"(?:i?python3?(?:\.\d+)?|py3?|pycon|python-repl)(?![\w+#.-])"
@@ -33,9 +34,9 @@ _LEAD = re.compile(r"[ \t]*(?:(?:[-*+]|\d+[.)])[ \t]+)?")
 
 # <execute> is CodeAct's and MINT's; [PYTHON] Code Llama's, which also closes with [/EXECUTE].
 _EXECUTE = re.compile(
-    r"(?P<open>(?:^(?P<indent>[ \t]*))?(?:<execute>|\[PYTHON\])(?P<last>(?=[ \t]*$))?)"
-    r"|</execute>|\[/(?:EXECUTE|PYTHON)\]",
-    re.MULTILINE | re.IGNORECASE,
+    r"(?P<open>(?:^(?P<indent>[ \t]*))?(?:(?i:<execute>)|\[PYTHON\](?=[ \t]*$))(?P<last>(?=[ \t]*$))?)"
+    r"|(?i:</execute>)|\[/(?:EXECUTE|PYTHON)\]",
+    re.MULTILINE,
 )
 _SOLUTION = re.compile(
     r"(?P<open>(?:^(?P<indent>[ \t]*))?<solution>(?P<last>(?=[ \t]*$))?)|</solution>", re.MULTILINE | re.IGNORECASE

@@ -17,7 +17,6 @@ from ocinterp.types import Completion, Message, Usage
 ASK = (Message("system", "Be brief."), Message("user", "Hello?"))
 TEXT = "Hello, wörld! 🐍 " * 3
 KEY = "sk-very-secret-0123456789"
-SHORT = Patience(first_token_seconds=0.2, between_tokens_seconds=0.2, retries=0)
 
 
 class Naps:
@@ -153,10 +152,12 @@ async def test_what_may_pass_is_tried_again(fault: Reply) -> None:
 
 @pytest.mark.parametrize("fault", PASSING, ids=range(len(PASSING)))
 async def test_it_gives_up_after_its_retries_and_says_how_often_it_asked(fault: Reply) -> None:
-    async with ScriptedServer([fault], repeat_last=True) as server:
-        async with HttpModel(server.url, "m", patience=Patience(retries=2), sleep=Naps()) as model:
-            with pytest.raises(ModelError, match=r"\(asked 3 times\)$"):
-                await model.generate(ASK)
+    async with (
+        ScriptedServer([fault], repeat_last=True) as server,
+        HttpModel(server.url, "m", patience=Patience(retries=2), sleep=Naps()) as model,
+    ):
+        with pytest.raises(ModelError, match=r"\(asked 3 times\)$"):
+            await model.generate(ASK)
     assert server.count == 3
 
 
@@ -177,9 +178,11 @@ async def test_retry_after_is_honoured_up_to_the_longest_wait() -> None:
 
 async def test_every_wait_is_announced() -> None:
     lines: list[str] = []
-    async with ScriptedServer([Refuses.because(503, "overloaded"), "Hi"]) as server:
-        async with HttpModel(server.url, "m", notice=lines.append, sleep=Naps()) as model:
-            await model.generate(ASK)
+    async with (
+        ScriptedServer([Refuses.because(503, "overloaded"), "Hi"]) as server,
+        HttpModel(server.url, "m", notice=lines.append, sleep=Naps()) as model,
+    ):
+        await model.generate(ASK)
     (line,) = lines
     assert "503" in line
     assert "asking again in" in line
@@ -194,10 +197,12 @@ async def test_a_stream_that_broke_goes_on_where_it_broke() -> None:
 @pytest.mark.parametrize("second", ["Hello, moon", "Hel"])
 async def test_a_different_answer_is_never_mixed_with_the_one_that_broke(second: str) -> None:
     pieces: list[str] = []
-    async with ScriptedServer([Says("Hello, w", ending="cut"), second]) as server:
-        async with HttpModel(server.url, "m", sleep=Naps()) as model:
-            with pytest.raises(ModelError, match="broke off and then gave a different answer"):
-                await model.generate(ASK, on_text=pieces.append)
+    async with (
+        ScriptedServer([Says("Hello, w", ending="cut"), second]) as server,
+        HttpModel(server.url, "m", sleep=Naps()) as model,
+    ):
+        with pytest.raises(ModelError, match="broke off and then gave a different answer"):
+            await model.generate(ASK, on_text=pieces.append)
     assert "".join(pieces) == "Hello, w"
 
 
@@ -214,34 +219,41 @@ async def test_only_the_end_of_a_stream_lost_is_nothing_lost() -> None:
     assert server.count == 1
 
 
-@pytest.mark.parametrize("reply", [Says("", ending="stall"), Says("Hello", ending="stall")])
-async def test_silence_is_not_waited_out(reply: Says) -> None:
-    async with ScriptedServer([reply]) as server, HttpModel(server.url, "m", patience=SHORT) as model:
+LONG_FIRST = Patience(first_token_seconds=600.0, between_tokens_seconds=0.2, retries=0)
+LONG_AFTER = Patience(first_token_seconds=0.2, between_tokens_seconds=600.0, retries=0)
+
+
+@pytest.mark.parametrize(
+    ("reply", "patience"),
+    [
+        (Says("", ending="stall"), LONG_AFTER),
+        (Says("", ending="stall", comments=True), LONG_AFTER),
+        (Says("Hello", ending="stall"), LONG_FIRST),
+        (Says("", ending="stall", thinking="hmm"), LONG_FIRST),
+    ],
+    ids=["nothing", "keep-alive is nothing", "text", "thoughts are work"],
+)
+async def test_silence_is_borne_longer_before_the_first_token_than_after(reply: Says, patience: Patience) -> None:
+    async with ScriptedServer([reply]) as server, HttpModel(server.url, "m", patience=patience) as model:
         with pytest.raises(ModelError, match="fell silent"):
             await model.generate(ASK)
         await server.left.wait()
 
 
-async def test_a_slow_stream_is_no_silent_one() -> None:
-    answers: asyncio.Queue[str] = asyncio.Queue()
-    patience = Patience(first_token_seconds=30.0, between_tokens_seconds=30.0, total_seconds=30.0)
-
-    async def wait_for_it(_: Asked) -> str:
-        return await answers.get()
-
-    async with ScriptedServer([wait_for_it]) as server, HttpModel(server.url, "m", patience=patience) as model:
-        async with asyncio.TaskGroup() as group:
-            asking = group.create_task(model.generate(ASK))
-            await answers.put("at last")
-        assert asking.result().text == "at last"
+async def test_silence_is_tried_again_too() -> None:
+    patience = Patience(first_token_seconds=0.2)
+    completion, _, server, _ = await ask([Says("", ending="stall"), "Hi"], patience=patience)
+    assert completion.text == "Hi"
+    assert server.count == 2
 
 
 async def test_the_whole_has_a_time_limit_too() -> None:
-    patience = Patience(total_seconds=0.2)
-    async with ScriptedServer([Says("Hello", ending="stall")]) as server:
-        async with HttpModel(server.url, "m", patience=patience) as model:
-            with pytest.raises(ModelError, match=r"did not finish its answer within 0\.2 s"):
-                await model.generate(ASK)
+    async with (
+        ScriptedServer([Says("Hello", ending="stall")]) as server,
+        HttpModel(server.url, "m", patience=Patience(total_seconds=0.2)) as model,
+    ):
+        with pytest.raises(ModelError, match=r"did not finish its answer within 0\.2 s"):
+            await model.generate(ASK)
 
 
 async def test_a_cancelled_request_leaves_the_server() -> None:
@@ -272,37 +284,45 @@ async def test_fifty_calls_run_at_once() -> None:
         await everyone.wait()
         return json.dumps(asked.body["messages"])
 
-    async with ScriptedServer([meet], repeat_last=True) as server, HttpModel(server.url, "m") as model:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(model.generate([Message("user", f"<{n}>")])) for n in range(50)]
+    async with (
+        ScriptedServer([meet], repeat_last=True) as server,
+        HttpModel(server.url, "m") as model,
+        asyncio.TaskGroup() as group,
+    ):
+        tasks = [group.create_task(model.generate([Message("user", f"<{n}>")])) for n in range(50)]
     assert server.count == 50
     assert all(f"<{n}>" in task.result().text for n, task in enumerate(tasks))
 
 
-async def test_connections_are_used_again_and_closed_at_the_end() -> None:
-    async with ScriptedServer(["a", "b"]) as server:
-        async with HttpModel(server.url, "m") as model:
-            await model.generate(ASK)
-            client = model._client
-            await model.generate(ASK)
-            assert client is model._client
-            assert client
-            assert client.connector
-            assert sum(map(len, client.connector._conns.values())) == 1  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType, reportAttributeAccessIssue, reportUnknownVariableType]
-        assert client.closed
+async def test_a_connection_is_used_again_until_the_model_is_closed() -> None:
+    async with ScriptedServer(["a"], repeat_last=True) as server:
+        model = HttpModel(server.url, "m")
+        for _ in range(2):
+            async with model:
+                await model.generate(ASK)
+                await model.generate(ASK)
+    first, second, third, fourth = (asked.port for asked in server.requests)
+    assert first == second != third == fourth
+
+
+async def test_a_server_that_lingers_after_the_last_event_is_left() -> None:
+    completion, _, server, _ = await ask([Says(TEXT, ending="linger")])
+    assert completion.text == TEXT
+    assert server.left.is_set()
 
 
 async def test_surrogates_are_joined_or_replaced() -> None:
-    chunks = ['{"choices": [{"delta": {"content": "%s"}}]}' % text for text in (r"a\ud83d", r"\udc0d", r"\udc0d\ud83d")]
-    stream = "".join(f"data: {chunk}\n\n" for chunk in chunks) + "data: [DONE]\n\n"
-    completion, pieces, _, _ = await ask([Raw((stream.encode(),))])
+    halves = ("a\ud83d", "\udc0d", "\udc0d\ud83d")
+    chunks = [json.dumps({"choices": [{"delta": {"content": half}}]}) for half in halves]
+    completion, pieces, _, _ = await ask([Raw(tuple(f"data: {chunk}\n\n".encode() for chunk in [*chunks, "[DONE]"]))])
     assert completion.text == "".join(pieces) == "a🐍\ufffd\ufffd"
 
 
 async def test_content_in_parts_and_refusals_are_text() -> None:
-    parts = '[{"type": "thinking", "thinking": []}, {"type": "text", "text": "Hi"}]'
-    stream = 'data: {"choices": [{"delta": {"content": %s}}]}\n\ndata: {"choices": [{"delta": {"refusal": "No"}}]}\n\n'
-    completion, _, _, _ = await ask([Raw(((stream % parts).encode(), b"data: [DONE]\n\n"))])
+    parts = [{"type": "thinking", "thinking": "hmm"}, {"type": "text", "text": "Hi"}]
+    deltas: list[object] = [{"content": parts}, {"refusal": "No"}]
+    chunks = [json.dumps({"choices": [{"delta": delta}]}) for delta in deltas]
+    completion, _, _, _ = await ask([Raw(tuple(f"data: {chunk}\n\n".encode() for chunk in [*chunks, "[DONE]"]))])
     assert completion.text == "HiNo"
 
 

@@ -80,11 +80,17 @@ LLAMA = {"code": 400, "message": "the request exceeds the available context size
         (Refuses(400, {"object": "error", "message": OPENAI, "type": "BadRequestError", "code": 400}), 8192),
         (Refuses(400, {"error": {**LLAMA, "n_prompt_tokens": 1407, "n_ctx": 256}}), 256),
         (Refuses(500, {"error": LLAMA}), None),
-        (Raw((b'data: {"error": {"code": 400, "message": "exceeds the available context size (64 tokens)"}}\n\n',)), 64),
+        (
+            Raw((b'data: {"error": {"code": 400, "message": "exceeds the available context size (64 tokens)"}}\n\n',)),
+            64,
+        ),
         (Refuses(400, {"error": "model is loaded with context length of only 2048 tokens, not enough"}), 2048),
         (Refuses(400, {"error": "tokens to keep ... greater (n_keep: 13055>= n_ctx: 4096)"}), 4096),
         (Refuses.because(400, "The input (50 tokens) is longer than the model's context length (40 tokens)."), 40),
-        (Refuses.because(400, "Prompt contains 40 tokens, too large for model with 32,768 maximum context length"), 32768),
+        (
+            Refuses.because(400, "Prompt contains 40 tokens, too large for model with 32,768 maximum context length"),
+            32768,
+        ),
         (Refuses.because(500, "the input length exceeds the context length"), None),
         (Refuses.because(413, "Request too large"), None),
         (Refuses.because(400, "Your input exceeds the context window of this model."), None),
@@ -127,8 +133,9 @@ async def test_a_dead_server_is_asked_after() -> None:
 
 
 async def test_a_host_that_does_not_exist_is_named() -> None:
-    async with HttpModel("http://no-such-host.invalid/v1", "m", patience=ONCE) as model:
-        with pytest.raises(ModelError, match=r"^there is no host no-such-host\.invalid; check the base URL"):
+    host = ".".join(["x" * 60] * 5)  # longer than a name may be, so the resolver refuses it without asking anybody
+    async with HttpModel(f"http://{host}/v1", "m", patience=ONCE) as model:
+        with pytest.raises(ModelError, match=f"^there is no host {host}; check the base URL and the network$"):
             await model.generate(ASK)
 
 
@@ -147,6 +154,13 @@ async def test_a_server_of_something_else_is_recognized() -> None:
                 await model.generate(ASK)
     assert KEY not in "".join(traceback.format_exception(caught.value))
     assert KEY not in repr(caught.value.__cause__.__cause__ if caught.value.__cause__ else None)
+
+
+async def test_a_server_without_tls_is_suspected() -> None:
+    async with ScriptedServer() as server:
+        async with HttpModel(server.url.replace("http:", "https:"), "m", patience=ONCE) as model:
+            with pytest.raises(ModelError, match="it may speak http://, not https://"):
+                await model.generate(ASK)
 
 
 async def test_a_web_page_is_no_model_server() -> None:
@@ -194,10 +208,12 @@ async def test_an_empty_answer_is_none(reply: Reply) -> None:
 
 
 async def test_a_model_that_only_thought_is_told_to_need_more_tokens() -> None:
-    async with ScriptedServer([Says("", thinking="hmm", finish_reason="length")]) as server:
-        async with HttpModel(server.url, "m") as model:
-            with pytest.raises(EmptyAnswer, match="used up its tokens before it said a word"):
-                await model.generate(ASK)
+    async with (
+        ScriptedServer([Says("", thinking="hmm", finish_reason="length")]) as server,
+        HttpModel(server.url, "m") as model,
+    ):
+        with pytest.raises(EmptyAnswer, match="used up its tokens before it said a word"):
+            await model.generate(ASK)
     assert server.count == 1
 
 

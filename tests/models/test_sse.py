@@ -55,7 +55,9 @@ def test_an_endless_event_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         parse(*[b"data: 0123456789\n"] * 20)
 
 
-LINES = st.sampled_from([b"data: a", b"data:\xe2\x82\xac", b"data", b":", b"event: x", b"", b"", b"\xef\xbb\xbfdata: m", b"\xff"])
+LINES = st.sampled_from(
+    [b"data: a", b"data:\xe2\x82\xac", b"data", b":", b"event: x", b"", b"", b"\xef\xbb\xbfdata: m", b"\xff"]
+)
 ENDS = st.sampled_from([b"\n", b"\r\n", b"\r"])
 
 

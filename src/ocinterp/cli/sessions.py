@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from ocinterp.chat.store import SessionStore
+    from ocinterp.chat.store import SessionStore, Stored
 
 app = typer.Typer(
     help="List, show, resume, export or remove saved sessions.", no_args_is_help=True, rich_markup_mode=None
@@ -84,8 +84,7 @@ def export(session: _ID, path: Annotated[Path, typer.Argument(help="x.ipynb, x.m
     """Write a session to a file, in the format its ending names."""
     from ocinterp.chat.export import export as write
 
-    with _store() as store:
-        stored = store.load(session)
+    stored = _load_or_salvage(session)
     write(stored.trajectory, path, title=stored.summary.title)
     print(f"wrote {path}")
 
@@ -97,6 +96,26 @@ def rm(session: _ID) -> None:
         name = store.load(session).id
         store.remove(name)
     print(f"removed {name}")
+
+
+def _load_or_salvage(name: str) -> Stored:
+    """A session; from a damaged database too, where it can still be read."""
+    from ocinterp.chat.store import salvage
+    from ocinterp.cli import settings
+    from ocinterp.errors import DataError
+
+    try:
+        with _store() as store:
+            return store.load(name)
+    except DataError as error:
+        found = list(salvage(settings.load().data_folder))
+        for stored in found:
+            if stored.id.startswith(name):
+                return stored
+        if found and name == "last":
+            return max(found, key=lambda stored: stored.summary.updated)
+        names = ", ".join(stored.id for stored in found) or "none"
+        raise DataError(f"{error} Sessions that can still be read: {names}") from error
 
 
 def _store() -> SessionStore:

@@ -49,8 +49,9 @@ def _covers(pattern: str, host: str) -> bool:
 def _split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
-        sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is no number, brackets that do not match
+        host = (parts.hostname or "").encode("idna")
+        sound = parts.scheme in {"http", "https"} and bool(host) and parts.port != 0
+    except ValueError:  # a port that is no number, brackets that do not match, a name that no DNS can hold
         sound, parts = False, SplitResult("", "", "", "", "")
     if not sound:
         raise UsageError("this is no URL of a model server; one looks like http://HOST:PORT/v1")

@@ -230,7 +230,9 @@ class HttpModel:
         if isinstance(error, aiohttp.ClientConnectorDNSError):
             raise PassingError(f"there is no host {place}; check the base URL and the network") from error
         if isinstance(error, aiohttp.ClientSSLError):
-            raise ModelError(f"the certificate of {place} cannot be trusted") from error
+            untrusted = isinstance(error, aiohttp.ClientConnectorCertificateError)
+            why = "its certificate is not trusted" if untrusted else "it may speak http://, not https://"
+            raise ModelError(f"no safe connection to {place}: {why}") from error
         if isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)):
             raise PassingError(f"no server answers at {self.base_url}; is it running?") from error
         if isinstance(error, aiohttp.ClientResponseError):

@@ -64,5 +64,7 @@ def _advice() -> str:
         except OSError:
             continue
     if Path("/.dockerenv").exists() or Path("/run/.containerenv").exists():
-        return "; this is a container, whose profile forbids namespaces: start it with --security-opt seccomp=unconfined"
+        return (
+            "; this is a container, whose profile forbids namespaces: start it with --security-opt seccomp=unconfined"
+        )
     return ""

@@ -19,18 +19,19 @@ from aiohttp import web
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request for a completion: its decoded body and its headers."""
+    """A request for a completion: its decoded body, its headers, and the client's port, one for each connection."""
 
     body: Mapping[str, object]
     headers: Mapping[str, str]
+    port: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Says:
     """An answer, streamed `piece` characters a chunk, or in one JSON body if the request (or `whole`) says so.
 
-    `ending`: "done" is the rule; "bare" leaves out [DONE]; "stall" hangs after the text until the client leaves;
-    "cut" drops the connection after the text. `counted` adds the usage, a token for each piece, where
+    `ending`: "done" is the rule; "bare" leaves out [DONE]; "linger" hangs after it until the client leaves; "stall"
+    hangs after the text; "cut" drops the connection after the text. `counted` adds the usage, a token for each piece, where
     the request asks for it.
     """
 
@@ -39,7 +40,7 @@ class Says:
     finish_reason: str | None = "stop"
     thinking: str = ""
     counted: bool = True
-    ending: Literal["done", "bare", "stall", "cut"] = "done"
+    ending: Literal["done", "bare", "linger", "stall", "cut"] = "done"
     whole: bool = False
     line_end: str = "\n"
     comments: bool = False  # keep-alive lines between the events
@@ -52,8 +53,12 @@ class Says:
             yield _chunk({"reasoning_content": self.thinking})
         for start in range(0, len(self.text), self.piece):
             yield _chunk({"content": self.text[start : start + self.piece]})
-        if self.ending in {"done", "bare"}:
+        if self.complete:
             yield _chunk({}, self.finish_reason)
+
+    @property
+    def complete(self) -> bool:
+        return self.ending not in {"stall", "cut"}
 
     def usage(self) -> dict[str, int]:
         said = -(-len(self.text) // self.piece)
@@ -154,7 +159,9 @@ class ScriptedServer:
         return web.json_response({"models": [{"name": name, "model": name} for name in self.models]})
 
     async def _complete(self, request: web.Request) -> web.StreamResponse:
-        asked = Asked(cast("dict[str, object]", await request.json()), dict(request.headers))
+        body = cast("dict[str, object]", await request.json())
+        peer: tuple[str, int] = request.get_extra_info("peername", ("", 0))
+        asked = Asked(body, dict(request.headers), peer[1])
         self.requests.append(asked)
         turn = len(self.requests) - 1
         reply = self.script[turn] if turn < len(self.script) else self.script[-1] if self.repeat_last else OVER
@@ -178,9 +185,9 @@ class ScriptedServer:
         if reply.whole or not asked.body.get("stream"):
             return web.json_response(reply.completion())
         writes = [reply.event(chunk) for chunk in reply.chunks()]
-        if reply.counted and reply.ending in {"done", "bare"} and asked.body.get("stream_options"):
+        if reply.counted and reply.complete and asked.body.get("stream_options"):
             writes.append(reply.event({"object": "chat.completion.chunk", "choices": [], "usage": reply.usage()}))
-        if reply.ending == "done":
+        if reply.ending in {"done", "linger"}:
             writes.append(f"data: [DONE]{reply.line_end}{reply.line_end}".encode())
         return await _stream(request, writes, ending=reply.ending)
 
@@ -192,7 +199,7 @@ async def _stream(
     await response.prepare(request)
     for each in writes:
         await response.write(each)
-    if ending == "stall":
+    if ending in {"stall", "linger"}:
         await asyncio.Event().wait()
     if ending == "cut" and request.transport:
         request.transport.close()

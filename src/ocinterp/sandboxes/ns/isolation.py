@@ -38,7 +38,7 @@ def unmount_session(folder: str) -> None:
 def enter(folder: str, workspace: str, walls: Walls) -> None:
     """Confine the calling process, which is PID 1 of a fresh PID namespace, to the session in `folder`."""
     syscalls.unshare(syscalls.CLONE_NEWNS | syscalls.CLONE_NEWIPC | syscalls.CLONE_NEWUTS)
-    for name, target in (("workspace", workspace), ("tmp", "/tmp"), ("shm", "/dev/shm")):  # noqa: S108
+    for name, target in (("workspace", workspace), ("tmp", "/tmp"), ("shm", "/dev/shm")):
         syscalls.mount(f"{folder}/{name}", target, flags=syscalls.MS_BIND)
     syscalls.mount("empty", "/run/sessions", "tmpfs", _UNTRUSTED | syscalls.MS_RDONLY, "size=4k,nr_inodes=1,mode=555")
     syscalls.mount("proc", "/proc", "proc", _UNTRUSTED | syscalls.MS_NOEXEC)

@@ -1,9 +1,10 @@
 """The interpreter in a worker: reads cells from the control descriptor, runs them, says how they ended.
 
 Frames (wire.py) in:  {"cell": id, "source": text, "stale_interrupt": bool}
-Frames out:           {"display": {mime: content}, "cell": id}
+Frames out:           {"ready": true}                     once, before it has read a word of model-written code
+                      {"display": {mime: content}, "cell": id}
                       {"done": id, "error": {"name", "message", "traceback"} | null, "cpu": s, "wall": s}
-                      {"failed": why}                     the worker could not be set up
+                      {"failed": why}                     the worker could not be set up; believed before ready only
 Whatever the program writes to file descriptors 1 and 2 goes to pipes of the host's, without passing through here.
 The host trusts none of it: this process also runs model-written code.
 """
@@ -22,14 +23,17 @@ import resource
 import signal
 import site
 import sys
+import threading
 import time
+import traceback
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ocinterp.sandboxes.ns import figures, tracebacks, values, wire
 
 CONTROL = 3
+_RESERVE_BYTES = 4 << 20
 
 _NO_INPUT = (
     "input() cannot be answered: nobody is at the keyboard of this program. "
@@ -52,6 +56,7 @@ def say_failed(error: BaseException) -> None:
 def serve() -> None:
     """Run cells until the host hangs up."""
     kernel = Kernel()
+    wire.write(CONTROL, {"ready": True})
     while (frame := wire.read(CONTROL)) is not None:
         kernel.run(frame["cell"], frame["source"], stale_interrupt=frame["stale_interrupt"])
     os._exit(0)
@@ -64,12 +69,16 @@ class Kernel:
         self._pid = os.getpid()
         self._cell = ""
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._writing = threading.Lock()
+        self._interruptible = False
+        self._interrupt_waits = False
+        self._reserve: bytearray | None = None
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         self._main = sys.modules["__main__"] = types.ModuleType("__main__")
         self._main.__dict__.update(__builtins__=builtins, display=self._display)
         sys.argv = [""]
         sys.path.insert(0, "")
-        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: PTH123, SIM115
+        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
         figures.connect(self._emit)
         _shuffle_numpy()
         self._open_streams()
@@ -79,17 +88,23 @@ class Kernel:
         self._cell = cell
         if stale_interrupt:
             signal.sigtimedwait({signal.SIGINT}, 0)
+        self._interrupt_waits = False
+        self._set_aside()
         cpu, wall = _cpu_seconds(), time.perf_counter()
         error = self._guarded(cell, source)
         if os.getpid() != self._pid:
-            os._exit(0)  # a fork of the program came home by the wrong door
+            os._exit(1 if error else 0)  # a fork of the program came home by the wrong door
         self._report(error, _cpu_seconds() - cpu, time.perf_counter() - wall)
 
     def _guarded(self, cell: str, source: str) -> dict[str, str] | None:
         """The error that ended the cell, if one did. Interrupts can happen only in here."""
         try:
             error = self._attempt(lambda: self._execute(f"<cell {cell}>", source))
-            return self._attempt(figures.show) or error  # what was drawn is shown even when something failed later
+            if error and error["name"] == "KeyboardInterrupt":
+                figures.discard()  # drawing takes longer than there is time
+                return error
+            unseen = self._attempt(figures.show)  # what was drawn is shown even when something failed later
+            return error or unseen
         except KeyboardInterrupt as late:  # it struck between the program and the few lines around it
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
             return tracebacks.describe(late)
@@ -99,17 +114,38 @@ class Kernel:
     def _attempt(self, act: Callable[[], None]) -> dict[str, str] | None:
         try:
             signal.signal(signal.SIGINT, self._interrupted)
+            self._interruptible = True
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
             act()
         except BaseException as error:  # noqa: BLE001  the program's, whatever it is
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-            return tracebacks.describe(error)
+            self._interruptible = False
+            return self._describe(error)
         finally:
+            self._interruptible = False
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         return None
 
+    def _describe(self, error: BaseException) -> dict[str, str]:
+        if isinstance(error, MemoryError):
+            self._reserve = None  # the program may still hold all the rest
+        if os.getpid() != self._pid and not isinstance(error, SystemExit):
+            traceback.print_exception(error)  # nobody else will say so of a forked child
+        try:
+            return tracebacks.describe(error)
+        except BaseException as broken:  # noqa: BLE001  out of memory, for one
+            return {"name": type(broken).__name__, "message": "", "traceback": ""}
+
+    def _set_aside(self) -> None:
+        """Memory in which to report that there is no more."""
+        if self._reserve is None:
+            with contextlib.suppress(MemoryError):
+                self._reserve = bytearray(_RESERVE_BYTES)
+
     def _interrupted(self, number: int, frame: types.FrameType | None) -> None:
         """Pass the interrupt on to what the program has started: waiting for that is often what it is doing."""
+        if not self._interruptible:  # another thread took it, while this one was at something that must be whole
+            self._interrupt_waits = True
+            return
         if os.getpid() == self._pid:
             signal.signal(number, signal.SIG_IGN)
             os.killpg(0, number)
@@ -118,16 +154,14 @@ class Kernel:
 
     def _execute(self, name: str, source: str) -> None:
         source = values.plain_python(source)
-        linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+        linecache.cache[name] = (len(source), None, list(io.StringIO(source, newline=None)), name)
         tree = ast.parse(source, name)
         last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
         if tree.body:
             self._evaluate(compile(tree, name, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True))
         if isinstance(last, ast.Expr):
             expression = ast.Expression(last.value)
-            value = self._evaluate(
-                compile(expression, name, "eval", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
-            )
+            value = self._evaluate(compile(expression, name, "eval", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True))
             if value is not None and not _silenced(source):
                 self._main.__dict__["_"] = value
                 self._display(value)
@@ -138,7 +172,14 @@ class Kernel:
             return value
         if self._loop is None or self._loop.is_closed():
             self._loop = asyncio.new_event_loop()
-        return self._loop.run_until_complete(value)
+        task = self._loop.create_task(value)
+        try:
+            return self._loop.run_until_complete(task)
+        finally:
+            if not task.done():  # interrupted: it must not go on beneath the next cell
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    self._loop.run_until_complete(task)
 
     def _display(self, *shown: Any) -> None:
         """Show values, as the last expression of a cell is shown."""
@@ -148,10 +189,29 @@ class Kernel:
     def _emit(self, bundle: dict[str, str]) -> None:
         self._flush()
         if os.getpid() == self._pid:
-            wire.write(CONTROL, {"display": bundle, "cell": self._cell})
+            with self._whole():
+                wire.write(CONTROL, {"display": bundle, "cell": self._cell})
+
+    @contextlib.contextmanager
+    def _whole(self) -> Iterator[None]:
+        """Let neither another thread nor an interrupt into the middle of a frame."""
+        with self._writing:
+            in_main = threading.current_thread() is threading.main_thread()
+            before = self._interruptible
+            if in_main:
+                self._interruptible = False
+            try:
+                yield
+            finally:
+                if in_main:
+                    self._interruptible = before
+        if in_main and before and self._interrupt_waits:
+            self._interrupt_waits = False
+            raise KeyboardInterrupt
 
     def _report(self, error: dict[str, str] | None, cpu: float, wall: float) -> None:
-        wire.write(CONTROL, {"done": self._cell, "error": error, "cpu": cpu, "wall": wall})
+        with self._whole():
+            wire.write(CONTROL, {"done": self._cell, "error": error, "cpu": cpu, "wall": wall})
 
     def _open_streams(self) -> None:
         for name, fd in (("stdout", 1), ("stderr", 2)):
@@ -162,10 +222,10 @@ class Kernel:
 
     def _flush(self) -> None:
         """Push out what was printed; a program may have closed or replaced its streams, and gets new ones then."""
-        for stream in (sys.stdout, sys.stderr):
+        for name in ("stdout", "stderr"):
             try:
-                stream.flush()
-            except (AttributeError, ValueError, OSError):
+                getattr(sys, name).flush()
+            except Exception:  # noqa: BLE001  anything may stand there by now
                 with contextlib.suppress(OSError):
                     self._open_streams()
 

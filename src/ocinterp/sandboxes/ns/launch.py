@@ -24,7 +24,7 @@ ZYGOTE_CAPABILITIES = 1 << _CAP_DAC_OVERRIDE | 1 << _CAP_SETPCAP | 1 << _CAP_SYS
 _ST_FLAGS = ((2, syscalls.MS_NOSUID), (4, syscalls.MS_NODEV), (8, syscalls.MS_NOEXEC), (1024, 1024), (4096, 1 << 21))
 _DEVICES = ("null", "zero", "full", "random", "urandom")
 _OCTAL = re.compile(r"\\([0-7]{3})")  # how the kernel writes blanks in its tables
-_NEW_ROOT = "/tmp"  # noqa: S108  only a place to mount on, in a mount namespace of our own
+_NEW_ROOT = "/tmp"
 
 
 def main(plan: dict[str, Any]) -> None:
@@ -95,9 +95,11 @@ def _write_maps(pid: int, uid: int, gid: int) -> None:
 def _build_root(plan: dict[str, Any]) -> None:
     syscalls.mount("none", "/", flags=syscalls.MS_REC | syscalls.MS_PRIVATE)
     sources = {target: os.open(source, os.O_PATH) for source, target in plan["binds"]}
-    syscalls.mount("root", _NEW_ROOT, "tmpfs", syscalls.MS_NOSUID | syscalls.MS_NODEV, "size=8m,nr_inodes=2048,mode=755")
+    syscalls.mount(
+        "root", _NEW_ROOT, "tmpfs", syscalls.MS_NOSUID | syscalls.MS_NODEV, "size=8m,nr_inodes=2048,mode=755"
+    )
     for name in ("proc", "dev", "dev/shm", "run/sessions", "tmp", "workspace", "etc", "old"):
-        os.makedirs(f"{_NEW_ROOT}/{name}")
+        Path(f"{_NEW_ROOT}/{name}").mkdir(parents=True)
     syscalls.mount("proc", f"{_NEW_ROOT}/proc", "proc", syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC)
     for target, fd in sources.items():
         _bind(f"/proc/self/fd/{fd}", _NEW_ROOT + target)
@@ -105,7 +107,7 @@ def _build_root(plan: dict[str, Any]) -> None:
     for name in _DEVICES:
         _bind(f"/dev/{name}", f"{_NEW_ROOT}/dev/{name}")
     for link, target in plan["links"]:
-        os.symlink(target, _NEW_ROOT + link)
+        Path(_NEW_ROOT + link).symlink_to(target)
     for name, text in plan["files"].items():
         Path(_NEW_ROOT + name).parent.mkdir(exist_ok=True)
         Path(_NEW_ROOT + name).write_text(text, encoding="utf-8")
@@ -113,10 +115,10 @@ def _build_root(plan: dict[str, Any]) -> None:
     syscalls.pivot_root(".", "old")
     os.chdir("/")
     syscalls.unmount("/old")
-    os.rmdir("/old")
+    Path("/old").rmdir()
     own = syscalls.MS_NOSUID | syscalls.MS_NODEV
     syscalls.mount("sessions", "/run/sessions", "tmpfs", own, f"size=1m,uid={_id()},gid={_id()},mode=755")
-    syscalls.mount("tmp", "/tmp", "tmpfs", own, f"size=16m,uid={_id()},gid={_id()},mode=700")  # noqa: S108
+    syscalls.mount("tmp", "/tmp", "tmpfs", own, f"size=16m,uid={_id()},gid={_id()},mode=700")
     for target in [*sources, *(f"/dev/{name}" for name in _DEVICES)]:
         _make_read_only(target, keep_devices=target.startswith("/dev/"))
     _make_read_only("/")
@@ -166,7 +168,7 @@ def _become_inside_user() -> None:
 
 
 def _become_zygote(plan: dict[str, Any], control: socket.socket) -> None:
-    os.set_inheritable(control.fileno(), True)  # noqa: FBT003
+    os.set_inheritable(control.fileno(), True)
     inside = json.dumps(plan | {"support": plan["support_inside"], "boot": ""})
     arguments = [plan["python"], "-I", "-S", "-B", "-X", "utf8", "-c", plan["boot"], "zygote", inside]
     os.execve(plan["python"], arguments, plan["environment"])

@@ -39,11 +39,11 @@ _ACCOUNTS = {
 _ENVIRONMENT = {
     "HOME": WORKSPACE,
     "LANG": "C.UTF-8",
-    "TMPDIR": "/tmp",  # noqa: S108
+    "TMPDIR": "/tmp",
     "USER": "sandbox",
     "PYTHONDONTWRITEBYTECODE": "1",
     "PYTHONUTF8": "1",
-    "MPLCONFIGDIR": "/tmp/.matplotlib",  # noqa: S108
+    "MPLCONFIGDIR": "/tmp/.matplotlib",
     "MPLBACKEND": "module://ocinterp.sandboxes.ns.backend",
     # One thread: a library that has started a pool of them cannot be forked.
     "OMP_NUM_THREADS": "1",

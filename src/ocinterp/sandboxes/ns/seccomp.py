@@ -124,9 +124,7 @@ def assemble(machine: str = "", *, network: bool = False) -> bytes:
     ]
     if machine == "x86_64":
         program += [_instruction(_JGE, _X32_BIT, 0, 1), _deny(errno.ENOSYS)]
-    denied = [
-        numbers[column] for name, numbers in DENIED.items() if not (network and name in _MAY_OPEN_SOCKETS)
-    ]
+    denied = [numbers[column] for name, numbers in DENIED.items() if not (network and name in _MAY_OPEN_SOCKETS)]
     for number in denied:
         if number is not None:
             program += _when_call(number, [_deny()])

@@ -180,9 +180,7 @@ class ZygoteSession:
         await self._discard(worker)
         return ended
 
-    def _judge(
-        self, reason: str, report: dict[str, Any] | None, ended: Exit | None
-    ) -> tuple[Outcome, Failure | None]:
+    def _judge(self, reason: str, report: dict[str, Any] | None, ended: Exit | None) -> tuple[Outcome, Failure | None]:
         error = report["error"] if report else None
         traceback = error["traceback"] if error else ""
         after = "The variables are kept." if ended is None else _STARTED_AGAIN

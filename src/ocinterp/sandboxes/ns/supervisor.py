@@ -38,6 +38,7 @@ class Supervisor:
         self._exits: dict[str, asyncio.Future[Exit]] = {}
         self._count = 0
         self._sending = asyncio.Lock()
+        self._room = asyncio.Event()  # in the socket's buffer, or nothing more to wait for
         self._why_dead = ""
         self._on_death: list[Callable[[], None]] = []
         self.ready: asyncio.Future[list[str]] | None = None
@@ -145,10 +146,20 @@ class Supervisor:
                     socket.send_fds(self._socket, [data], list(fds))
                     return
                 except BlockingIOError:
-                    await _writable(self._socket)
+                    await self._wait_for_room(self._socket)
                 except OSError as error:
                     self._die(f"the sandbox's zygote died: {error}")
         raise SandboxError(self._why_dead)
+
+    async def _wait_for_room(self, peer: socket.socket) -> None:
+        self._room.clear()
+        loop = asyncio.get_running_loop()
+        loop.add_writer(peer, self._room.set)
+        try:
+            await self._room.wait()
+        finally:
+            if self._socket is peer:
+                loop.remove_writer(peer)
 
     def _receive(self) -> None:
         assert self._socket is not None
@@ -184,7 +195,10 @@ class Supervisor:
         if self._socket is None:
             return
         self._why_dead = why
-        asyncio.get_running_loop().remove_reader(self._socket)
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self._socket)
+        loop.remove_writer(self._socket)
+        self._room.set()
         self._socket.close()
         self._socket = None
         waiting: list[asyncio.Future[Any]] = [*self._pending.values(), *self._exits.values()]
@@ -196,14 +210,3 @@ class Supervisor:
                 future.exception()  # nobody may be waiting, and that is no fault of theirs
         self._pending.clear()
         self._exits.clear()
-
-
-async def _writable(peer: socket.socket) -> None:
-    """Wait until `peer` takes more, or is closed."""
-    loop = asyncio.get_running_loop()
-    number, writable = peer.fileno(), asyncio.Event()
-    loop.add_writer(number, writable.set)
-    try:
-        await writable.wait()
-    finally:
-        loop.remove_writer(number)

@@ -39,18 +39,18 @@ def mime_bundle(value: Any) -> dict[str, str]:
 
 
 def _is_figure(value: Any) -> bool:
-    kind: type[Any] = type(value)
+    kind = cast("type[Any]", type(value))
     return kind.__name__ == "Figure" and kind.__module__ == "matplotlib.figure"
 
 
 def _ask(value: Any, method: str) -> Any:
     if isinstance(value, type):
         return None
-    kind: type[Any] = type(value)
+    kind = cast("type[Any]", type(value))
     found = getattr(kind, method, None)
     if not callable(found):
         return None
-    content: Any = found(value)
+    content = cast("Any", found(value))
     return cast("Any", content[0]) if isinstance(content, tuple) and content else content
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import array
 import asyncio
 import contextlib
+import fcntl
 import json
 import os
 import signal
 import socket
-from typing import Any
+import termios
+from typing import Any, cast
 
 from ocinterp.errors import SandboxError
 from ocinterp.sandboxes.limits import Resources
@@ -18,12 +21,15 @@ from ocinterp.sandboxes.ns.supervisor import Exit, Supervisor
 from ocinterp.types import Stream
 
 _CHUNK = 1 << 16
+_MAX_LATE_BYTES = 10_000
 
 
 class Worker:
     """A live interpreter process. It runs model-written code, so nothing it says is believed beyond its own session."""
 
-    def __init__(self, control: socket.socket, pipes: dict[Stream, int], pidfd: int, ended: asyncio.Future[Exit]) -> None:
+    def __init__(
+        self, control: socket.socket, pipes: dict[Stream, int], pidfd: int, ended: asyncio.Future[Exit]
+    ) -> None:
         self._control = control
         self._pipes = pipes
         self._pidfd = pidfd
@@ -31,6 +37,8 @@ class Worker:
         self._writer: asyncio.StreamWriter | None = None
         self._output: Output | None = None
         self._interrupted = False
+        self._is_ready = False
+        self._killed = False
         self.ended = ended
         self.cpu_seconds = 0.0  # of the cells that were reported
 
@@ -86,8 +94,7 @@ class Worker:
         finally:
             for stream, fd in self._pipes.items():
                 loop.remove_reader(fd)
-                while self._take(stream):
-                    pass
+                self._take_all(stream)
             self._output = None
             output.finish()
 
@@ -97,6 +104,7 @@ class Worker:
         self._signal(signal.SIGINT)
 
     def kill(self) -> None:
+        self._killed = True
         self._signal(signal.SIGKILL)
 
     async def close(self) -> None:
@@ -113,13 +121,19 @@ class Worker:
 
     async def _until_done(self, cell: str, output: Output) -> dict[str, Any] | None:
         while (frame := await self._next()) is not None:
-            if "failed" in frame:
-                raise SandboxError(f"the sandbox could not confine the interpreter: {frame['failed']}")
-            if "display" in frame and frame.get("cell") == cell and _is_bundle(frame["display"]):
-                output.show(frame["display"])
+            if not self._is_ready:
+                if "ready" not in frame:
+                    raise SandboxError(f"the sandbox could not confine the interpreter: {frame.get('failed')}")
+                self._is_ready = True  # from here on model-written code may have its word in a frame
+            elif frame.get("cell") == cell and _is_bundle(frame.get("display")):
+                for stream in self._pipes:
+                    self._take_all(stream)  # what was printed before it was shown
+                output.show(_clean(frame["display"]))
             elif frame.get("done") == cell and _is_report(frame):
                 self.cpu_seconds += frame["cpu"]
-                return frame
+                return frame | {"error": frame["error"] and _clean(frame["error"])}
+        if not self._is_ready and not self._killed:
+            raise SandboxError("the interpreter died before it could run anything")
         return None
 
     async def _next(self) -> dict[str, Any] | None:
@@ -131,7 +145,7 @@ class Worker:
             frame = json.loads(await self._reader.readexactly(size))
         except (asyncio.IncompleteReadError, ConnectionError, ValueError, RecursionError):
             return None
-        return frame if isinstance(frame, dict) else None
+        return cast("dict[str, Any]", frame) if isinstance(frame, dict) else None
 
     def _take(self, stream: Stream) -> bool:
         """Move what a pipe holds to the output; False when there is nothing more for now."""
@@ -146,14 +160,16 @@ class Worker:
             self._output.feed(stream, data)
         return True
 
+    def _take_all(self, stream: Stream) -> None:
+        """Take what is in a pipe at this moment: what is left running may fill it faster than it can be emptied."""
+        left = _held(self._pipes[stream])
+        while left > 0 and self._take(stream):
+            left -= _CHUNK
+
     def _leftovers(self) -> str:
         """What threads and children of an earlier cell printed since: it must not pass for the next cell's output."""
-        found = b""
-        for fd in self._pipes.values():
-            os.set_blocking(fd, False)
-            with contextlib.suppress(BlockingIOError):
-                found += os.read(fd, _CHUNK)
-        return found.decode("utf-8", "replace")
+        found = b"".join(os.read(fd, size) for fd in self._pipes.values() if (size := _held(fd)))
+        return found[:_MAX_LATE_BYTES].decode("utf-8", "replace")
 
     def _signal(self, number: signal.Signals) -> None:
         if self._pidfd >= 0:
@@ -162,7 +178,26 @@ class Worker:
 
 
 def _is_bundle(value: Any) -> bool:
-    return isinstance(value, dict) and all(isinstance(key, str) and isinstance(text, str) for key, text in value.items())
+    if not isinstance(value, dict):
+        return False
+    pairs = cast("dict[Any, Any]", value).items()
+    return all(isinstance(key, str) and isinstance(text, str) for key, text in pairs)
+
+
+def _clean(texts: dict[str, str]) -> dict[str, str]:
+    """Without lone surrogates, which nothing after this could encode."""
+    return {_encodable(key): _encodable(text) for key, text in texts.items()}
+
+
+def _encodable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _held(fd: int) -> int:
+    """How many bytes lie in a pipe."""
+    held = array.array("i", [0])
+    fcntl.ioctl(fd, termios.FIONREAD, held)
+    return held[0]
 
 
 def _is_report(frame: dict[str, Any]) -> bool:

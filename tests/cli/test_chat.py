@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ocinterp.chat.store import SessionStore
+from ocinterp.testing import Refuses, Says, code
+from ocinterp.types import Source, Trajectory
+
+Run = Callable[..., Any]
+
+
+def last(home: Path) -> Trajectory:
+    with SessionStore(home / "data") as store:
+        return store.load("last").trajectory
+
+
+def test_variables_survive_from_message_to_message_and_the_model_sees_the_output(
+    ocinterp: Run, serve: Run, home: Path
+) -> None:
+    model = serve(Says(code("x = 41\nprint(x)")), Says(code("print(x + 1)")))
+    ended = ocinterp("chat", "--model", model, stdin="set x\nadd one\n")
+    assert ended.code == 0
+    assert "42" in ended.out
+    saved = last(home)
+    assert [each.source for each in saved.turns[0].feedback] == [Source.EXECUTION, Source.HUMAN]
+    assert "41" in saved.turns[0].feedback[0].text
+
+
+def test_a_failure_is_refined_without_being_asked(ocinterp: Run, serve: Run, home: Path) -> None:
+    ocinterp("chat", "--model", serve(Says(code("prnt(1)")), Says(code("print(1)"))), stdin="print one\n")
+    assert [turn.clean for turn in last(home).turns] == [False, True]
+
+
+def test_feedback_is_recorded_with_its_rating(ocinterp: Run, serve: Run, home: Path) -> None:
+    model = serve(Says(code("print(1)")), Says(code("print(2)")))
+    ocinterp("chat", "--model", model, stdin="one\n/feedback bad wrong number\ntwo\n/feedback good\n")
+    first, second = last(home).turns
+    rated = [(each.rating, each.text) for each in first.feedback if each.source is Source.HUMAN]
+    assert rated == [("bad", "wrong number"), (None, "two")]
+    assert second.feedback[-1].rating == "good"
+
+
+def test_undo_forgets_a_turn_and_keeps_the_variables(ocinterp: Run, serve: Run, home: Path) -> None:
+    model = serve(Says(code("x = 1")), Says(code("x = 2")), Says(code("print(x)")))
+    ended = ocinterp("chat", "--model", model, stdin="a\nb\n/undo\nshow x\n")
+    assert [turn.runs[0].cell.source for turn in last(home).turns] == ["x = 1", "print(x)"]
+    assert "\n2\n" in ended.out
+
+
+def test_retry_asks_again(ocinterp: Run, serve: Run, home: Path) -> None:
+    ocinterp("chat", "--model", serve(Says(code("print(1)")), Says(code("print(2)"))), stdin="go\n/retry\n")
+    assert [turn.runs[0].result.stdout for turn in last(home).turns] == ["2\n"]
+
+
+def test_a_model_that_fails_loses_no_message(ocinterp: Run, serve: Run, home: Path) -> None:
+    model = serve(Says(code("x = 1")), Refuses.because(401, "no"), Says(code("print(x)")))
+    ended = ocinterp("chat", "--model", model, stdin="a\nshow x\n/retry\n")
+    assert ended.code == 0
+    assert "/retry" in ended.out
+    assert last(home).turns[1].runs[0].result.stdout == "1\n"
+
+
+def test_edit_runs_the_changed_code_and_tells_the_model(
+    ocinterp: Run, serve: Run, home: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setenv("EDITOR", "sed -i s/41/42/")
+    ended = ocinterp("chat", "--model", serve(Says(code("print(41)"))), stdin="go\n/edit\n")
+    assert "42" in ended.out
+    assert "print(42)" in last(home).turns[0].feedback[-1].text
+
+
+def test_files_come_in_are_listed_and_go_out(ocinterp: Run, serve: Run, home: Path) -> None:
+    (home / "in.txt").write_text("abc")
+    (home / "more.txt").write_text("d")
+    program = Says(code("open('out.txt', 'w').write(open('in.txt').read() + open('more.txt').read())"))
+    ended = ocinterp("chat", "in.txt", "--model", serve(program), stdin="/add more.txt\njoin\n/files\n/save out.txt\n")
+    assert "in.txt  3 bytes" in ended.out
+    assert (home / "out.txt").read_text() == "abcd"
+
+
+def test_export_writes_every_format_and_refuses_others(ocinterp: Run, serve: Run, home: Path) -> None:
+    lines = "".join(f"/export x.{ending}\n" for ending in ("ipynb", "md", "json", "doc"))
+    ended = ocinterp("chat", "--model", serve(Says(code("print(42)"))), stdin=f"go\n{lines}")
+    assert json.loads((home / "x.ipynb").read_text())["nbformat"] == 4
+    assert "42" in (home / "x.md").read_text()
+    assert ended.code == 0
+    assert not (home / "x.doc").exists()
+
+
+def test_another_model_takes_over(ocinterp: Run, serve: Run, home: Path) -> None:
+    second = serve(Says(code("print(x)")))
+    model = serve(Says(code("x = 7")))
+    ended = ocinterp("chat", "--model", model, stdin=f"set\n/model\n/model {second}\nshow\n")
+    assert "\n7\n" in ended.out
+    assert last(home).provenance["model"] == "scripted"
+
+
+def test_a_session_is_resumed_with_its_variables_and_files(ocinterp: Run, serve: Run, home: Path) -> None:
+    (home / "in.txt").write_text("abc")
+    ocinterp("chat", "in.txt", "--model", serve(Says(code("x = open('in.txt').read()"))), stdin="read\n")
+    name = ocinterp("sessions", "list").out.split()[0]
+    ended = ocinterp("sessions", "resume", name, "--model", serve(Says(code("print(x)"))), stdin="show\n")
+    assert "\nabc\n" in ended.out
+    assert len(last(home).turns) == 2
+
+
+def test_commands_that_make_no_sense_yet_say_so(ocinterp: Run, serve: Run) -> None:
+    lines = "/undo\n/retry\n/edit\n/feedback good\n/export\n/nonsense\n/save nothing.txt\n/help\n/quit\nnever read\n"
+    ended = ocinterp("chat", "--model", serve(), stdin=lines)
+    assert ended.code == 0
+    for said in ("nothing to undo", "nothing to try", "no code to edit", "no answer to rate", "/export chat.ipynb"):
+        assert said in ended.out
+    assert "there is no command /nonsense" in ended.out
+    assert "no file nothing.txt" in ended.out

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ocinterp import __version__
+from ocinterp.testing import Says, code
+
+Run = Callable[..., Any]
+
+
+def test_version_and_help(ocinterp: Run) -> None:
+    assert ocinterp("--version").out == f"ocinterp {__version__}\n"
+    for command in ("run", "chat", "exec", "doctor", "sessions", "demo"):
+        assert command in ocinterp("--help").out
+        assert "--help" in ocinterp(command, "--help").out
+
+
+def test_doctor_names_the_sandbox_the_packages_and_every_place_it_looked_for_a_model(ocinterp: Run) -> None:
+    ended = ocinterp("doctor")
+    assert ended.code == 0
+    for word in ("sandbox", "ns: works", "numpy", "Ollama at", "provider keys", "config"):
+        assert word in ended.out
+
+
+def test_doctor_says_which_settings_it_does_not_know(ocinterp: Run, home: Path) -> None:
+    (home / "config.toml").write_text("modle = 'x'\n")
+    assert "unknown setting 'modle'" in ocinterp("doctor").out
+
+
+def test_exec_runs_a_file_and_exits_0(ocinterp: Run, home: Path) -> None:
+    (home / "a.py").write_bytes(b"\xef\xbb\xbfimport sys\r\nprint('out')\r\nprint('err', file=sys.stderr)\r\n")
+    ended = ocinterp("exec", "a.py")
+    assert (ended.code, ended.out, ended.err) == (0, "out\n", "err\n")
+
+
+def test_exec_reads_standard_input_and_shows_the_last_value(ocinterp: Run) -> None:
+    assert ocinterp("exec", "-", stdin="6 * 7").out == "42\n"
+
+
+def test_exec_of_nothing_is_nothing(ocinterp: Run) -> None:
+    ended = ocinterp("exec", "-", stdin="")
+    assert (ended.code, ended.out, ended.err) == (0, "", "")
+
+
+@pytest.mark.parametrize("leaving", ["import sys; sys.exit()", "import sys; sys.exit(0)", "exit()"])
+def test_exec_of_a_script_that_exits_with_0_is_clean(ocinterp: Run, leaving: str) -> None:
+    assert ocinterp("exec", "-", stdin=leaving).code == 0
+
+
+@pytest.mark.parametrize("failing", ["1/0", "import sys; sys.exit(3)", "import os; os._exit(0)", "x = (", "[0] * 10**12"])
+def test_exec_exits_1_when_the_code_failed(ocinterp: Run, failing: str) -> None:
+    ended = ocinterp("exec", "-", stdin=failing)
+    assert ended.code == 1
+    assert ended.err
+
+
+def test_exec_stops_at_its_time_limit_and_keeps_what_was_printed(ocinterp: Run) -> None:
+    ended = ocinterp("exec", "-", "--timeout", "0.3", stdin="print('begun')\nwhile True: pass")
+    assert (ended.code, ended.out) == (1, "begun\n")
+    assert "timeout: stopped after 0.3 s" in ended.err
+
+
+def test_exec_takes_files_in_and_out(ocinterp: Run, home: Path) -> None:
+    (home / "in.txt").write_text("abc")
+    ended = ocinterp("exec", "-", "in.txt", "--out", "made", stdin="open('o.txt','w').write(open('in.txt').read()*2)")
+    assert ended.code == 0
+    assert (home / "made" / "o.txt").read_text() == "abcabc"
+
+
+def test_exec_of_an_unreadable_file_is_one_clear_line(ocinterp: Run, home: Path) -> None:
+    (home / "binary.py").write_bytes(b"\xff\xfe\x00")
+    assert ocinterp("exec", "missing.py").err == "ocinterp: cannot read missing.py: No such file or directory\n"
+    assert "not a text file in UTF-8" in ocinterp("exec", "binary.py").err
+    assert ocinterp("exec", str(home)).code == 2
+
+
+def test_sessions_are_listed_shown_exported_and_removed(ocinterp: Run, serve: Run, home: Path) -> None:
+    assert "no sessions yet" in ocinterp("sessions", "list").out
+    ocinterp("run", "print the answer", "--model", serve(Says(code("print(42)"))))
+    name = ocinterp("sessions", "list").out.split()[0]
+    shown = ocinterp("sessions", "show", name).out
+    for part in ("print the answer", "print(42)", "42", "ran clean"):
+        assert part in shown
+    for ending in ("ipynb", "md", "json", "py"):
+        assert ocinterp("sessions", "export", name, f"x.{ending}").code == 0
+        assert "42" in (home / f"x.{ending}").read_text()
+    assert ocinterp("sessions", "export", name, "x.doc").code == 2
+    assert ocinterp("sessions", "rm", name).out == f"removed {name}\n"
+    assert ocinterp("sessions", "show", name).code == 2
+
+
+def test_a_damaged_database_still_yields_its_sessions(ocinterp: Run, serve: Run, home: Path) -> None:
+    ocinterp("run", "print the answer", "--model", serve(Says(code("print(42)"))))
+    name = ocinterp("sessions", "list").out.split()[0]
+    database = home / "data" / "sessions.sqlite"
+    content = database.read_bytes()
+    database.write_bytes(content[: len(content) - 4096])
+    ended = ocinterp("sessions", "export", name, "saved.json")
+    if ended.code == 0:
+        assert "print(42)" in (home / "saved.json").read_text()
+    else:
+        assert str(database) in ended.err
+    assert database.read_bytes() == content[: len(content) - 4096]
+
+
+def test_the_demo_says_it_is_a_replay_fails_refines_and_leaves_its_files(ocinterp: Run, home: Path) -> None:
+    ended = ocinterp("demo")
+    assert ended.code == 0
+    assert ended.out.startswith("This is a replay")
+    for part in ("could not convert string to float", "fed back", "South grew fastest", "growth.csv", "--model person"):
+        assert part in ended.out
+    assert "≠" not in ended.out, "the live run differs from the recorded one"
+    assert (home / "out" / "demo" / "revenue.png").read_bytes().startswith(b"\x89PNG")
