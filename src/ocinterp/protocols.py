@@ -29,7 +29,10 @@ class Model(Protocol):
     """Anything that continues a dialogue. Raises ModelError when no completion can be had."""
 
     async def generate(self, messages: Sequence[Message], /, *, on_text: Callable[[str], None] = ignore) -> Completion:
-        """One completion. `on_text` gets its text piece by piece as it arrives; the pieces join to the whole."""
+        """One completion. `on_text` gets its text piece by piece as it arrives; the pieces join to the whole.
+
+        When this raises, the pieces may be the start of an answer that never came.
+        """
         ...
 
 

@@ -212,9 +212,10 @@ async def test_a_text_held_back_until_it_is_whole_may_differ_at_every_attempt() 
     assert pieces == ["Good day"]
 
 
-async def test_only_the_end_of_a_stream_lost_is_nothing_lost() -> None:
+@pytest.mark.parametrize("end", [b"", b"data: {", b"data: {garbage\n\n"])
+async def test_only_the_end_of_a_stream_lost_is_nothing_lost(end: bytes) -> None:
     chunk = b'data: {"choices": [{"delta": {"content": "Hi"}, "finish_reason": "stop"}]}\n\n'
-    completion, _, server, _ = await ask([Raw((chunk, b"data: {"))])
+    completion, _, server, _ = await ask([Raw((chunk, end))])
     assert completion.text == "Hi"
     assert server.count == 1
 

@@ -157,10 +157,12 @@ async def test_a_server_of_something_else_is_recognized() -> None:
 
 
 async def test_a_server_without_tls_is_suspected() -> None:
-    async with ScriptedServer() as server:
-        async with HttpModel(server.url.replace("http:", "https:"), "m", patience=ONCE) as model:
-            with pytest.raises(ModelError, match="it may speak http://, not https://"):
-                await model.generate(ASK)
+    async with (
+        ScriptedServer() as server,
+        HttpModel(server.url.replace("http:", "https:"), "m", patience=ONCE) as model,
+    ):
+        with pytest.raises(ModelError, match="it may speak http://, not https://"):
+            await model.generate(ASK)
 
 
 async def test_a_web_page_is_no_model_server() -> None:

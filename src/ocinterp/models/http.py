@@ -179,8 +179,11 @@ class HttpModel:
                 if response.status != 200:
                     await self._refuse(response, body)
                 await self._hear(response, answer, clock)
+        except PassingError:
+            if not answer.finish_reason:  # else only the end of the stream is lost, here as below
+                raise
         except aiohttp.ClientError as error:
-            if not answer.finish_reason:  # else only the end of the stream is lost
+            if not answer.finish_reason:
                 self._lose(error)
         except TimeoutError as error:
             if not clock.expired():

@@ -50,12 +50,16 @@ def enter(folder: str, workspace: str, walls: Walls) -> None:
     syscalls.set_seccomp_filter(walls.seccomp)
 
 
-def limit(walls: Walls) -> None:
-    """Set the resource limits of the calling process and of all it will start."""
+def limit(walls: Walls, *, count_processes: bool = True) -> None:
+    """Set the resource limits of the calling process and of all it will start.
+
+    Without a user namespace of its own, all that the person runs would count: then processes are not to be counted.
+    """
+    count = ((resource.RLIMIT_NPROC, walls.processes),) if count_processes else ()
     for kind, value in (
+        *count,
         (resource.RLIMIT_AS, walls.memory_bytes),
         (resource.RLIMIT_FSIZE, walls.file_bytes),
-        (resource.RLIMIT_NPROC, walls.processes),
         (resource.RLIMIT_NOFILE, 512),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_MEMLOCK, 0),

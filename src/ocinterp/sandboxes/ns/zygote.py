@@ -174,7 +174,7 @@ class Zygote:
                 isolation.enter(folder, self._workspace, walls)
             else:
                 os.chdir(f"{folder}/workspace")
-                isolation.limit(walls)
+                isolation.limit(walls, count_processes=False)
             kernel.serve()
         except BaseException as error:  # noqa: BLE001  the host must hear why there is no worker
             with contextlib.suppress(OSError):  # the program may have closed the channel
@@ -191,7 +191,7 @@ class Zygote:
         return {}, opened(folder, request["name"])
 
     def _close(self, request: Request, _: list[int]) -> Reply:
-        for worker, (_, session) in list(self._workers.items()):
+        for worker, (_key, session) in list(self._workers.items()):
             if session == request["session"]:
                 os.kill(worker, signal.SIGKILL)
                 self._bury(*os.wait4(worker, 0))
