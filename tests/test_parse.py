@@ -18,9 +18,6 @@ def sources(text: str) -> list[str]:
     return [cell.source for cell in extract_cells(text)]
 
 
-# --- Fences ----------------------------------------------------------------------------------------------------------
-
-
 def test_cells_are_numbered_from_one_behind_the_prefix() -> None:
     assert extract_cells(f"First\n{code('a = 1')}\nthen\n{code('b = 2')}", prefix="3.") == [
         Cell("3.1", "a = 1", "python"),
@@ -150,9 +147,6 @@ def test_a_longer_fence_hides_the_python_inside_it() -> None:
     assert sources(f"````markdown\n# Title\n{code('x = 1')}\n````\n{code('y = 2')}") == ["y = 2"]
 
 
-# --- Fences inside strings -------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     "block",
     [
@@ -186,9 +180,6 @@ def test_only_a_cut_string_looks_beyond_the_first_fence() -> None:
 def test_fences_beyond_a_bound_are_not_tried() -> None:
     block = f"s = {Q}" + "\n```\nx" * 30 + f"\n{Q}"
     assert sources(code(block))[0] == f"s = {Q}"
-
-
-# --- Tags ------------------------------------------------------------------------------------------------------------
 
 
 def test_execute_tags_hold_the_cells_and_fences_elsewhere_do_not() -> None:
@@ -257,9 +248,6 @@ def test_a_solution_beside_execute_tags_is_not_run() -> None:
     assert sources("<execute>\nx = 1\n</execute>\n<solution>\ny = 2\n</solution>") == ["x = 1"]
 
 
-# --- Sessions and bare programs --------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("wrap", ["```pycon\n{}\n```", "```python\n{}\n```", "```\n{}\n```", "{}"])
 def test_of_an_interactive_session_the_inputs_are_run(wrap: str) -> None:
     session = ">>> def f(x):\n...     return x\n...\n>>> f(1)\n1\n>>>\n"
@@ -310,9 +298,6 @@ def test_a_program_may_end_at_the_closing_of_a_fence_that_the_prompt_opened() ->
     assert sources("def f(x):\n    return x\n```\nThis returns `x`.\n") == ["def f(x):\n    return x"]
     assert sources("x = 1\n``` This sets `x`.\n```python\ny = 2\n```") == ["x = 1", "y = 2"]
     assert sources("    return x\n```\nA body without its function.") == []
-
-
-# --- Any text --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Annotated
 
@@ -36,4 +35,4 @@ def command(
         answer=answer,
         resume=resume,
     )
-    asyncio.run(repl.chat(wish, loaded))
+    setup.run_to_end(repl.chat(wish, loaded))

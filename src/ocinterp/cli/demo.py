@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Annotated
 
@@ -26,7 +25,7 @@ def command(
     out: Annotated[Path, typer.Option(help="Folder for the files the demo makes.", metavar="DIR")] = Path("out/demo"),
 ) -> None:
     """Show the loop at work: a recorded answer fails on a real file, is corrected, and leaves a table and a plot."""
-    from ocinterp.cli import run, settings
+    from ocinterp.cli import run, settings, setup
 
     print("This is a replay: a recorded model's answers. All of its code runs live, in the sandbox, on sales.csv.\n")
     loaded = settings.load()
@@ -36,6 +35,6 @@ def command(
         model=f"replay:{_EXAMPLE / 'replay.jsonl'}",
         out=out,
     )
-    outcome = asyncio.run(run.fulfil(wish, loaded))
+    outcome = setup.run_to_end(run.fulfil(wish, loaded))
     print(_NEXT)
     raise typer.Exit(0 if outcome.ok else 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import platform
 import sys
 
@@ -11,7 +10,9 @@ import typer
 
 def command() -> None:
     """Check the sandbox, the packages and every place a model could come from. Exits 1 when code cannot be isolated."""
-    raise typer.Exit(0 if asyncio.run(_examine()) else 1)
+    from ocinterp.cli import setup
+
+    raise typer.Exit(0 if setup.run_to_end(_examine(), saved=False) else 1)
 
 
 async def _examine() -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -29,7 +28,7 @@ def command(
 
     loaded = settings.load()
     box = setup.sandbox(sandbox, setup.settings_timeout(loaded, timeout), preload=())
-    clean = asyncio.run(_execute(_source(file), box, setup.read_files(files or []), out))
+    clean = setup.run_to_end(_execute(_source(file), box, setup.read_files(files or []), out), saved=False)
     raise typer.Exit(0 if clean else 1)
 
 

@@ -12,7 +12,7 @@ from ocinterp import __version__
 from ocinterp.cli import chat, demo, doctor, execute, run, sessions
 from ocinterp.errors import OcinterpError, UsageError
 
-EXIT_USAGE, EXIT_FAILURE, EXIT_INTERRUPTED = 2, 3, 130
+EXIT_USAGE, EXIT_FAILURE = 2, 3
 
 app = typer.Typer(
     name="ocinterp",
@@ -52,9 +52,6 @@ def main() -> None:
     except OcinterpError as error:
         print(f"ocinterp: {error}", file=sys.stderr)
         sys.exit(EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILURE)
-    except KeyboardInterrupt:
-        print("\nocinterp: interrupted", file=sys.stderr)
-        sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:  # whoever read our output has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_FAILURE)

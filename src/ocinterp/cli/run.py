@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from dataclasses import dataclass
@@ -75,7 +74,7 @@ def command(
         sandbox=sandbox or loaded.get("sandbox", "auto"),
         answer=answer,
     )
-    outcome = asyncio.run(fulfil(wish, loaded))
+    outcome = setup.run_to_end(fulfil(wish, loaded))
     if wish.as_json:
         print(json.dumps(outcome.as_json(), ensure_ascii=False, indent=2))
     if not outcome.ok:

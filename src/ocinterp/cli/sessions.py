@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -66,7 +65,7 @@ def resume(
     model: Annotated[str | None, typer.Option("--model", "-m", help="Which model; see `ocinterp doctor`.")] = None,
 ) -> None:
     """Go on with a saved session; its code is run again to bring its variables back."""
-    from ocinterp.cli import repl, settings
+    from ocinterp.cli import repl, settings, setup
 
     loaded = settings.load()
     wish = repl.ChatWish(
@@ -76,7 +75,7 @@ def resume(
         timeout_seconds=loaded.number("timeout", 30.0),
         sandbox=loaded.get("sandbox", "auto"),
     )
-    asyncio.run(repl.chat(wish, loaded))
+    setup.run_to_end(repl.chat(wish, loaded))
 
 
 @app.command()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import os
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+import typer
 
 from ocinterp.cli.settings import Settings
 from ocinterp.errors import UsageError
@@ -23,7 +26,19 @@ from ocinterp.types import Trajectory
 if TYPE_CHECKING:
     from ocinterp.models.resolve import Choice
 
+T = TypeVar("T")
+
 _PACKAGES = ("numpy", "pandas", "matplotlib", "scipy", "openpyxl", "tabulate")
+
+
+def run_to_end(work: Coroutine[object, object, T], *, saved: bool = True) -> T:
+    """Run a command's work; Ctrl-C ends it with a word on what is left, and exit code 130."""
+    try:
+        return asyncio.run(work)
+    except KeyboardInterrupt:
+        where = "; the turns that were finished: ocinterp sessions show last" if saved else ""
+        print(f"\nocinterp: interrupted{where}", file=sys.stderr)
+        raise typer.Exit(130) from None
 
 
 def packages() -> list[str]:
@@ -120,8 +135,6 @@ def _show_prompt(prompt: str) -> None:
 
 
 async def _read_reply() -> str:
-    import asyncio
-
     return await asyncio.to_thread(_read_until_dot)
 
 
