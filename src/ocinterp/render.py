@@ -32,6 +32,7 @@ def describe_run(run: Run, limit: int = MODEL_CHARACTERS) -> str:
 
 
 def describe(result: ExecutionResult, limit: int = MODEL_CHARACTERS) -> str:
+    """What came of a cell, its output cut to about `limit` characters."""
     parts = [result.stdout, result.stderr, *(_shown(display.data) for display in result.displays)]
     text = clip(printable("\n".join(part.strip("\n") for part in parts if part.strip())), limit)
     ending = _ending(result)

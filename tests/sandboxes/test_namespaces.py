@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import select
-import shutil
-import subprocess
-import sys
-import tempfile
 import textwrap
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
 
 import pytest
 
-from ocinterp.errors import SandboxError
+from ocinterp.errors import SandboxError, UsageError
 from ocinterp.protocols import Session
 from ocinterp.sandboxes.limits import Resources
 from ocinterp.sandboxes.ns import seccomp
@@ -28,7 +23,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 Open = Callable[..., AbstractAsyncContextManager[Session]]
 MIB = 1024 * 1024
-SOURCES = Path(__file__).parents[2] / "src"
 EXIT_SECONDS = 20  # only where something hangs
 
 
@@ -69,6 +63,10 @@ def ended(pids: Iterable[int]) -> bool:
             os.close(handle)
 
 
+def count(folder: str) -> int:
+    return sum(1 for _ in Path(folder).iterdir())
+
+
 async def test_nothing_of_the_host_is_there(session: Session) -> None:
     assert (
         await printed(session, "import os; print([p for p in ('/root', '/home', '/sys', '/var') if os.path.exists(p)])")
@@ -81,20 +79,14 @@ async def test_nothing_of_the_host_is_there(session: Session) -> None:
 
 async def test_only_the_sessions_own_folders_can_be_written(session: Session) -> None:
     source = """
-        import os, sys
-        written = []
-        for folder, folders, files in os.walk("/"):
-            if folder.startswith("/proc"):
-                folders.clear()
-            elif os.access(folder, os.W_OK):
-                written.append(folder)
-        print(sorted(written))
-        try:
-            open(os.__file__, "a")
-        except OSError as error:
-            print(error.strerror)
+        for line in open("/proc/self/mountinfo"):
+            place, options = line.split()[4:6]
+            if options.startswith("rw"):
+                print(place)
         """
-    assert await printed(session, source) == "['/dev/shm', '/tmp', '/workspace']\nRead-only file system"
+    assert set((await printed(session, source)).split()) == {"/dev/shm", "/proc", "/tmp", "/workspace"}
+    for place in ("/x", "/etc/x", "/opt/x", "/usr/x", "/dev/x", "/proc/x", "/run/sessions/x"):
+        assert (await run(session, f"open({place!r}, 'w')")).outcome is Outcome.ERROR
 
 
 async def test_the_environment_holds_nothing_of_the_hosts(monkeypatch: pytest.MonkeyPatch, limited: Open) -> None:
@@ -124,7 +116,7 @@ async def test_there_is_no_network(session: Session) -> None:
         """
     lines = (await printed(session, source)).splitlines()
     assert lines[:5] == ["refused"] * 4 + ["b'x'"]
-    assert lines[5].startswith("1 ['lo'")
+    assert lines[5] in {"0 ['lo']", "1 ['lo']"}  # a heading at most
 
 
 async def test_sessions_cannot_talk_over_abstract_names(session: Session) -> None:
@@ -168,8 +160,8 @@ async def test_no_capabilities_are_left(session: Session) -> None:
 async def test_no_descriptors_leak_in(session: Session) -> None:
     source = """
         import os
-        folder = os.open("/proc/self/fd", os.O_RDONLY)
-        print(sorted(int(name) for name in os.listdir(folder) if int(name) != folder))
+        folder = "/proc/self/fd"
+        print(sorted(int(name) for name in os.listdir(folder) if os.path.exists(f"{folder}/{name}")))
         import subprocess
         print(subprocess.run(["ls", "/proc/self/fd"], capture_output=True, text=True).stdout.split())
         """
@@ -205,7 +197,7 @@ async def test_all_files_of_a_session_are_bounded_together(limited: Open) -> Non
 
 async def test_a_full_disk_is_the_persons_error_and_the_session_goes_on(limited: Open) -> None:
     async with limited(disk_bytes=MIB) as session:
-        with pytest.raises(Exception, match="does not fit"):
+        with pytest.raises(UsageError, match="does not fit"):
             await session.put("big", b"x" * 2 * MIB)
         assert (await run(session, "1")).ok
 
@@ -230,131 +222,43 @@ async def test_a_daemon_dies_with_its_session(sandbox: NamespaceSandbox) -> None
 
 
 async def test_two_hundred_sessions_leave_nothing_behind() -> None:
+    before = set(descendants())
     async with NamespaceSandbox() as sandbox:
         await sandbox.ready()
         async with sandbox.open() as session:
             await run(session, "1")
-        processes = descendants()
-        zygote = max(processes)
-        mounts, descriptors = Path(f"/proc/{zygote}/mountinfo").read_text(), len(os.listdir("/proc/self/fd"))
-        zygotes = len(os.listdir(f"/proc/{zygote}/fd"))
+        processes = [pid for pid in descendants() if pid not in before]
+        _, zygote = processes
+        mounts, descriptors = Path(f"/proc/{zygote}/mountinfo").read_text(), count("/proc/self/fd")
+        zygotes = count(f"/proc/{zygote}/fd")
         for number in range(200):
             async with sandbox.open() as session:
                 source = "import os; os._exit(1)" if number % 10 == 0 else "x = 1"
                 assert (await run(session, source)).outcome in {Outcome.OK, Outcome.KILLED}
-        assert descendants() == processes
+        assert set(descendants()) - before == set(processes)
         assert Path(f"/proc/{zygote}/mountinfo").read_text() == mounts
-        assert len(os.listdir("/proc/self/fd")) == descriptors
-        assert len(os.listdir(f"/proc/{zygote}/fd")) == zygotes
+        assert count("/proc/self/fd") == descriptors
+        assert count(f"/proc/{zygote}/fd") == zygotes
     assert ended(processes)
 
 
 async def test_a_dead_zygote_is_the_sandboxs_failure_and_never_a_result() -> None:
+    before = set(descendants())
     async with NamespaceSandbox() as sandbox:
         await sandbox.ready()
-        before = set(descendants())
-        with pytest.raises(SandboxError):
-            async with sandbox.open() as session:
-                going = asyncio.Event()
-                cell = Cell("c", "print('go')\nwhile True: pass")
-                task = asyncio.create_task(session.run(cell, on_output=lambda _: going.set()))
-                await going.wait()
-                os.kill(max(before), 9)
-                with pytest.raises(SandboxError, match="zygote"):
-                    await task
-                await run(session, "1")
+        _, zygote = (pid for pid in descendants() if pid not in before)
+        with pytest.raises(SandboxError):  # no session can be closed any more either
+            await use_beyond_the_end_of(sandbox, zygote)
 
 
-def started_host(
-    script: str, *, python: str = sys.executable, wrap: tuple[str, ...] = (), path: Path = SOURCES
-) -> subprocess.Popen[str]:
-    """A host process of its own, which runs the body of an async function."""
-    body = textwrap.indent(textwrap.dedent(script), "    ")
-    program = f"""\
-import asyncio, json, os, sys
-sys.path.insert(0, {str(path)!r})
-from ocinterp.sandboxes.limits import Resources
-from ocinterp.sandboxes.zygotes import NamespaceSandbox
-from ocinterp.types import Cell
-async def main():
-{body}
-asyncio.run(main())
-"""
-    return subprocess.Popen([*wrap, python, "-c", program], stdout=subprocess.PIPE, text=True, cwd="/")
-
-
-def test_killing_the_host_leaves_no_process_behind(tier: str) -> None:
-    script = """
-        async with NamespaceSandbox() as sandbox, sandbox.open() as session:
-            busy = Cell("c", "import subprocess\\nsubprocess.Popen(['sleep', '600'])\\nprint('go')\\nwhile True: pass")
-            await session.run(busy, on_output=lambda _: print("go", flush=True))
-        """
-    with started_host(script) as host:
-        assert host.stdout is not None
-        assert host.stdout.readline() == "go\n"
-        tree = descendants(host.pid)
-        assert len(tree) == 4  # launcher, zygote, worker, sleep
-        host.kill()
-        assert ended(tree)
-
-
-@pytest.fixture
-def readable_sources() -> Iterator[Path]:
-    """A copy of the package that any user may read; the sandbox needs the standard library only."""
-    with tempfile.TemporaryDirectory() as folder:
-        shutil.copytree(SOURCES / "ocinterp", Path(folder, "ocinterp"), ignore=shutil.ignore_patterns("__pycache__"))
-        subprocess.run(["chmod", "-R", "a+rX", folder], check=True)
-        yield Path(folder)
-
-
-def test_the_walls_stand_for_an_ordinary_user_too(tier: str, readable_sources: Path) -> None:
-    if os.getuid():
-        pytest.skip("the whole suite runs as an ordinary user already")
-    wrap = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
-    if shutil.which("setpriv") is None:
-        pytest.skip("there is no setpriv to become another user with")
-    python = next((each for each in (sys.executable, "/usr/bin/python3") if _runs(wrap, each)), None)
-    if python is None:
-        pytest.skip("no Python 3.11 or later is readable by other users")
-    script = """
-        async with NamespaceSandbox(Resources(timeout_seconds=0.5, processes=20)) as sandbox:
-            async with sandbox.open() as session, sandbox.open() as other:
-                for number, source in enumerate([
-                    "x = 41; open('kept', 'w').write('here');",
-                    "print(x + 1)",
-                    "while True: pass",
-                    "print(x)",
-                    "import os; os._exit(3)",
-                    "print(open('kept').read())",
-                    "import socket; socket.socket()",
-                    "import os, time\\nfor _ in range(100):\\n    if os.fork() == 0: time.sleep(60)",
-                    "print(os.getuid(), os.path.exists('/root'), os.listdir('/run/sessions'))",
-                ]):
-                    result = await session.run(Cell(str(number), source))
-                    print(json.dumps([result.outcome, result.stdout, result.error and result.error.name]))
-                print(json.dumps((await session.get("kept")).decode()))
-                await session.put("new", b"x")
-                print(json.dumps([each.name for each in await session.files()]))
-        """
-    with started_host(script, python=python, wrap=wrap, path=readable_sources) as host:
-        assert host.stdout is not None
-        said = [json.loads(line) for line in host.stdout]
-    assert host.returncode == 0
-    assert said == [
-        ["ok", "", None],
-        ["ok", "42\n", None],
-        ["timeout", "", "Timeout"],
-        ["ok", "41\n", None],
-        ["killed", "", "Killed"],
-        ["ok", "here\n", None],
-        ["error", "", "PermissionError"],
-        ["error", "", "BlockingIOError"],
-        ["ok", "1000 False []\n", None],
-        "here",
-        ["kept", "new"],
-    ]
-
-
-def _runs(wrap: tuple[str, ...], python: str) -> bool:
-    check = "import sys; sys.exit(sys.version_info < (3, 11))"
-    return subprocess.run([*wrap, python, "-c", check], capture_output=True, cwd="/", check=False).returncode == 0
+async def use_beyond_the_end_of(sandbox: NamespaceSandbox, zygote: int) -> None:
+    async with sandbox.open() as session:
+        going = asyncio.Event()
+        cell = Cell("c", "print('go')\nwhile True: pass")
+        task = asyncio.create_task(session.run(cell, on_output=lambda _: going.set()))
+        await going.wait()
+        os.kill(zygote, 9)
+        with pytest.raises(SandboxError, match="zygote"):
+            await task
+        with pytest.raises(SandboxError, match="zygote"):
+            await run(session, "1")

@@ -17,7 +17,7 @@ def raised_by(source: str, name: str = "<cell 1>", **given_names: Any) -> BaseEx
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
     try:
         exec(compile(source, name, "exec"), given_names)
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001  whatever the program raises
         return error
     raise AssertionError("it did not raise")
 

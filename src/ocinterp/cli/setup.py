@@ -162,4 +162,5 @@ def _copy(text: str) -> bool:
 
 
 def settings_timeout(settings: Settings, given: float | None) -> float:
+    """Seconds a cell may run: as given, else as configured, else 30."""
     return settings.number("timeout", 30.0) if given is None else given

@@ -31,6 +31,7 @@ def mount_session(folder: str, *, size_bytes: int, files: int) -> None:
 
 
 def unmount_session(folder: str) -> None:
+    """Free a session's file system."""
     syscalls.unmount(folder)
     Path(folder).rmdir()
 
@@ -40,7 +41,7 @@ def enter(folder: str, workspace: str, walls: Walls) -> None:
     syscalls.unshare(syscalls.CLONE_NEWNS | syscalls.CLONE_NEWIPC | syscalls.CLONE_NEWUTS)
     for name, target in (("workspace", workspace), ("tmp", "/tmp"), ("shm", "/dev/shm")):
         syscalls.mount(f"{folder}/{name}", target, flags=syscalls.MS_BIND)
-    syscalls.mount("empty", "/run/sessions", "tmpfs", _UNTRUSTED | syscalls.MS_RDONLY, "size=4k,nr_inodes=1,mode=555")
+    syscalls.unmount("/run/sessions")  # all sessions' files: unseen, and freed when their session is closed
     syscalls.mount("proc", "/proc", "proc", _UNTRUSTED | syscalls.MS_NOEXEC)
     os.chdir(workspace)
     _enter_own_user_namespace()

@@ -27,7 +27,7 @@ import threading
 import time
 import traceback
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import Any
 
 from ocinterp.sandboxes.ns import figures, tracebacks, values, wire
@@ -50,6 +50,7 @@ def prepare() -> None:
 
 
 def say_failed(error: BaseException) -> None:
+    """Tell the host why there is no worker."""
     wire.write(CONTROL, {"failed": f"{type(error).__name__}: {error}"})
 
 
@@ -193,7 +194,7 @@ class Kernel:
                 wire.write(CONTROL, {"display": bundle, "cell": self._cell})
 
     @contextlib.contextmanager
-    def _whole(self) -> Iterator[None]:
+    def _whole(self) -> Generator[None]:
         """Let neither another thread nor an interrupt into the middle of a frame."""
         with self._writing:
             in_main = threading.current_thread() is threading.main_thread()

@@ -50,14 +50,17 @@ def _check(result: int, what: str) -> None:
 
 
 def unshare(flags: int) -> None:
+    """Leave the namespaces that `flags` (CLONE_NEW*) name for new ones; a PID namespace takes in the next child."""
     _check(_libc.unshare(flags), f"unshare({flags:#x})")
 
 
 def setns(fd: int, kind: int) -> None:
+    """Enter the namespace behind `fd`."""
     _check(_libc.setns(fd, kind), "setns")
 
 
 def mount(source: str, target: str, kind: str = "", flags: int = 0, options: str = "") -> None:
+    """mount(2); `kind` is the file system's type, empty for a bind mount or a remount."""
     arguments = (
         source.encode(),
         target.encode(),
@@ -74,11 +77,13 @@ def unmount(target: str) -> None:
 
 
 def pivot_root(new: str, old: str) -> None:
+    """Make `new` the root and put the old one at `old`."""
     number = _PIVOT_ROOT[os.uname().machine]
     _check(_libc.syscall(ctypes.c_long(number), new.encode(), old.encode()), "pivot_root")
 
 
 def prctl(option: int, argument: int = 0, second: int = 0) -> None:
+    """prctl(2) with whole numbers."""
     longs = [ctypes.c_ulong(value) for value in (argument, second, 0, 0)]
     _check(_libc.prctl(option, *longs), f"prctl({option})")
 

@@ -51,7 +51,9 @@ def _ask(value: Any, method: str) -> Any:
     if not callable(found):
         return None
     content = cast("Any", found(value))
-    return cast("Any", content[0]) if isinstance(content, tuple) and content else content
+    if isinstance(content, tuple) and content:
+        return cast("tuple[Any, ...]", content)[0]
+    return cast("Any", content)
 
 
 def _clip(text: str) -> str:

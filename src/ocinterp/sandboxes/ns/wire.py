@@ -14,6 +14,7 @@ Frame = dict[str, Any]
 
 
 def pack(frame: Frame) -> bytes:
+    """One frame as bytes. Raises ValueError for numbers that JSON cannot say."""
     body = json.dumps(frame, ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode()
     return HEADER.pack(len(body)) + body
 
