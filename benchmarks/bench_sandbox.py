@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib
 import importlib.util
 import os
 import statistics
@@ -176,10 +177,8 @@ async def bench_kill(counts: Counts) -> None:
 @asynccontextmanager
 async def jupyter_kernel() -> AsyncGenerator[Callable[[str], Awaitable[str]]]:
     """A started kernel, as a function from source to what it printed."""
-    from jupyter_client.manager import AsyncKernelManager
-
-    manager: Any = AsyncKernelManager(kernel_name="python3")
-    manager.kernel_cmd = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    library: Any = importlib.import_module("jupyter_client.manager")
+    manager = library.AsyncKernelManager()
     await manager.start_kernel()
     client: Any = manager.client()
     client.start_channels()

@@ -3,8 +3,8 @@
     python benchmarks/install_size.py
 
 Makes a virtual environment in a temporary folder, installs this checkout into it, and adds up the apparent sizes of
-its files (each counted once, links not followed), pip itself included. For scale: a fresh installation of
-open-interpreter 0.4.3 takes 505 MB by the same count.
+its files (links not followed), pip itself included. For scale it names the 505 MB that open-interpreter 0.4.3 needs
+together with the setuptools<81 without which it does not start; that figure is not measured here.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def main() -> None:
             reverse=True,
         )
     print(f"ocinterp without extras: {whole / MEGABYTE:.0f} MB, {empty / MEGABYTE:.0f} MB of it an empty environment")
-    print(f"open-interpreter 0.4.3:  {OPEN_INTERPRETER_MB} MB")
+    print(f"open-interpreter 0.4.3:  {OPEN_INTERPRETER_MB} MB (published, not measured here)")
     for size, name in packages[:10]:
         print(f"{size / MEGABYTE:8.1f} MB  {name}")
 

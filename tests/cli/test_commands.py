@@ -51,7 +51,9 @@ def test_exec_of_a_script_that_exits_with_0_is_clean(ocinterp: Run, leaving: str
     assert ocinterp("exec", "-", stdin=leaving).code == 0
 
 
-@pytest.mark.parametrize("failing", ["1/0", "import sys; sys.exit(3)", "import os; os._exit(0)", "x = (", "[0] * 10**12"])
+@pytest.mark.parametrize(
+    "failing", ["1/0", "import sys; sys.exit(3)", "import os; os._exit(0)", "x = (", "[0] * 10**12"]
+)
 def test_exec_exits_1_when_the_code_failed(ocinterp: Run, failing: str) -> None:
     ended = ocinterp("exec", "-", stdin=failing)
     assert ended.code == 1

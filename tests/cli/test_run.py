@@ -132,9 +132,7 @@ def test_a_dead_server_is_one_clear_line(ocinterp: Run) -> None:
     assert "127.0.0.1:9" in ended.err.splitlines()[-1]
 
 
-def test_without_any_model_the_end_of_the_chain_says_what_to_do(
-    ocinterp: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_any_model_the_end_of_the_chain_says_what_to_do(ocinterp: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     from ocinterp.models import resolve
 
     monkeypatch.setattr(resolve, "LOCAL_SERVERS", ())
@@ -186,14 +184,12 @@ def test_a_stream_of_garbage_is_one_clear_line(ocinterp: Run, serve: Run, monkey
         patient(self, **{"retries": 0, **given})
 
     monkeypatch.setattr(Patience, "__init__", impatient)
-    ended = ocinterp("run", "x", "--model", serve(Raw(b"data: {not json\n\n")))
+    ended = ocinterp("run", "x", "--model", serve(Raw((b"data: {not json\n\n",))))
     assert ended.code == 3
     assert "Traceback" not in ended.err
 
 
-def test_a_corrupt_session_database_is_one_clear_line_and_is_left_alone(
-    ocinterp: Run, serve: Run, home: Path
-) -> None:
+def test_a_corrupt_session_database_is_one_clear_line_and_is_left_alone(ocinterp: Run, serve: Run, home: Path) -> None:
     (home / "data").mkdir()
     database = home / "data" / "sessions.sqlite"
     database.write_bytes(b"this is no database" * 100)
@@ -228,9 +224,7 @@ def test_the_config_file_names_the_model(ocinterp: Run, serve: Run, home: Path) 
 
 
 @pytest.mark.parametrize(("text", "said"), [("model = ", "cannot be read"), ("timeout = 'x'", "must be a number")])
-def test_a_config_file_that_makes_no_sense_is_one_clear_line(
-    ocinterp: Run, home: Path, text: str, said: str
-) -> None:
+def test_a_config_file_that_makes_no_sense_is_one_clear_line(ocinterp: Run, home: Path, text: str, said: str) -> None:
     (home / "config.toml").write_text(text)
     ended = ocinterp("run", "x")
     assert ended.code == 2

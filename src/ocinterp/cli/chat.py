@@ -24,9 +24,10 @@ def command(
     Ctrl-C stops what is running and keeps the session; Ctrl-D leaves. /help lists the commands. Every turn is saved.
     """
     from ocinterp.cli import repl, settings, setup
+    from ocinterp.cli.talk import ChatWish
 
     loaded = settings.load()
-    wish = repl.ChatWish(
+    wish = ChatWish(
         files=tuple(files or ()),
         model=model,
         rounds=rounds or int(loaded.number("rounds", 4)),

@@ -26,10 +26,11 @@ def command(
 ) -> None:
     """Show the loop at work: a recorded answer fails on a real file, is corrected, and leaves a table and a plot."""
     from ocinterp.cli import run, settings, setup
+    from ocinterp.cli.job import Wish
 
     print("This is a replay: a recorded model's answers. All of its code runs live, in the sandbox, on sales.csv.\n")
     loaded = settings.load()
-    wish = run.Wish(
+    wish = Wish(
         request="-",
         files=(_EXAMPLE / "sales.csv",),
         model=f"replay:{_EXAMPLE / 'replay.jsonl'}",

@@ -21,7 +21,21 @@ from ocinterp.types import Event, FileInfo, Task, Trajectory, TurnEvent
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ocinterp.cli.run import Wish
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What was asked for on the command line."""
+
+    request: str
+    files: tuple[Path, ...] = ()
+    tests: tuple[str, ...] = ()
+    model: str | None = None
+    rounds: int = 4
+    timeout_seconds: float = 30.0
+    as_json: bool = False
+    out: Path | None = None
+    sandbox: str = "auto"
+    answer: bool = False
 
 
 @dataclass

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +12,7 @@ import typer
 from ocinterp.errors import UsageError
 
 if TYPE_CHECKING:
+    from ocinterp.cli.job import Wish
     from ocinterp.cli.outcome import RunOutcome
     from ocinterp.cli.settings import Settings
 
@@ -21,22 +21,6 @@ _HELP = """Answer one request with code that runs.
 The model writes code, the sandbox runs it, failures go back to the model, up to --rounds times. The request may also
 come from standard input. Exits 0 only if the last run was clean and every --test held.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What was asked for on the command line."""
-
-    request: str
-    files: tuple[Path, ...] = ()
-    tests: tuple[str, ...] = ()
-    model: str | None = None
-    rounds: int = 4
-    timeout_seconds: float = 30.0
-    as_json: bool = False
-    out: Path | None = None
-    sandbox: str = "auto"
-    answer: bool = False
 
 
 def command(
@@ -59,6 +43,7 @@ def command(
     answer: Annotated[bool, typer.Option(help="Show the model its results, and let it answer in words.")] = False,
 ) -> None:
     from ocinterp.cli import settings, setup
+    from ocinterp.cli.job import Wish
     from ocinterp.feedback.tests import checked
 
     loaded = settings.load()

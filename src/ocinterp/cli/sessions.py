@@ -66,9 +66,10 @@ def resume(
 ) -> None:
     """Go on with a saved session; its code is run again to bring its variables back."""
     from ocinterp.cli import repl, settings, setup
+    from ocinterp.cli.talk import ChatWish
 
     loaded = settings.load()
-    wish = repl.ChatWish(
+    wish = ChatWish(
         model=model,
         resume=session,
         rounds=int(loaded.number("rounds", 4)),

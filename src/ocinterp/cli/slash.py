@@ -17,7 +17,7 @@ from ocinterp.render import describe
 from ocinterp.types import Cell, CellEvent, Feedback, Message, ResultEvent, Source
 
 if TYPE_CHECKING:
-    from ocinterp.cli.repl import Chat
+    from ocinterp.cli.talk import Chat
 
 Command = Callable[["Chat", str], Awaitable[None]]
 
