@@ -18,7 +18,7 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,13 +53,17 @@ FULL = Counts(starts=7, sessions=25, cells=500, kills=10, live=20, leftovers=100
 QUICK = Counts(starts=3, sessions=5, cells=50, kills=3, live=5, leftovers=100, kernels=2)
 
 
-def below(pid: int | str = "self") -> Iterator[int]:
-    """All processes below one."""
-    for table in Path(f"/proc/{pid}/task").glob("*/children"):
+def below(root: int = 0) -> list[int]:
+    """All processes below one (0: this one). The kernel's own list, /proc/PID/task/*/children, may leave some out."""
+    children: dict[int, list[int]] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
-            for child in table.read_text().split():
-                yield int(child)
-                yield from below(child)
+            parent = int(path.read_text().rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(path.parent.name))
+    found = [root or os.getpid()]
+    for pid in found:
+        found += sorted(children.get(pid, []))
+    return found[1:]
 
 
 def private_mib(pids: list[int]) -> float:
@@ -74,7 +78,7 @@ def private_mib(pids: list[int]) -> float:
 def cpu_ticks() -> int:
     """Of this process and all below it, and of those they have waited for."""
     total = 0
-    for pid in ("self", *below()):
+    for pid in (os.getpid(), *below()):
         with suppress(OSError):
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
             total += sum(int(each) for each in fields[11:15])  # utime, stime, cutime, cstime: see proc(5)

@@ -127,7 +127,7 @@ async def test_another_language_is_refused_as_the_programs_error(session: Sessio
 
 
 async def test_an_awaited_cell_that_was_stopped_does_not_go_on_under_the_next_one(limited: Open) -> None:
-    async with limited(timeout_seconds=0.3) as session:
+    async with limited(timeout_seconds=0.3, grace_seconds=5) as session:
         ticking = "import asyncio\nwhile True:\n    print('tick')\n    await asyncio.sleep(0.01)"
         assert (await run(session, ticking)).outcome is Outcome.TIMEOUT
         result = await run(session, "await asyncio.sleep(0.05)\nprint('next')")

@@ -121,7 +121,7 @@ async def test_a_program_cannot_pass_its_failure_off_as_the_sandboxs(session: Se
 
 
 async def test_a_timeout_keeps_output_and_variables(limited: Open) -> None:
-    async with limited(timeout_seconds=0.3) as session:
+    async with limited(timeout_seconds=0.3, grace_seconds=5) as session:
         result = await run(session, "x = 41\nprint('before')\nwhile True: pass")
         assert (result.outcome, result.stdout) == (Outcome.TIMEOUT, "before\n")
         assert "line 3" in traceback_of(result)
@@ -130,7 +130,7 @@ async def test_a_timeout_keeps_output_and_variables(limited: Open) -> None:
 
 
 async def test_every_result_is_that_of_its_own_cell_also_after_a_timeout(limited: Open) -> None:
-    async with limited(timeout_seconds=0.3) as session:
+    async with limited(timeout_seconds=0.3, grace_seconds=5) as session:
         await run(session, "import time\nprint('one')\ntime.sleep(60)", "1")
         results = [await run(session, f"print('{word}')", word) for word in ("two", "three", "four")]
     assert [(result.cell_id, result.stdout) for result in results] == [(w, f"{w}\n") for w in ("two", "three", "four")]

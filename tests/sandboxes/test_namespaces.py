@@ -41,13 +41,18 @@ async def printed(session: Session, source: str) -> str:
     return result.stdout.strip()
 
 
-def descendants(pid: int | str = "self") -> list[int]:
-    """All processes below one, on the host; nearest first."""
-    children: list[int] = []
-    for table in Path(f"/proc/{pid}/task").glob("*/children"):
+def descendants(root: int = 0) -> list[int]:
+    """All processes below one (0: this one) on the host, nearest first. The kernel's own list, /proc/PID/task/*/children,
+    leaves some out while others come and go."""
+    children: dict[int, list[int]] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
-            children += map(int, table.read_text().split())
-    return children + [each for child in children for each in descendants(child)]
+            parent = int(path.read_text().rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(path.parent.name))
+    found = [root or os.getpid()]
+    for pid in found:
+        found += sorted(children.get(pid, []))
+    return found[1:]
 
 
 def ended(pids: Iterable[int]) -> bool:

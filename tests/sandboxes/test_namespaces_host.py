@@ -20,13 +20,18 @@ SOURCES = Path(__file__).parents[2] / "src"
 EXIT_SECONDS = 20  # only where something hangs
 
 
-def descendants(pid: int | str = "self") -> list[int]:
-    """All processes below one, on the host; nearest first."""
-    children: list[int] = []
-    for table in Path(f"/proc/{pid}/task").glob("*/children"):
+def descendants(root: int = 0) -> list[int]:
+    """All processes below one (0: this one) on the host, nearest first. The kernel's own list, /proc/PID/task/*/children,
+    leaves some out while others come and go."""
+    children: dict[int, list[int]] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
-            children += map(int, table.read_text().split())
-    return children + [each for child in children for each in descendants(child)]
+            parent = int(path.read_text().rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(path.parent.name))
+    found = [root or os.getpid()]
+    for pid in found:
+        found += sorted(children.get(pid, []))
+    return found[1:]
 
 
 def ended(pids: Iterable[int]) -> bool:
@@ -94,7 +99,7 @@ def test_the_walls_stand_for_an_ordinary_user_too(namespaces: None, readable_sou
     if python is None:
         pytest.skip("no Python 3.11 or later is readable by other users")
     script = """
-        async with NamespaceSandbox(Resources(timeout_seconds=0.5, processes=20)) as sandbox:
+        async with NamespaceSandbox(Resources(timeout_seconds=0.5, grace_seconds=5, processes=20)) as sandbox:
             async with sandbox.open() as session, sandbox.open() as other:
                 for number, source in enumerate([
                     "x = 41; open('kept', 'w').write('here');",

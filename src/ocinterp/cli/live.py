@@ -111,4 +111,4 @@ class Live:
                 self.line(printable(each.text), "yellow")
 
 
-_FED_BACK = {Source.EXECUTION: "what the run printed", Source.TESTS: "the tests that do not hold"}
+_FED_BACK = {Source.EXECUTION: "how the run ended", Source.TESTS: "the tests that do not hold"}

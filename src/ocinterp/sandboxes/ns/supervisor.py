@@ -164,7 +164,7 @@ class Supervisor:
     def _receive(self) -> None:
         assert self._socket is not None
         try:
-            data, fds, _, _ = socket.recv_fds(self._socket, MAX_MESSAGE * 2, 4)
+            data, fds, _, _ = socket.recv_fds(self._socket, MAX_MESSAGE * 2, 4, socket.MSG_CMSG_CLOEXEC)
         except BlockingIOError:
             return
         except OSError as error:

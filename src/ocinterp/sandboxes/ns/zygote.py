@@ -122,7 +122,7 @@ class Zygote:
             self._control.sendmsg([data], ancillary)
 
     def _answer(self) -> bool:
-        data, fds, _, _ = socket.recv_fds(self._control, MAX_MESSAGE, 4)
+        data, fds, _, _ = socket.recv_fds(self._control, MAX_MESSAGE, 4, socket.MSG_CMSG_CLOEXEC)
         if not data:
             return False
         request: Request = json.loads(data)
