@@ -28,7 +28,10 @@ def command(
     from ocinterp.cli import run, settings, setup
     from ocinterp.cli.job import Wish
 
-    print("This is a replay: a recorded model's answers. All of its code runs live, in the sandbox, on sales.csv.\n", flush=True)
+    print(
+        "This is a replay: a recorded model's answers. All of its code runs live, in the sandbox, on sales.csv.\n",
+        flush=True,
+    )
     loaded = settings.load()
     wish = Wish(
         request="-",
