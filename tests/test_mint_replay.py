@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -64,7 +65,9 @@ async def replay_all(trajectories: list[Trajectory]) -> list[Trajectory]:
     return [jobs[key].result() for key in keys]
 
 
-async def test_at_least_95_percent_of_the_recorded_outcomes_are_reproduced_live(data: Path) -> None:
+async def test_at_least_95_percent_of_the_recorded_outcomes_are_reproduced_live(
+    data: Path, record_property: Callable[[str, object], None]
+) -> None:
     files = sorted((data / "trajectories").glob("*.jsonl.gz"))
     recorded = [each for path in files for each in load(path)]
     assert (len(files), len(recorded)) == (FILES, TRAJECTORIES)
@@ -72,6 +75,6 @@ async def test_at_least_95_percent_of_the_recorded_outcomes_are_reproduced_live(
     for then, now in zip(recorded, await replay_all(recorded), strict=True):
         agreement.count(then, now)
     report = f"{agreement.same} of {agreement.total} recorded outcomes reproduced; instead: {agreement.instead.most_common()}"
-    print(report)
+    record_property("agreement", report)
     assert agreement.total > 3000, report
     assert agreement.same >= 0.95 * agreement.total, report

@@ -18,6 +18,7 @@ import contextlib
 import inspect
 import io
 import linecache
+import mmap
 import os
 import resource
 import signal
@@ -73,7 +74,7 @@ class Kernel:
         self._writing = threading.Lock()
         self._interruptible = False
         self._interrupt_waits = False
-        self._reserve: bytearray | None = None
+        self._reserve: mmap.mmap | None = None
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         self._main = sys.modules["__main__"] = types.ModuleType("__main__")
         self._main.__dict__.update(__builtins__=builtins, display=self._display)
@@ -128,7 +129,7 @@ class Kernel:
 
     def _describe(self, error: BaseException) -> dict[str, str]:
         if isinstance(error, MemoryError):
-            self._reserve = None  # the program may still hold all the rest
+            self._release()  # the program may still hold all the rest
         if os.getpid() != self._pid and not isinstance(error, SystemExit):
             traceback.print_exception(error)  # nobody else will say so of a forked child
         try:
@@ -136,11 +137,16 @@ class Kernel:
         except BaseException as broken:  # noqa: BLE001  out of memory, for one
             return {"name": type(broken).__name__, "message": "", "traceback": ""}
 
+    def _release(self) -> None:
+        if self._reserve is not None:
+            self._reserve.close()
+            self._reserve = None
+
     def _set_aside(self) -> None:
         """Memory in which to report that there is no more."""
         if self._reserve is None:
-            with contextlib.suppress(MemoryError):
-                self._reserve = bytearray(_RESERVE_BYTES)
+            with contextlib.suppress(MemoryError, OSError):
+                self._reserve = mmap.mmap(-1, _RESERVE_BYTES)  # address space alone: nothing is touched
 
     def _interrupted(self, number: int, frame: types.FrameType | None) -> None:
         """Pass the interrupt on to what the program has started: waiting for that is often what it is doing."""
