@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ def load(path: Path) -> list[Trajectory]:
     """The trajectories of a file: JSON lines in our format or a log of MINT, gzipped or not. Raises DataError."""
     try:
         first = _first_record(path)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
     if "format" in first:
         return list(records.read(path))
