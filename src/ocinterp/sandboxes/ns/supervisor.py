@@ -189,7 +189,7 @@ class Supervisor:
         elif "ready" in message and self.ready is not None and not self.ready.done():
             self.ready.set_result(message["ready"])
         elif "failed" in message:
-            self._die(f"the sandbox could not be set up: {message['failed']}")
+            self._die(f"the sandbox could not be set up: {message['failed']}; `ocinterp doctor` says more")
 
     def _die(self, why: str) -> None:
         if self._socket is None:
