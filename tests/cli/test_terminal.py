@@ -1,0 +1,165 @@
+"""The chat at a real terminal: Ctrl-C, editing keys, leaving; and what survives a kill."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import termios
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ocinterp.chat.store import SessionStore
+from ocinterp.testing import Says, code
+
+Run = Callable[..., Any]
+
+COMMAND = "import sys; sys.argv[0] = 'ocinterp'; from ocinterp.cli.main import main; main()"
+PATIENCE_SECONDS = 20.0
+PROMPT = "\n>"
+_ESCAPE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[=>]|\r")
+
+
+@dataclass
+class Terminal:
+    """A program at a terminal of its own: what it shows is read, what is typed is sent."""
+
+    process: subprocess.Popen[bytes]
+    master: int
+    shown: str = ""
+
+    def expect(self, text: str) -> None:
+        """Read until `text` has been shown after what was expected before."""
+        while text not in self.shown:
+            ready, _, _ = select.select([self.master], [], [], PATIENCE_SECONDS)
+            assert ready, f"waited for {text!r}, shown so far: {self.shown[-2000:]!r}"
+            self.shown += _ESCAPE.sub("", os.read(self.master, 65536).decode(errors="replace"))
+        self.shown = self.shown.partition(text)[2]
+
+    def type(self, keys: str) -> None:
+        os.write(self.master, keys.encode())
+
+    def end(self) -> int:
+        """Read what is left, and the exit code."""
+        try:
+            while os.read(self.master, 65536):
+                pass
+        except OSError:  # EIO: the last program at the terminal is gone
+            pass
+        return self.process.wait()
+
+
+@pytest.fixture
+def terminal(home: Path) -> Iterator[Run]:
+    opened: list[Terminal] = []
+
+    def start(*arguments: str) -> Terminal:
+        master, slave = pty.openpty()
+        environ = {
+            **os.environ,
+            "TERM": "xterm",
+            "PROMPT_TOOLKIT_NO_CPR": "1",
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        }
+        line = [sys.executable, "-c", COMMAND, *arguments]
+        process = subprocess.Popen(
+            line,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env=environ,
+            cwd=home,
+            start_new_session=True,
+            preexec_fn=_take_terminal,
+        )
+        os.close(slave)
+        opened.append(Terminal(process, master))
+        return opened[-1]
+
+    yield start
+    for each in opened:
+        each.process.kill()
+        each.process.wait()
+        os.close(each.master)
+
+
+def _take_terminal() -> None:
+    """Only a session's controlling terminal turns Ctrl-C into a signal."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+WAITS = Says(code("x = 41\nprint('begun')\nimport time\ntime.sleep(1000)"))
+
+
+def test_ctrl_c_stops_the_cell_and_keeps_its_variables(terminal: Run, serve: Run, home: Path) -> None:
+    chat = terminal("chat", "--timeout", "900", "--model", serve(WAITS, Says(code("print(x + 1)"))))
+    chat.expect(PROMPT)
+    chat.type("wait\r")
+    chat.expect("begun\n")
+    chat.type("\x03")
+    chat.expect("KeyboardInterrupt")
+    chat.expect(PROMPT)
+    chat.type("add one\r")
+    chat.expect("42")
+    chat.expect(PROMPT)
+    chat.type("\x04")
+    chat.expect("sessions resume")
+    assert chat.end() == 0
+    with SessionStore(home / "data") as store:
+        first, second = store.load("last").trajectory.turns
+    assert first.runs[0].result.stdout == "begun\n"
+    assert second.clean
+
+
+def test_ctrl_c_while_the_model_speaks_goes_back_to_the_prompt(terminal: Run, serve: Run) -> None:
+    chat = terminal("chat", "--model", serve(Says("I am thinking about", ending="stall"), Says(code("print(42)"))))
+    chat.expect(PROMPT)
+    chat.type("think\r")
+    chat.expect("about")
+    chat.type("\x03")
+    chat.expect("stopped")
+    chat.expect(PROMPT)
+    chat.type("/retry\r")
+    chat.expect("42")
+
+
+def test_ctrl_c_at_the_prompt_only_clears_the_line(terminal: Run, serve: Run) -> None:
+    chat = terminal("chat", "--model", serve(Says(code("print(42)"))))
+    chat.expect(PROMPT)
+    chat.type("half a though\x03")
+    chat.expect(PROMPT)
+    chat.type("go\r")
+    chat.expect("42")
+
+
+def test_a_killed_chat_keeps_every_finished_turn_and_leaves_no_process(terminal: Run, serve: Run, home: Path) -> None:
+    chat = terminal("chat", "--model", serve(Says(code("print(42)")), WAITS))
+    chat.expect(PROMPT)
+    chat.type("go\r")
+    chat.expect("42")
+    chat.expect(PROMPT)
+    chat.type("wait\r")
+    chat.expect("begun")
+    chat.process.send_signal(signal.SIGKILL)
+    chat.process.wait()
+    with SessionStore(home / "data") as store:
+        trajectory = store.load("last").trajectory
+    assert len(trajectory.turns) == 1
+    assert trajectory.turns[0].feedback[-1].text == "wait"
+
+
+def test_ctrl_c_ends_a_run_with_a_word_on_what_is_left(terminal: Run, serve: Run) -> None:
+    run = terminal("run", "wait", "--timeout", "900", "--model", serve(WAITS))
+    run.expect("begun\n")
+    run.type("\x03")
+    run.expect("ocinterp: interrupted; the turns that were finished: ocinterp sessions show last")
+    assert run.end() == 130
