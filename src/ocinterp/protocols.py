@@ -43,7 +43,7 @@ class Session(Protocol):
     """
 
     async def run(self, cell: Cell, /, *, on_output: Callable[[LiveEvent], None] = ignore) -> ExecutionResult:
-        """Run one cell to its end, or to the end of its patience."""
+        """Run one cell to its end, or to the end of its patience. What `on_output` raises ends the cell and is raised."""
         ...
 
     async def interrupt(self) -> None:

@@ -92,6 +92,22 @@ def test_a_title_is_the_first_thing_the_person_said_on_one_short_line(store: Ses
     assert not store.load(store.create(Trajectory("empty", ()))).summary.title
 
 
+def test_a_title_is_the_request_without_what_follows_it(store: SessionStore) -> None:
+    session_id = store.create(asked("sort\nthem\n\nThese expressions must be true: f(2)"))
+    assert store.load(session_id).summary.title == "sort them"
+
+
+def test_a_session_has_one_holder_at_a_time(folder: Path) -> None:
+    with SessionStore(folder) as first, SessionStore(folder) as second:
+        session_id = first.create(asked("mine"))
+        first.hold(session_id)
+        with pytest.raises(UsageError, match="another process"):
+            second.hold(session_id)
+        first.close()
+        second.hold(session_id)
+    assert not list(folder.glob("*.lock"))
+
+
 def test_ids_are_two_words_and_unique(store: SessionStore) -> None:
     ids = {store.create(asked("again")) for _ in range(200)}
     assert len(ids) == 200

@@ -36,6 +36,7 @@ class Terminal:
     process: subprocess.Popen[bytes]
     master: int
     shown: str = ""
+    everything: str = ""
 
     def expect(self, text: str) -> None:
         """Read until `text` has been shown after what was expected before."""
@@ -43,7 +44,8 @@ class Terminal:
             ready, _, _ = select.select([self.master], [], [], PATIENCE_SECONDS)
             assert ready, f"waited for {text!r}, shown so far: {self.shown[-2000:]!r}"
             self.shown += _ESCAPE.sub("", os.read(self.master, 65536).decode(errors="replace"))
-        self.shown = self.shown.partition(text)[2]
+        before, _, self.shown = self.shown.partition(text)
+        self.everything += before + text
 
     def type(self, keys: str) -> None:
         os.write(self.master, keys.encode())
@@ -163,3 +165,48 @@ def test_ctrl_c_ends_a_run_with_a_word_on_what_is_left(terminal: Run, serve: Run
     run.type("\x03")
     run.expect("ocinterp: interrupted; the turns that were finished: ocinterp sessions show last")
     assert run.end() == 130
+
+
+def test_a_session_that_is_open_is_not_opened_twice(terminal: Run, serve: Run, ocinterp: Run) -> None:
+    model = serve(Says(code("print(42)")))
+    chat = terminal("chat", "--model", model)
+    chat.expect(PROMPT)
+    chat.type("go\r")
+    chat.expect("42")
+    chat.expect(PROMPT)
+    for command in (["resume", "last", "--model", model], ["rm", "last"]):
+        second = ocinterp("sessions", *command)
+        assert second.code == 2
+        assert "is open in another process" in second.err
+    chat.type("\x04")
+    chat.expect("sessions resume")
+    assert chat.end() == 0
+    assert ocinterp("sessions", "rm", "last").code == 0
+
+
+def test_an_answer_that_was_typed_is_not_shown_again(terminal: Run) -> None:
+    run = terminal("run", "what is 6 * 7?", "--model", "person")
+    run.expect("only a dot")
+    run.type("```python\rprint(6 * 7)  # marker\r```\r.\r")
+    run.expect("ran clean")
+    assert run.end() == 0
+    assert (run.everything + run.shown).count("marker") == 1
+
+
+def test_a_reader_that_has_had_enough_ends_the_command_without_a_traceback(home: Path) -> None:
+    (home / "long.py").write_text("for number in range(100_000): print(number)")
+    process = subprocess.Popen(
+        [sys.executable, "-c", COMMAND, "exec", "long.py"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        cwd=home,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert process.stdout.readline() == b"0\n"
+    process.stdout.close()
+    said = process.stderr.read()
+    process.stderr.close()
+    assert process.wait() != 0
+    assert said == b""

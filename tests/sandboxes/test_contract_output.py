@@ -42,6 +42,16 @@ async def test_output_arrives_while_the_cell_still_runs(session: Session) -> Non
     assert heard.get_nowait() == OutputEvent("c", "stdout", "end\n")
 
 
+@pytest.mark.parametrize("source", ["print('a')\nimport time\ntime.sleep(1000)", "display(1)", "print('a')"])
+async def test_what_the_listener_raises_ends_the_cell_and_reaches_the_caller(session: Session, source: str) -> None:
+    def refuse(event: LiveEvent) -> None:
+        raise BrokenPipeError(32, "nobody reads this")
+
+    with pytest.raises(BrokenPipeError, match="nobody reads"):
+        await session.run(Cell("c", source), on_output=refuse)
+    assert (await run(session, "print('next')")).stdout == "next\n"
+
+
 async def test_what_is_shown_comes_after_what_was_printed_before_it(session: Session) -> None:
     heard: list[LiveEvent] = []
     await session.run(Cell("c", "print('a')\ndisplay(1)"), on_output=heard.append)

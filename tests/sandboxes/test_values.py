@@ -61,6 +61,9 @@ def test_a_long_text_keeps_its_ends() -> None:
         ("if x:\n    %time f()", "if x:\n    pass  # %time f()"),
         ("x = (1\n% 2)", "x = (1\n% 2)"),
         ("s = '''\n%not magic\n!nor this'''", "s = '''\n%not magic\n!nor this'''"),
+        ("    x = 1\n    if x:\n        y = 2\n", "x = 1\nif x:\n    y = 2\n"),
+        ("\n  x = 1\n", "\nx = 1\n"),
+        ("  x = 1\ny = 2", "  x = 1\ny = 2"),
         ("!pip install x", "raise RuntimeError('shell commands do not run here: !pip install x')"),
     ],
 )

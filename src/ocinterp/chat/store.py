@@ -9,11 +9,12 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import secrets
 import shlex
 import sqlite3
 from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -109,6 +110,7 @@ class SessionStore:
 
     def __init__(self, directory: Path, *, patience_seconds: float = PATIENCE_SECONDS) -> None:
         self.path: Final = directory / FILENAME
+        self._held = ExitStack()
         with _explained(self.path):
             _make_private(self.path)
             self._database = sqlite3.connect(self.path, timeout=patience_seconds, isolation_level=None)
@@ -125,8 +127,18 @@ class SessionStore:
         self.close()
 
     def close(self) -> None:
+        self._held.close()
         with _explained(self.path):
             self._database.close()
+
+    def hold(self, session_id: str) -> None:
+        """Be the only one who goes on with this session, until the store is closed or the process ends.
+
+        Raises UsageError while another process does: each would overwrite what the other saves.
+        """
+        with _explained(self.path):
+            if not self._held.enter_context(_only_one(self.path.with_name(f"{session_id}.lock"))):
+                raise UsageError(f"session {session_id} is open in another process: leave it there first")
 
     def create(self, trajectory: Trajectory) -> str:
         """Save a new session and return its id, such as "calm-otter"."""
@@ -263,14 +275,15 @@ _COLUMNS = "id, created, updated, title, model, turns, good, bad"
 
 def _row(session_id: str, trajectory: Trajectory) -> tuple[object, ...]:
     now = datetime.now(UTC).timestamp()
-    title, model = _title(trajectory), trajectory.provenance.get("model", "")
+    title, model = title_of(trajectory), trajectory.provenance.get("model", "")
     good, bad = _ratings(trajectory, "good"), _ratings(trajectory, "bad")
     return session_id, now, now, title, model, len(trajectory.turns), good, bad, records.dumps(trajectory)
 
 
-def _title(trajectory: Trajectory) -> str:
+def title_of(trajectory: Trajectory) -> str:
+    """The first paragraph of the first request, on one line of at most TITLE_LENGTH characters."""
     said = next((each.content for each in trajectory.prompt if each.role == "user"), "")
-    title = " ".join(said.split())
+    title = " ".join(re.split(r"\n\s*\n", said.strip(), maxsplit=1)[0].split())
     return title if len(title) <= TITLE_LENGTH else f"{title[: TITLE_LENGTH - 1]}…"
 
 
@@ -328,6 +341,27 @@ def _alone(directory: Path) -> Generator[None]:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
+        os.close(handle)
+
+
+@contextmanager
+def _only_one(path: Path) -> Generator[bool]:
+    """Whether the lock file at `path` could be taken; it goes with its holder, however that ends."""
+    while True:
+        handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            yield False
+            return
+        if os.fstat(handle).st_nlink:  # else its last holder has just removed it: take the next one
+            break
+        os.close(handle)
+    try:
+        yield True
+    finally:
+        path.unlink(missing_ok=True)
         os.close(handle)
 
 

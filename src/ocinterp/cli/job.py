@@ -49,10 +49,12 @@ class Job:
     store: SessionStore
     session_id: str
     console: Console
+    typed: bool = False
 
     async def carry_out(self, sandbox: NamespaceSandbox, model: Model, replayed: Trajectory | None) -> RunOutcome:
         """Run the loop to its end. What was finished is in the store even when this raises."""
         live = Live(self.console, figures=self.wish.out)
+        live.typed = self.typed
         recorder = Recorder(self.store, self.session_id, self.start)
         for name, content in self.given.items():
             self.store.attach(self.session_id, name, content)

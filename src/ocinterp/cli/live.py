@@ -28,18 +28,26 @@ _WIDTH = 100
 
 
 class Live:
-    """Prints a session's events. `figures` is the folder that figures are written to; None: they are only named."""
+    """Prints a session's events.
 
-    def __init__(self, console: Console, *, figures: Path | None = None) -> None:
+    `figures` is the folder that figures are written to; None: they are only named, with `keeping`, which tells how to
+    keep them. `typed` says that the answers are on the screen already, typed by the person who gives them.
+    """
+
+    def __init__(
+        self, console: Console, *, figures: Path | None = None, keeping: str = ": --out DIR keeps it as a file"
+    ) -> None:
         self._console = console
         self.figures = figures
+        self._keeping = keeping
+        self.typed = False
         self._at_line_start = True
         self.saved: list[Path] = []
 
     def __call__(self, event: Event, /) -> None:
         match event:
             case TextEvent(text):
-                self._write(printable(text))
+                self._write("" if self.typed else printable(text))
             case CellEvent(cell):
                 self.heading(f"run {cell.id}")
             case OutputEvent(_, stream, text):
@@ -84,7 +92,7 @@ class Live:
 
     def _save(self, png: str) -> str:
         if self.figures is None:
-            return ": --out DIR keeps it as a file"
+            return self._keeping
         self.figures.mkdir(parents=True, exist_ok=True)
         path = self.figures / f"figure-{len(self.saved) + 1}.png"
         path.write_bytes(base64.b64decode(png))

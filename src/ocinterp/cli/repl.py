@@ -28,6 +28,7 @@ async def chat(wish: ChatWish, settings: Settings) -> None:
     console = Console(highlight=False)
     live = Live(console)
     choice = await resolve(wish.model, config=settings.config, environ=settings.environ)
+    live.typed = setup.is_typed(choice)
     live.line(choice.line, "dim")
     box = setup.sandbox(wish.sandbox, wish.timeout_seconds)
     with SessionStore(settings.data_folder) as store:
@@ -54,10 +55,11 @@ async def _prepare(talk: Chat) -> None:
     if talk.wish.resume is None:
         return
     stored = talk.store.load(talk.wish.resume)
+    talk.become(stored.id)
     for attachment in talk.store.attachments(stored.id):
         if attachment.content is not None:
             await talk.session.put(attachment.name, attachment.content)
-    talk.trajectory, talk.session_id = stored.trajectory, stored.id
+    talk.trajectory = stored.trajectory
     broken = await restore(talk.session, stored.trajectory)
     turns = len(stored.trajectory.turns)
     talk.live.line(f"resumed {stored.id}: {turns} turns, code run again to bring its variables back", "dim")

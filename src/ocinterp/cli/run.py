@@ -107,6 +107,8 @@ async def fulfil(wish: Wish, settings: Settings) -> RunOutcome:
     box = setup.sandbox(wish.sandbox, wish.timeout_seconds)
     console = Console(quiet=wish.as_json, highlight=False)
     with SessionStore(settings.data_folder) as store:
-        job = Job(wish, task, start, given, store, store.create(start), console)
+        session_id = store.create(start)
+        store.hold(session_id)
+        job = Job(wish, task, start, given, store, session_id, console, typed=setup.is_typed(choice))
         async with box as sandbox, setup.live_model(choice, replayed) as model:
             return await job.carry_out(sandbox, model, replayed)

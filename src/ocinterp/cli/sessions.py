@@ -36,11 +36,11 @@ def show(session: _ID) -> None:
 
     from ocinterp.cli.live import Live
     from ocinterp.render import printable
-    from ocinterp.types import CellEvent, FeedbackEvent, OutputEvent, ResultEvent
+    from ocinterp.types import CellEvent, DisplayEvent, FeedbackEvent, OutputEvent, ResultEvent
 
     with _store() as store:
         trajectory = store.load(session).trajectory
-    live = Live(Console(highlight=False))
+    live = Live(Console(highlight=False), keeping=": `ocinterp sessions export` keeps it")
     for message in trajectory.prompt:
         live.heading(message.role, "bold")
         live.line(printable(message.content))
@@ -51,6 +51,8 @@ def show(session: _ID) -> None:
             live(CellEvent(run.cell))
             live(OutputEvent(run.cell.id, "stdout", run.result.stdout))
             live(OutputEvent(run.cell.id, "stderr", run.result.stderr))
+            for display in run.result.displays:
+                live(DisplayEvent(run.cell.id, display))
             live(ResultEvent(run.result))
         live(FeedbackEvent(turn.feedback))
         for each in turn.feedback:
@@ -94,6 +96,7 @@ def rm(session: _ID) -> None:
     """Remove a session for good."""
     with _store() as store:
         name = store.load(session).id
+        store.hold(name)
         store.remove(name)
     print(f"removed {name}")
 

@@ -94,6 +94,13 @@ async def live_model(choice: Choice, replayed: Trajectory | None = None) -> Asyn
         yield model
 
 
+def is_typed(choice: Choice) -> bool:
+    """Whether a person types the answers at this terminal, and so sees them without our doing."""
+    from ocinterp.models.resolve import Person
+
+    return isinstance(choice.model, Person) and sys.stdin.isatty()
+
+
 def name_of(choice: Choice) -> str:
     """The model's name, for the record."""
     from ocinterp.models.resolve import Person, Served

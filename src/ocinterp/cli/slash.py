@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ocinterp.errors import UsageError
 from ocinterp.render import describe
-from ocinterp.types import Cell, CellEvent, Feedback, Message, ResultEvent, Source
+from ocinterp.types import Cell, CellEvent, Feedback, ResultEvent, Source
 
 if TYPE_CHECKING:
     from ocinterp.cli.talk import Chat
@@ -136,6 +136,7 @@ async def _model(talk: Chat, rest: str) -> None:
         talk.live.line(f"  {talk.trajectory.provenance.get('model', '?')}")
         return
     choice = await resolve(rest, config=talk.settings.config, environ=talk.settings.environ)
+    talk.live.typed = setup.is_typed(choice)
     talk.model = await talk.stack.enter_async_context(setup.live_model(choice))
     origin = {**talk.trajectory.provenance, "model": setup.name_of(choice)}
     talk.trajectory = replace(talk.trajectory, provenance=origin)
@@ -156,18 +157,13 @@ async def _feedback(talk: Chat, rest: str) -> None:
 
 async def _export(talk: Chat, rest: str) -> None:
     from ocinterp.chat.export import export
+    from ocinterp.chat.store import title_of
 
     if not rest:
         raise UsageError("say where to: /export chat.ipynb (or .md, .json, .py)")
     path = Path(rest.replace("~", talk.settings.environ.get("HOME", "~"), 1) if rest.startswith("~/") else rest)
-    export(talk.trajectory, path, title=title_of(talk.trajectory.prompt))
+    export(talk.trajectory, path, title=title_of(talk.trajectory))
     talk.live.line(f"  wrote {path}", "dim")
-
-
-def title_of(prompt: tuple[Message, ...]) -> str:
-    """The first line of the first request."""
-    said = next((message.content for message in prompt if message.role == "user"), "")
-    return (said.strip().splitlines() or ["session"])[0][:80]
 
 
 COMMANDS: dict[str, tuple[Command, str]] = {

@@ -90,11 +90,16 @@ class Chat:
         if not self.trajectory.prompt:
             return
         if not self.session_id:
-            self.session_id = self.store.create(self.trajectory)
+            self.become(self.store.create(self.trajectory))
             for name, content in self.given.items():
                 self.store.attach(self.session_id, name, content)
-            self.live.figures = self.settings.data_folder / "figures" / self.session_id
         self.store.save(self.session_id, self.trajectory)
+
+    def become(self, session_id: str) -> None:
+        """Be the saved session of that id. Raises UsageError while another process is."""
+        self.store.hold(session_id)
+        self.session_id = session_id
+        self.live.figures = self.settings.data_folder / "figures" / session_id
 
     async def _roll(self) -> None:
         recorder = Recorder(self.store, self.session_id, self.trajectory)

@@ -34,7 +34,7 @@ class ZygoteSession:
         self._stop: asyncio.Future[str] | None = None  # resolved with the reason why the running cell must stop
 
     async def run(self, cell: Cell, /, *, on_output: Callable[[LiveEvent], None] = ignore) -> ExecutionResult:
-        """Run one cell to its end or its limits. Raises SandboxError when the sandbox fails."""
+        """Run one cell to its end or its limits. Raises SandboxError when the sandbox fails, and what the listener raises."""
         if cell.language != "python":
             text = f"{cell.language} does not run here, only python does"
             return ExecutionResult(cell.id, Outcome.ERROR, error=Failure("UnsupportedLanguage", text, text))
@@ -47,11 +47,13 @@ class ZygoteSession:
                 text_bytes=self._resources.output_bytes,
                 display_bytes=self._resources.display_bytes,
                 listen=on_output,
-                overflow=lambda: _resolve(stop, "output"),
+                halt=lambda reason: _resolve(stop, reason),
             )
             self._stop, started = stop, loop.time()
             try:
-                return await self._watch(worker, cell, output, stop, started)
+                result = await self._watch(worker, cell, output, stop, started)
+                output.check()
+                return result
             except BaseException:
                 await self._discard(worker)  # cancelled or broken: nobody knows what state it is in
                 raise

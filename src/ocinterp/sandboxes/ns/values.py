@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import base64
 import re
+import textwrap
 from typing import Any, cast
 
 MAX_TEXT = 100_000  # characters of one representation
@@ -64,13 +65,30 @@ def _clip(text: str) -> str:
 
 
 def plain_python(source: str) -> str:
-    """The source without what only IPython understands: `%magic` lines vanish, `!commands` say they cannot run."""
+    """The source as Python alone understands it; IPython is more forgiving, and so are we.
+
+    A cell that is indented as a whole is moved to the margin, `%magic` lines vanish, `!commands` say they cannot run.
+    """
+    if source[:1] in {" ", "\t", "\n"}:
+        source = _at_margin(source)
     if not _MAGIC.search(source):
         return source
     try:
         ast.parse(source)
     except SyntaxError:
         return _MAGIC.sub(_replace_magic, source)
+    return source
+
+
+def _at_margin(source: str) -> str:
+    """Without the indentation of its first line, if every line has it and Python has a use for the rest."""
+    moved = textwrap.dedent(source)
+    try:
+        ast.parse(source)
+    except IndentationError:
+        return moved
+    except SyntaxError:
+        return source
     return source
 
 
