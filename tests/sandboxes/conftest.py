@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
@@ -12,19 +10,10 @@ import pytest_asyncio
 
 from ocinterp.protocols import Session
 from ocinterp.sandboxes.limits import Resources
-from ocinterp.sandboxes.probe import TIERS, probe
+from ocinterp.sandboxes.probe import TIERS
 from ocinterp.sandboxes.zygotes import NamespaceSandbox
 
 Open = Callable[..., AbstractAsyncContextManager[Session]]
-
-
-@pytest.fixture(scope="session")
-def namespaces() -> None:
-    """Skip what needs namespaces where the machine refuses them, with the machine's own reason."""
-    with ThreadPoolExecutor(1) as thread:
-        finding = thread.submit(lambda: asyncio.run(probe())).result()
-    if not finding.works:
-        pytest.skip(finding.why)
 
 
 @pytest.fixture(scope="module", params=list(TIERS))

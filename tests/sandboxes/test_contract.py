@@ -164,3 +164,17 @@ async def test_frames_and_figures_are_shown(limited: Open) -> None:
         result = await run(session, "plt.plot([1, 2]); 1 / 0")
         assert (result.outcome, len(result.displays)) == (Outcome.ERROR, 1)
         assert not (await run(session, "1;")).displays
+
+
+async def test_a_python_program_that_a_cell_starts_has_the_same_packages(limited: Open) -> None:
+    pytest.importorskip("matplotlib")
+    program = "import matplotlib.pyplot as plt, numpy; plt.plot([1, 2]); plt.savefig('x.png'); plt.show(); print(plt.__file__)"
+    source = f"""
+        import subprocess, sys, matplotlib.pyplot as plt
+        for python in ("python3", sys.executable):
+            print(subprocess.run([python, "-c", {program!r}], capture_output=True, text=True, check=True).stdout.strip() == plt.__file__)
+        """
+    async with limited() as session:
+        result = await run(session, source)
+        assert result.stdout == "True\nTrue\n", result
+        assert [each.name for each in await session.files()] == ["x.png"]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-import select
+import sys
 import textwrap
-from collections.abc import Callable, Iterable
-from contextlib import AbstractAsyncContextManager, suppress
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
@@ -17,13 +17,13 @@ from ocinterp.protocols import Session
 from ocinterp.sandboxes.limits import Resources
 from ocinterp.sandboxes.ns import seccomp
 from ocinterp.sandboxes.zygotes import NamespaceSandbox
+from ocinterp.testing.processes import descendants, ended
 from ocinterp.types import Cell, ExecutionResult, Outcome
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 Open = Callable[..., AbstractAsyncContextManager[Session]]
 MIB = 1024 * 1024
-EXIT_SECONDS = 20  # only where something hangs
 
 
 @pytest.fixture(scope="module")
@@ -41,33 +41,6 @@ async def printed(session: Session, source: str) -> str:
     return result.stdout.strip()
 
 
-def descendants(root: int = 0) -> list[int]:
-    """All processes below one (0: this one) on the host, nearest first. The kernel's own list, /proc/PID/task/*/children,
-    leaves some out while others come and go."""
-    children: dict[int, list[int]] = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            parent = int(path.read_text().rpartition(")")[2].split()[1])
-            children.setdefault(parent, []).append(int(path.parent.name))
-    found = [root or os.getpid()]
-    for pid in found:
-        found += sorted(children.get(pid, []))
-    return found[1:]
-
-
-def ended(pids: Iterable[int]) -> bool:
-    """Wait for processes that are being killed; False where one lives on."""
-    handles: list[int] = []
-    for pid in pids:
-        with suppress(ProcessLookupError):
-            handles.append(os.pidfd_open(pid))
-    try:
-        return all(select.select([handle], [], [], EXIT_SECONDS)[0] for handle in handles)
-    finally:
-        for handle in handles:
-            os.close(handle)
-
-
 def count(folder: str) -> int:
     return sum(1 for _ in Path(folder).iterdir())
 
@@ -80,6 +53,10 @@ async def test_nothing_of_the_host_is_there(session: Session) -> None:
     assert await printed(session, "print(sorted(os.listdir('/etc')))") == "['fonts', 'group', 'hosts', 'passwd']"
     assert await printed(session, "print(os.listdir('/run'), os.listdir('/run/sessions'))") == "['sessions'] []"
     assert await printed(session, "print(os.getcwd(), os.getuid(), os.getgid())") == "/workspace 1000 1000"
+    names = "import sys, platform; print(platform.node(), sys.orig_argv, open('/proc/self/cmdline').read())"
+    told = await printed(session, names)
+    assert told.startswith("sandbox ")
+    assert not {place for place in (sys.prefix, str(Path.home()), str(Path(seccomp.__file__).parent)) if place in told}
 
 
 async def test_only_the_sessions_own_folders_can_be_written(session: Session) -> None:
@@ -218,6 +195,7 @@ async def test_a_daemon_dies_with_its_session(sandbox: NamespaceSandbox) -> None
             os._exit(0)
         os.wait()
         """
+    await sandbox.ready()
     before = set(descendants())
     async with sandbox.open() as session:
         assert (await run(session, daemon)).ok

@@ -4,47 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import shutil
 import subprocess
 import sys
 import tempfile
 import textwrap
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from ocinterp.testing.processes import descendants, ended
+
 SOURCES = Path(__file__).parents[2] / "src"
-EXIT_SECONDS = 20  # only where something hangs
-
-
-def descendants(root: int = 0) -> list[int]:
-    """All processes below one (0: this one) on the host, nearest first. The kernel's own list, /proc/PID/task/*/children,
-    leaves some out while others come and go."""
-    children: dict[int, list[int]] = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            parent = int(path.read_text().rpartition(")")[2].split()[1])
-            children.setdefault(parent, []).append(int(path.parent.name))
-    found = [root or os.getpid()]
-    for pid in found:
-        found += sorted(children.get(pid, []))
-    return found[1:]
-
-
-def ended(pids: Iterable[int]) -> bool:
-    """Wait for processes that are being killed; False where one lives on."""
-    handles: list[int] = []
-    for pid in pids:
-        with suppress(ProcessLookupError):
-            handles.append(os.pidfd_open(pid))
-    try:
-        return all(select.select([handle], [], [], EXIT_SECONDS)[0] for handle in handles)
-    finally:
-        for handle in handles:
-            os.close(handle)
 
 
 def started_host(

@@ -29,26 +29,29 @@ def pipe() -> Iterator[tuple[int, int]]:
         os.close(write)
 
 
-@given(frames=st.lists(st.dictionaries(st.text(), plain, max_size=4), min_size=1, max_size=4))
+frames_of_anything = st.tuples(st.dictionaries(st.text(), plain, max_size=4), st.binary(max_size=300))
+
+
+@given(frames=st.lists(frames_of_anything, min_size=1, max_size=4))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_what_is_written_is_read(pipe: tuple[int, int], frames: list[wire.Frame]) -> None:
-    for frame in frames:
-        wire.write(pipe[1], frame)
+def test_what_is_written_is_read(pipe: tuple[int, int], frames: list[tuple[wire.Header, bytes]]) -> None:
+    for header, payload in frames:
+        wire.write(pipe[1], header, [payload])
     assert [wire.read(pipe[0]) for _ in frames] == frames
 
 
 def test_a_frame_larger_than_the_pipe_arrives_whole(pipe: tuple[int, int]) -> None:
-    frame = {"text": "é" * 300_000}
-    writer = threading.Thread(target=wire.write, args=(pipe[1], frame))
+    parts = ["é".encode() * 300_000, b"end"]
+    writer = threading.Thread(target=wire.write, args=(pipe[1], {"a": 1}, parts))
     writer.start()
-    assert wire.read(pipe[0]) == frame
+    assert wire.read(pipe[0]) == ({"a": 1}, b"".join(parts))
     writer.join()
 
 
-@pytest.mark.parametrize("kept", [0, 2, 4, 6])
+@pytest.mark.parametrize("kept", [0, 4, 8, 10, 16])
 def test_a_frame_cut_short_is_the_end(kept: int) -> None:
     read, write = os.pipe()
-    os.write(write, wire.pack({"a": 1})[:kept])
+    os.write(write, wire.pack({"a": 1}, [b"xyz"])[:kept])
     os.close(write)
     assert wire.read(read) is None
     os.close(read)
@@ -57,3 +60,13 @@ def test_a_frame_cut_short_is_the_end(kept: int) -> None:
 def test_a_number_that_json_cannot_say_is_refused() -> None:
     with pytest.raises(ValueError, match="JSON"):
         wire.pack({"x": float("nan")})
+
+
+def test_a_header_that_nobody_would_read_is_refused() -> None:
+    with pytest.raises(ValueError, match="header of"):
+        wire.pack({"x": "y" * wire.MAX_HEADER_BYTES})
+
+
+def test_a_payload_is_split_by_sizes_whatever_they_are() -> None:
+    assert wire.split("añb".encode(), [1, 2, 1]) == ["a", "ñ", "b"]
+    assert wire.split(b"\xff", [1, 5]) == ["\N{REPLACEMENT CHARACTER}", ""]

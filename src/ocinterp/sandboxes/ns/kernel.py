@@ -1,10 +1,12 @@
 """The interpreter in a worker: reads cells from the control descriptor, runs them, says how they ended.
 
-Frames (wire.py) in:  {"cell": id, "source": text, "stale_interrupt": bool}
+Frames (wire.py) in:  {"cell": id, "key": k, "stale_interrupt": bool} + the source
 Frames out:           {"ready": true}                     once, before it has read a word of model-written code
-                      {"display": {mime: content}, "cell": id}
-                      {"done": id, "error": {"name", "message", "traceback"} | null, "cpu": s, "wall": s}
+                      {"shows": [[mime, size], ...], "cell": id, "key": k} + the contents; none: it was too large
+                      {"done": id, "key": k, "error": [size, size, size] | null, "cpu": s, "wall": s}
+                                                          + the error's name, message and traceback
                       {"failed": why}                     the worker could not be set up; believed before ready only
+A key is good for one cell and cannot be guessed, so what an earlier cell has left running cannot answer for a later.
 Whatever the program writes to file descriptors 1 and 2 goes to pipes of the host's, without passing through here.
 The host trusts none of it: this process also runs model-written code.
 """
@@ -31,7 +33,7 @@ import types
 from collections.abc import Callable, Generator
 from typing import Any
 
-from ocinterp.sandboxes.ns import figures, tracebacks, values, wire
+from ocinterp.sandboxes.ns import figures, orphans, tracebacks, values, wire
 
 CONTROL = 3
 _RESERVE_BYTES = 4 << 20
@@ -48,6 +50,7 @@ def prepare() -> None:
     site.setcopyright()
     site.sethelper()
     builtins.input = _no_input
+    orphans.adopt()
 
 
 def say_failed(error: BaseException) -> None:
@@ -55,21 +58,23 @@ def say_failed(error: BaseException) -> None:
     wire.write(CONTROL, {"failed": f"{type(error).__name__}: {error}"})
 
 
-def serve() -> None:
+def serve(display_bytes: int) -> None:
     """Run cells until the host hangs up."""
-    kernel = Kernel()
+    kernel = Kernel(display_bytes)
     wire.write(CONTROL, {"ready": True})
     while (frame := wire.read(CONTROL)) is not None:
-        kernel.run(frame["cell"], frame["source"], stale_interrupt=frame["stale_interrupt"])
+        header, source = frame
+        kernel.run(header, source.decode("utf-8", "surrogatepass"))
     os._exit(0)
 
 
 class Kernel:
     """One program's namespace, from its first cell to its last."""
 
-    def __init__(self) -> None:
+    def __init__(self, display_bytes: int) -> None:
         self._pid = os.getpid()
-        self._cell = ""
+        self._display_bytes = display_bytes
+        self._address: wire.Header = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._writing = threading.Lock()
         self._interruptible = False
@@ -85,10 +90,11 @@ class Kernel:
         _shuffle_numpy()
         self._open_streams()
 
-    def run(self, cell: str, source: str, *, stale_interrupt: bool) -> None:
+    def run(self, order: wire.Header, source: str) -> None:
         """Run one cell and report it. An interrupt that came too late for the cell before is thrown away."""
-        self._cell = cell
-        if stale_interrupt:
+        cell = order["cell"]
+        self._address = {"cell": cell, "key": order["key"]}
+        if order["stale_interrupt"]:
             signal.sigtimedwait({signal.SIGINT}, 0)
         self._interrupt_waits = False
         self._set_aside()
@@ -96,6 +102,7 @@ class Kernel:
         error = self._guarded(cell, source)
         if os.getpid() != self._pid:
             os._exit(1 if error else 0)  # a fork of the program came home by the wrong door
+        orphans.reap()
         self._report(error, _cpu_seconds() - cpu, time.perf_counter() - wall)
 
     def _guarded(self, cell: str, source: str) -> dict[str, str] | None:
@@ -195,9 +202,14 @@ class Kernel:
 
     def _emit(self, bundle: dict[str, str]) -> None:
         self._flush()
-        if os.getpid() == self._pid:
-            with self._whole():
-                wire.write(CONTROL, {"display": bundle, "cell": self._cell})
+        if os.getpid() != self._pid:
+            return
+        if sum(map(len, bundle.values())) > self._display_bytes:
+            bundle = {}  # the host puts a line of text in its place
+        parts = [_encoded(content) for content in bundle.values()]
+        shows = [(mime, len(part)) for mime, part in zip(bundle, parts, strict=True)]
+        with self._whole():
+            wire.write(CONTROL, {"shows": shows, **self._address}, parts)
 
     @contextlib.contextmanager
     def _whole(self) -> Generator[None]:
@@ -217,8 +229,10 @@ class Kernel:
             raise KeyboardInterrupt
 
     def _report(self, error: dict[str, str] | None, cpu: float, wall: float) -> None:
+        parts = [_encoded(error[name]) for name in ("name", "message", "traceback")] if error else []
+        header = {"done": self._address["cell"], "key": self._address["key"], "cpu": cpu, "wall": wall}
         with self._whole():
-            wire.write(CONTROL, {"done": self._cell, "error": error, "cpu": cpu, "wall": wall})
+            wire.write(CONTROL, {**header, "error": [len(part) for part in parts] or None}, parts)
 
     def _open_streams(self) -> None:
         for name, fd in (("stdout", 1), ("stderr", 2)):
@@ -235,6 +249,11 @@ class Kernel:
             except Exception:  # noqa: BLE001  anything may stand there by now
                 with contextlib.suppress(OSError):
                     self._open_streams()
+
+
+def _encoded(text: str) -> bytes:
+    """UTF-8, with lone surrogates written out: nothing after this could encode them."""
+    return text.encode("utf-8", "backslashreplace")
 
 
 def _silenced(source: str) -> bool:

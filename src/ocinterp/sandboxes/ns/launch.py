@@ -93,6 +93,7 @@ def _write_maps(pid: int, uid: int, gid: int) -> None:
 
 
 def _build_root(plan: dict[str, Any]) -> None:
+    syscalls.set_host_name("sandbox")
     syscalls.mount("none", "/", flags=syscalls.MS_REC | syscalls.MS_PRIVATE)
     sources = {target: os.open(source, os.O_PATH) for source, target in plan["binds"]}
     syscalls.mount(
@@ -169,6 +170,10 @@ def _become_inside_user() -> None:
 
 def _become_zygote(plan: dict[str, Any], control: socket.socket) -> None:
     os.set_inheritable(control.fileno(), True)
-    inside = json.dumps(plan | {"support": plan["support_inside"], "boot": ""})
+    # Only what the zygote needs: whoever runs inside can read these words, and the host's paths are not theirs to know.
+    known = {
+        name: plan[name] for name in ("control", "isolation", "network", "packages", "preload", "sessions", "workspace")
+    }
+    inside = json.dumps(known | {"support": plan["support_inside"]})
     arguments = [plan["python"], "-I", "-S", "-B", "-X", "utf8", "-c", plan["boot"], "zygote", inside]
     os.execve(plan["python"], arguments, plan["environment"])

@@ -1,7 +1,8 @@
 """What stands where inside the sandbox, planned on the host.
 
 The interpreter and the folders of installed packages are put at neutral paths, read-only, so that nothing of the
-host's own tree (/home, /root, /etc, ...) is there, not even its names.
+host's own tree (/home, /root, /etc, ...) is there. (/proc/self/mountinfo still tells where on the host the
+interpreter's folder is; nothing but the name can be had from it.)
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import sysconfig
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ PYTHON_HOME = "/opt/python"
 PACKAGES = "/opt/packages"
 SUPPORT = "/opt/ocinterp/ns"
 WORKSPACE = "/workspace"
+ON_PATH = "on_path"  # the folder of what any Python program inside may import
 
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix", "/gnu")
 
@@ -44,7 +47,7 @@ _ENVIRONMENT = {
     "PYTHONDONTWRITEBYTECODE": "1",
     "PYTHONUTF8": "1",
     "MPLCONFIGDIR": "/tmp/.matplotlib",
-    "MPLBACKEND": "module://ocinterp.sandboxes.ns.backend",
+    "MPLBACKEND": "module://ocinterp_backend",
     # One thread: a library that has started a pool of them cannot be forked.
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -69,6 +72,7 @@ def plan_root(*, preload: tuple[str, ...], network: bool = False) -> dict[str, A
         packages.append(f"{PACKAGES}/{number}")
         binds.append((folder, packages[-1]))
     binds.append((str(HERE), SUPPORT))
+    packages.append(f"{SUPPORT}/{ON_PATH}")
     return {
         "isolation": "namespaces",
         "network": network,
@@ -81,7 +85,7 @@ def plan_root(*, preload: tuple[str, ...], network: bool = False) -> dict[str, A
         "support": str(HERE),
         "support_inside": SUPPORT,
         "boot": BOOT,
-        "environment": _ENVIRONMENT | _search_paths(base),
+        "environment": _ENVIRONMENT | _search_paths(base, packages),
         "launcher_environment": _search_paths(os.path.realpath(sys.base_prefix)),
         "sessions": "/run/sessions",
         "workspace": WORKSPACE,
@@ -90,16 +94,18 @@ def plan_root(*, preload: tuple[str, ...], network: bool = False) -> dict[str, A
 
 def plan_bare(*, preload: tuple[str, ...], sessions: Path) -> dict[str, Any]:
     """The plan of a zygote with no isolation at all: the host's own tree, its own processes, its own network."""
+    packages = [*package_folders(), str(HERE / ON_PATH)]
+    own = {"HOME": str(sessions), "TMPDIR": str(sessions)}
     return {
         "isolation": "none",
         "network": True,
         "python": sys.executable,
-        "packages": package_folders(),
+        "packages": packages,
         "preload": list(preload),
         "support": str(HERE),
         "support_inside": str(HERE),
         "boot": BOOT,
-        "environment": _ENVIRONMENT | _search_paths(sys.prefix) | {"HOME": str(sessions), "TMPDIR": str(sessions)},
+        "environment": _ENVIRONMENT | _search_paths(sys.prefix, packages) | own,
         "launcher_environment": _search_paths(os.path.realpath(sys.base_prefix)),
         "sessions": str(sessions),
         "workspace": "",
@@ -119,14 +125,15 @@ def _interpreter() -> tuple[str, str, list[tuple[str, str]]]:
     """Where the interpreter will live inside: its prefix, its program, and what must be bound for that."""
     base = os.path.realpath(sys.base_prefix)
     program = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
-    if base.startswith(_SYSTEM):
+    if any(Path(base).is_relative_to(place) for place in _SYSTEM):
         return base, program, []
     relative = os.path.relpath(program, base)
     return PYTHON_HOME, f"{PYTHON_HOME}/{relative}", [(base, PYTHON_HOME)]
 
 
-def _search_paths(base: str) -> dict[str, str]:
-    paths = {"PATH": f"{base}/bin:/usr/local/bin:/usr/bin:/bin"}
+def _search_paths(base: str, packages: Sequence[str] = ()) -> dict[str, str]:
+    """Where programs are found, and what Python programs that a cell starts import from."""
+    paths = {"PATH": f"{base}/bin:/usr/local/bin:/usr/bin:/bin", "PYTHONPATH": ":".join(packages)}
     if sysconfig.get_config_var("Py_ENABLE_SHARED"):
         paths["LD_LIBRARY_PATH"] = f"{base}/lib"
     return paths

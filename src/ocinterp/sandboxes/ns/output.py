@@ -57,16 +57,21 @@ class Output:
             self._tell(OutputEvent(self._cell_id, stream, text))
 
     def show(self, bundle: dict[str, str]) -> None:
-        """Take a value or a figure; past the limits a line of text stands for it."""
+        """Take a value or a figure; past the limits a line of text stands for it. An empty one was too large to be sent."""
         size = sum(len(mime) + len(content) for mime, content in bundle.items())
-        if len(self.displays) >= MAX_DISPLAYS or size > self._display_left:
-            self.truncated = True
-            if len(self.displays) > MAX_DISPLAYS:
-                return
-            bundle = {"text/plain": "<not shown: this cell has shown more than it may>"}
-            size = 0
+        if not bundle or len(self.displays) >= MAX_DISPLAYS or size > self._display_left:
+            self.leave_out()
+            return
         self._display_left -= size
-        display = Display(bundle)
+        self._add(Display(bundle))
+
+    def leave_out(self) -> None:
+        """A value or a figure is not shown, and a line of text says so."""
+        self.truncated = True
+        if len(self.displays) <= MAX_DISPLAYS:
+            self._add(Display({"text/plain": "<not shown: this cell has shown more than it may>"}))
+
+    def _add(self, display: Display) -> None:
         self.displays.append(display)
         self._tell(DisplayEvent(self._cell_id, display))
 

@@ -13,7 +13,7 @@ from ocinterp.protocols import ignore
 from ocinterp.sandboxes.limits import MIB, Resources
 from ocinterp.sandboxes.ns.output import Output
 from ocinterp.sandboxes.ns.supervisor import Exit, Supervisor
-from ocinterp.sandboxes.ns.worker import Worker
+from ocinterp.sandboxes.ns.worker import Report, Worker
 from ocinterp.sandboxes.ns.workspace import parts_of
 from ocinterp.types import Cell, ExecutionResult, Failure, FileInfo, LiveEvent, Outcome
 
@@ -40,8 +40,17 @@ class ZygoteSession:
             return ExecutionResult(cell.id, Outcome.ERROR, error=Failure("UnsupportedLanguage", text, text))
         async with self._one_at_a_time:
             loop = asyncio.get_running_loop()
-            stop: asyncio.Future[str] = loop.create_future()
-            worker = await self._ready_worker()
+            self._stop = stop = loop.create_future()
+            try:
+                worker = await self._ready_worker()
+            except BaseException:
+                self._stop = None
+                raise
+            if stop.done():
+                self._stop = None
+                return ExecutionResult(
+                    cell.id, Outcome.ERROR, error=Failure("KeyboardInterrupt", "interrupted before it began.")
+                )
             output = Output(
                 cell.id,
                 text_bytes=self._resources.output_bytes,
@@ -49,7 +58,7 @@ class ZygoteSession:
                 listen=on_output,
                 halt=lambda reason: _resolve(stop, reason),
             )
-            self._stop, started = stop, loop.time()
+            started = loop.time()
             try:
                 result = await self._watch(worker, cell, output, stop, started)
                 output.check()
@@ -88,9 +97,12 @@ class ZygoteSession:
         return tuple(FileInfo(*entry) for entry in reply["files"])
 
     async def close(self) -> None:
-        """Kill the interpreter and free the workspace."""
+        """Kill the interpreter and free the workspace. A cell that still runs ends as killed."""
         if self._worker is not None:
-            await self._discard(self._worker)
+            self._worker.kill()
+        async with self._one_at_a_time:
+            if self._worker is not None:
+                await self._discard(self._worker)
         if self._opened:
             self._opened = False
             await self._ask("close")
@@ -113,6 +125,7 @@ class ZygoteSession:
 
     async def _open(self) -> None:
         if not self._opened:
+            await self._supervisor.wait_ready()
             self._opened = True
             await self._ask("open", disk=self._resources.disk_bytes, files=self._resources.files)
 
@@ -144,7 +157,10 @@ class ZygoteSession:
         finally:
             running.cancel()
             await asyncio.wait({running})
-        cpu = report["cpu"] if report is not None else max(0.0, ended.cpu_seconds - worker.cpu_seconds) if ended else 0
+        if report is not None:
+            cpu = report.cpu_seconds
+        else:
+            cpu = max(0.0, ended.cpu_seconds - worker.cpu_seconds) if ended else 0.0
         if not reason and stop.done() and stop.result() == "output":
             reason = "output"  # seen in the last of what it printed
         outcome, failure = self._judge(reason, report, ended)
@@ -160,7 +176,7 @@ class ZygoteSession:
             truncated=output.truncated,
         )
 
-    async def _halt(self, worker: Worker, running: asyncio.Task[Any], reason: str) -> None:
+    async def _halt(self, worker: Worker, running: asyncio.Task[Report | None], reason: str) -> None:
         """Stop a cell: politely, which keeps the variables, then for good."""
         worker.interrupt()
         by_hand = reason == "interrupt"
@@ -170,7 +186,7 @@ class ZygoteSession:
             worker.kill()
             await asyncio.wait({running}, timeout=_EXIT_SECONDS)
 
-    async def _bury(self, worker: Worker, running: asyncio.Task[Any]) -> Exit:
+    async def _bury(self, worker: Worker, running: asyncio.Task[Report | None]) -> Exit:
         """The worker hung up, or was killed: see how it ended."""
         try:
             async with asyncio.timeout(_EXIT_SECONDS):
@@ -182,9 +198,9 @@ class ZygoteSession:
         await self._discard(worker)
         return ended
 
-    def _judge(self, reason: str, report: dict[str, Any] | None, ended: Exit | None) -> tuple[Outcome, Failure | None]:
-        error = report["error"] if report else None
-        traceback = error["traceback"] if error else ""
+    def _judge(self, reason: str, report: Report | None, ended: Exit | None) -> tuple[Outcome, Failure | None]:
+        error = report.error if report else None
+        traceback = error.traceback if error else ""
         after = "The variables are kept." if ended is None else _STARTED_AGAIN
         if reason == "timeout":
             text = f"stopped after {self._resources.timeout_seconds:g} s. {after}"
@@ -198,8 +214,7 @@ class ZygoteSession:
             return Outcome.KILLED, Failure("Killed", f"{_how(ended)} {_STARTED_AGAIN}")
         if error is None:
             return Outcome.OK, None
-        failure = Failure(error["name"], error["message"], traceback)
-        return (Outcome.MEMORY if failure.name == "MemoryError" else Outcome.ERROR), failure
+        return (Outcome.MEMORY if error.name == "MemoryError" else Outcome.ERROR), error
 
 
 def _how(ended: Exit) -> str:

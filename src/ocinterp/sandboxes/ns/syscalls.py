@@ -27,9 +27,7 @@ MS_PRIVATE = 1 << 18
 MNT_DETACH = 2
 
 PR_SET_PDEATHSIG = 1
-PR_SET_DUMPABLE = 4
 PR_SET_KEEPCAPS = 8
-PR_SET_NAME = 15
 PR_CAPBSET_DROP = 24
 PR_SET_NO_NEW_PRIVS = 38
 PR_CAP_AMBIENT = 47
@@ -80,6 +78,11 @@ def pivot_root(new: str, old: str) -> None:
     """Make `new` the root and put the old one at `old`."""
     number = _PIVOT_ROOT[os.uname().machine]
     _check(_libc.syscall(ctypes.c_long(number), new.encode(), old.encode()), "pivot_root")
+
+
+def set_host_name(name: str) -> None:
+    """What uname(2) answers in this UTS namespace."""
+    _check(_libc.sethostname(name.encode(), len(name)), "sethostname")
 
 
 def prctl(option: int, argument: int = 0, second: int = 0) -> None:

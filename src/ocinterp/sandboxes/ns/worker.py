@@ -8,9 +8,12 @@ import contextlib
 import fcntl
 import json
 import os
+import secrets
 import signal
 import socket
 import termios
+from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any, cast
 
 from ocinterp.errors import SandboxError
@@ -18,21 +21,37 @@ from ocinterp.sandboxes.limits import Resources
 from ocinterp.sandboxes.ns import wire
 from ocinterp.sandboxes.ns.output import Output
 from ocinterp.sandboxes.ns.supervisor import Exit, Supervisor
-from ocinterp.types import Stream
+from ocinterp.types import Failure, Stream
 
 _CHUNK = 1 << 16
 _MAX_LATE_BYTES = 10_000
+_MAX_NAME_CHARACTERS = 200
+_MAX_ERROR_CHARACTERS = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the worker says of a cell that it has run."""
+
+    error: Failure | None
+    cpu_seconds: float
 
 
 class Worker:
     """A live interpreter process. It runs model-written code, so nothing it says is believed beyond its own session."""
 
     def __init__(
-        self, control: socket.socket, pipes: dict[Stream, int], pidfd: int, ended: asyncio.Future[Exit]
+        self,
+        control: socket.socket,
+        pipes: dict[Stream, int],
+        pidfd: int,
+        ended: asyncio.Future[Exit],
+        largest_payload: int,
     ) -> None:
         self._control = control
         self._pipes = pipes
         self._pidfd = pidfd
+        self._largest_payload = largest_payload
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._output: Output | None = None
@@ -45,37 +64,42 @@ class Worker:
     @classmethod
     async def spawn(cls, supervisor: Supervisor, session: str, resources: Resources) -> Worker:
         """Have the zygote fork a worker into `session`. Raises SandboxError."""
-        ours, theirs = socket.socketpair()
-        pipes = {"stdout": os.pipe2(os.O_CLOEXEC), "stderr": os.pipe2(os.O_CLOEXEC)}
         key = supervisor.new_key()
         ended = supervisor.exit_of(key)
-        try:
-            _, pidfd = await supervisor.ask_as(
-                key,
-                "spawn",
-                session,
-                fds=[theirs.fileno(), pipes["stdout"][1], pipes["stderr"][1]],
-                memory=resources.memory_bytes,
-                file=resources.disk_bytes,
-                processes=resources.processes,
-            )
-        except BaseException as error:
-            ours.close()
-            for read, _ in pipes.values():
-                os.close(read)
-            if isinstance(error, OSError):
+        with ExitStack() as unused:
+            try:
+                ours, theirs = socket.socketpair()
+                unused.callback(theirs.close)
+                kept = unused.enter_context(ExitStack())
+                kept.callback(ours.close)
+                pipes: dict[Stream, int] = {}
+                ends = [theirs.fileno()]
+                for stream in ("stdout", "stderr"):
+                    pipes[stream], end = os.pipe2(os.O_CLOEXEC)
+                    kept.callback(os.close, pipes[stream])
+                    unused.callback(os.close, end)
+                    ends.append(end)
+                _, pidfd = await supervisor.ask_as(
+                    key,
+                    "spawn",
+                    session,
+                    fds=ends,
+                    memory=resources.memory_bytes,
+                    file=resources.disk_bytes,
+                    processes=resources.processes,
+                    display=resources.display_bytes,
+                )
+            except OSError as error:
                 raise SandboxError(f"the sandbox could not start an interpreter: {error}") from error
-            raise
-        finally:
-            theirs.close()
-            for _, write in pipes.values():
-                os.close(write)
-        worker = cls(ours, {"stdout": pipes["stdout"][0], "stderr": pipes["stderr"][0]}, pidfd, ended)
+            if pidfd < 0:
+                raise SandboxError("the sandbox could not start an interpreter: out of file descriptors")
+            kept.pop_all()
+        worker = cls(ours, pipes, pidfd, ended, resources.display_bytes)
         worker._reader, worker._writer = await asyncio.open_unix_connection(sock=ours, limit=_CHUNK * 16)
         return worker
 
-    async def run(self, cell: str, source: str, output: Output) -> dict[str, Any] | None:
-        """Run one cell; the frame that says how it ended, or None when the worker hung up or talked nonsense."""
+    async def run(self, cell: str, source: str, output: Output) -> Report | None:
+        """Run one cell; how it ended, or None when the worker hung up or talked nonsense."""
         assert self._writer is not None
         if late := self._leftovers():
             output.note("stderr", f"[printed after its cell had ended]\n{late}")
@@ -85,12 +109,13 @@ class Worker:
             os.set_blocking(fd, False)
             loop.add_reader(fd, self._take, stream)
         try:
-            frame = {"cell": cell, "source": source, "stale_interrupt": self._interrupted}
+            key = secrets.token_hex(8)
+            order = {"cell": cell, "key": key, "stale_interrupt": self._interrupted}
             self._interrupted = False
-            self._writer.write(wire.pack(frame))
+            self._writer.write(wire.pack(order, [source.encode("utf-8", "surrogatepass")]))
             with contextlib.suppress(ConnectionError):
                 await self._writer.drain()
-            return await self._until_done(cell, output)
+            return await self._until_done(cell, key, output)
         finally:
             for stream, fd in self._pipes.items():
                 loop.remove_reader(fd)
@@ -110,42 +135,55 @@ class Worker:
     async def close(self) -> None:
         """Kill what is left, and free every descriptor."""
         self.kill()
-        if self._writer is not None:
-            self._writer.close()
-            with contextlib.suppress(ConnectionError):
-                await self._writer.wait_closed()
-        for fd in (*self._pipes.values(), self._pidfd):
-            os.close(fd)
-        self._pipes = {}
-        self._pidfd = -1
+        fds = [fd for fd in (*self._pipes.values(), self._pidfd) if fd >= 0]
+        self._pipes, self._pidfd = {}, -1
+        try:
+            if self._writer is not None:
+                self._writer.close()
+                with contextlib.suppress(ConnectionError):
+                    await self._writer.wait_closed()
+        finally:
+            for fd in fds:
+                os.close(fd)
 
-    async def _until_done(self, cell: str, output: Output) -> dict[str, Any] | None:
-        while (frame := await self._next()) is not None:
+    async def _until_done(self, cell: str, key: str, output: Output) -> Report | None:
+        while (frame := await self._next(output)) is not None:
+            header, payload = frame
             if not self._is_ready:
-                if "ready" not in frame:
-                    raise SandboxError(f"the sandbox could not confine the interpreter: {frame.get('failed')}")
+                if "ready" not in header:
+                    raise SandboxError(f"the sandbox could not confine the interpreter: {header.get('failed')}")
                 self._is_ready = True  # from here on model-written code may have its word in a frame
-            elif frame.get("cell") == cell and _is_bundle(frame.get("display")):
+            elif header.get("key") != key:
+                continue
+            elif header.get("cell") == cell and (bundle := _bundle(header.get("shows"), payload)) is not None:
                 for stream in self._pipes:
                     self._take_all(stream)  # what was printed before it was shown
-                output.show(_clean(frame["display"]))
-            elif frame.get("done") == cell and _is_report(frame):
-                self.cpu_seconds += frame["cpu"]
-                return frame | {"error": frame["error"] and _clean(frame["error"])}
+                output.show(bundle)
+            elif header.get("done") == cell and (report := _report(header, payload)):
+                self.cpu_seconds += report.cpu_seconds
+                return report
         if not self._is_ready and not self._killed:
             raise SandboxError("the interpreter died before it could run anything")
         return None
 
-    async def _next(self) -> dict[str, Any] | None:
+    async def _next(self, output: Output) -> tuple[wire.Header, bytes] | None:
+        """The next frame; None when the worker hung up or talks nonsense. One that is too large is not taken in."""
         assert self._reader is not None
         try:
-            (size,) = wire.HEADER.unpack(await self._reader.readexactly(wire.HEADER.size))
-            if size > wire.MAX_FRAME_BYTES:
-                return None
-            frame = json.loads(await self._reader.readexactly(size))
+            while True:
+                head, size = wire.SIZES.unpack(await self._reader.readexactly(wire.SIZES.size))
+                if head > wire.MAX_HEADER_BYTES:
+                    return None
+                header = json.loads(await self._reader.readexactly(head))
+                if size <= self._largest_payload:
+                    break
+                while size:
+                    size -= len(await self._reader.readexactly(min(size, _CHUNK)))
+                output.leave_out()
+            payload = await self._reader.readexactly(size)
         except (asyncio.IncompleteReadError, ConnectionError, ValueError, RecursionError):
             return None
-        return cast("dict[str, Any]", frame) if isinstance(frame, dict) else None
+        return (cast("wire.Header", header), payload) if isinstance(header, dict) else None
 
     def _take(self, stream: Stream) -> bool:
         """Move what a pipe holds to the output; False when there is nothing more for now."""
@@ -177,20 +215,20 @@ class Worker:
                 signal.pidfd_send_signal(self._pidfd, number)
 
 
-def _is_bundle(value: Any) -> bool:
-    if not isinstance(value, dict):
-        return False
-    pairs = cast("dict[Any, Any]", value).items()
-    return all(isinstance(key, str) and isinstance(text, str) for key, text in pairs)
-
-
-def _clean(texts: dict[str, str]) -> dict[str, str]:
-    """Without lone surrogates, which nothing after this could encode."""
-    return {_encodable(key): _encodable(text) for key, text in texts.items()}
-
-
-def _encodable(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode()
+def _bundle(shows: Any, payload: bytes) -> dict[str, str] | None:
+    """The MIME bundle of a frame; None when the frame is not what it should be."""
+    if not isinstance(shows, list):
+        return None
+    names: list[str] = []
+    sizes: list[int] = []
+    for pair in cast("list[Any]", shows):
+        match pair:
+            case [str() as mime, int() as size] if size >= 0:
+                names.append(mime)
+                sizes.append(size)
+            case _:
+                return None
+    return dict(zip(names, wire.split(payload, sizes), strict=True))
 
 
 def _held(fd: int) -> int:
@@ -200,7 +238,17 @@ def _held(fd: int) -> int:
     return held[0]
 
 
-def _is_report(frame: dict[str, Any]) -> bool:
-    times = all(isinstance(frame.get(name), int | float) and 0 <= frame[name] < 1e9 for name in ("cpu", "wall"))
-    error = frame.get("error")
-    return times and (error is None or (_is_bundle(error) and {"name", "message", "traceback"} <= set(error)))
+def _report(header: wire.Header, payload: bytes) -> Report | None:
+    """How a cell ended, as its frame says; None when the frame is not what it should be."""
+    cpu, sizes = header.get("cpu"), header.get("error")
+    if not isinstance(cpu, int | float) or not 0 <= cpu < 1e9:
+        return None
+    if sizes is None:
+        return Report(None, cpu)
+    match sizes:
+        case [int(), int(), int()] if min(cast("list[int]", sizes)) >= 0:
+            texts = wire.split(payload, cast("list[int]", sizes))
+        case _:
+            return None
+    name, message, traceback = (text[:_MAX_ERROR_CHARACTERS] for text in texts)
+    return Report(Failure(name[:_MAX_NAME_CHARACTERS], message, traceback), cpu)

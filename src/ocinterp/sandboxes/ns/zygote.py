@@ -155,11 +155,11 @@ class Zygote:
             syscalls.unshare(syscalls.CLONE_NEWPID)
         pid = os.fork()
         if not pid:
-            self._become_worker(self._folder(request), walls, fds)
+            self._become_worker(self._folder(request), walls, fds, request["display"])
         self._workers[pid] = (request["key"], request["session"])
         return {}, os.pidfd_open(pid)
 
-    def _become_worker(self, folder: str, walls: isolation.Walls, fds: list[int]) -> None:
+    def _become_worker(self, folder: str, walls: isolation.Walls, fds: list[int], display_bytes: int) -> None:
         """In the child: never returns."""
         try:
             signal.set_wakeup_fd(-1)
@@ -175,7 +175,7 @@ class Zygote:
             else:
                 os.chdir(f"{folder}/workspace")
                 isolation.limit(walls, count_processes=False)
-            kernel.serve()
+            kernel.serve(display_bytes)
         except BaseException as error:  # noqa: BLE001  the host must hear why there is no worker
             with contextlib.suppress(OSError):  # the program may have closed the channel
                 kernel.say_failed(error)
@@ -196,7 +196,9 @@ class Zygote:
                 os.kill(worker, signal.SIGKILL)
                 self._bury(*os.wait4(worker, 0))
         folder = self._folder(request)
-        if self._isolated:
+        if not Path(folder).exists():
+            pass  # whoever asked was cancelled before it was opened
+        elif self._isolated:
             isolation.unmount_session(folder)
         else:
             shutil.rmtree(folder, ignore_errors=True)
