@@ -9,7 +9,7 @@ from ocinterp.types import ExecutionResult, Outcome, Run
 
 MODEL_CHARACTERS = 8_000  # of one cell's output, shown to a model
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
 def clip(text: str, limit: int) -> str:
@@ -32,10 +32,10 @@ def describe_run(run: Run, limit: int = MODEL_CHARACTERS) -> str:
 
 
 def describe(result: ExecutionResult, limit: int = MODEL_CHARACTERS) -> str:
-    """What came of a cell, its output cut to about `limit` characters."""
+    """What came of a cell, its output and its traceback each cut to about `limit` characters."""
     parts = [result.stdout, result.stderr, *(_shown(display.data) for display in result.displays)]
     text = clip(printable("\n".join(part.strip("\n") for part in parts if part.strip())), limit)
-    ending = _ending(result)
+    ending = clip(_ending(result), limit)
     return "\n".join(part for part in (text, ending) if part) or "(no output)"
 
 

@@ -114,7 +114,9 @@ class ExecutionResult:
 
     @property
     def ok(self) -> bool:
-        return self.outcome is Outcome.OK
+        """It ended well: at its end, or by leaving with exit code 0."""
+        left = self.error is not None and self.error.name == "SystemExit" and self.error.message in {"", "0", "None"}
+        return self.outcome is Outcome.OK or (self.outcome is Outcome.ERROR and left)
 
 
 @dataclass(frozen=True, slots=True)

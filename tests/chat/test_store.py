@@ -138,10 +138,10 @@ def test_an_unknown_session_is_answered_with_the_closest_ones(store: SessionStor
         store.load("last")
     for session_id in ("calm-otter", "bold-fir", "red-robin"):
         store.save(session_id, asked(session_id))
-    with pytest.raises(UsageError, match=r"there is no session 'clam-oter'; the closest are: calm-otter$"):
+    with pytest.raises(UsageError, match=r"there is no session 'clam-oter'; close to it: calm-otter$"):
         store.load("clam-oter")
     for name in ("", "%", "zzz"):
-        with pytest.raises(UsageError, match="the closest are: red-robin, bold-fir, calm-otter"):
+        with pytest.raises(UsageError, match="the last ones are: red-robin, bold-fir, calm-otter"):
             store.remove(name)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ocinterp.chat.store import SessionStore
+from ocinterp.errors import DataError
 from ocinterp.testing import Refuses, Says, code
 from ocinterp.types import Source, Trajectory
 
@@ -69,7 +70,9 @@ def test_edit_runs_the_changed_code_and_tells_the_model(
     monkeypatch.setenv("EDITOR", "sed -i s/41/42/")
     ended = ocinterp("chat", "--model", serve(Says(code("print(41)"))), stdin="go\n/edit\n")
     assert "42" in ended.out
-    assert "print(42)" in last(home).turns[0].feedback[-1].text
+    (turn,) = last(home).turns
+    assert "print(42)" in turn.feedback[-1].text
+    assert [run.result.stdout for run in turn.runs] == ["41\n", "42\n"]
 
 
 def test_files_come_in_are_listed_and_go_out(ocinterp: Run, serve: Run, home: Path) -> None:
@@ -86,7 +89,7 @@ def test_export_writes_every_format_and_refuses_others(ocinterp: Run, serve: Run
     ended = ocinterp("chat", "--model", serve(Says(code("print(42)"))), stdin=f"go\n{lines}")
     assert json.loads((home / "x.ipynb").read_text())["nbformat"] == 4
     assert "42" in (home / "x.md").read_text()
-    assert ended.code == 0
+    assert ended.code == 1  # the last line asked for what cannot be done
     assert not (home / "x.doc").exists()
 
 
@@ -115,3 +118,104 @@ def test_commands_that_make_no_sense_yet_say_so(ocinterp: Run, serve: Run) -> No
         assert said in ended.out
     assert "there is no command /nonsense" in ended.out
     assert "no file nothing.txt" in ended.out
+
+
+def test_a_message_that_failed_gives_way_to_the_next(ocinterp: Run, serve: Run, home: Path) -> None:
+    for first in ([], [Says(code("x = 1"))]):
+        model = serve(*first, Refuses.because(401, "no"), Says(code("print(7)")))
+        ended = ocinterp("chat", "--model", model, stdin="set\n" * len(first) + "wrong\nright\n")
+        assert "takes the place" in ended.out
+        trajectory = last(home)
+        said = [message.content for message in trajectory.messages() if message.role == "user"]
+        assert not any("wrong" in each for each in said)
+        assert any("right" in each for each in said)
+        assert trajectory.turns[-1].runs[0].result.stdout == "7\n"
+
+
+def test_undo_takes_back_only_a_message_that_was_not_answered(ocinterp: Run, serve: Run, home: Path) -> None:
+    model = serve(Says(code("print('finished work')")), Refuses.because(401, "no"))
+    ended = ocinterp("chat", "--model", model, stdin="work\nbad\n/undo\n")
+    assert "not answered, is forgotten" in ended.out
+    (turn,) = last(home).turns
+    assert turn.runs[0].result.stdout == "finished work\n"
+    assert not any(each.text == "bad" for each in turn.feedback)
+
+
+def test_a_resumed_session_tells_of_a_message_that_was_not_answered(ocinterp: Run, serve: Run, home: Path) -> None:
+    model = serve(Says(code("x = 41")), Refuses.because(401, "no"))
+    assert ocinterp("chat", "--model", model, stdin="set\nadd one\n").code == 1
+    ended = ocinterp("sessions", "resume", "last", "--model", serve(Says(code("print(x + 1)"))), stdin="/retry\n")
+    assert "your last message was not answered: 'add one'" in ended.out
+    assert "\n42\n" in ended.out
+    assert last(home).provenance["model"] == "scripted"
+
+
+def test_what_was_edited_or_failed_is_brought_back_too(ocinterp: Run, serve: Run, home: Path, monkeypatch: Any) -> None:
+    monkeypatch.setenv("EDITOR", "sed -i s/41/42/")
+    model = serve(Says(code("x = 41")), Says(code("y = 7\n1 / 0")), Says("I give up."))
+    ocinterp("chat", "--model", model, stdin="set\n/edit\nfail\n")
+    ended = ocinterp("sessions", "resume", "last", "--model", serve(Says(code("print(x, y)"))), stdin="show\n")
+    assert "\n42 7\n" in ended.out
+
+
+def test_cells_that_had_to_be_stopped_are_not_run_again(ocinterp: Run, serve: Run, home: Path) -> None:
+    model = serve(Says(code("while True: pass")), Says("I give up."))
+    ocinterp("chat", "--timeout", "0.3", "--model", model, stdin="loop\n")
+    ended = ocinterp("sessions", "resume", "last", "--model", serve(), stdin="/quit\n")
+    assert "had to be stopped: 1.1" in ended.out
+
+
+def test_save_takes_what_changed_and_overwrites_nothing(ocinterp: Run, serve: Run, home: Path) -> None:
+    for name in ("same.txt", "changed.txt"):
+        (home / name).write_text("mine")
+    program = Says(code("open('changed.txt', 'w').write('new'); open('made.txt', 'w').write('made');"))
+    ocinterp("chat", "same.txt", "changed.txt", "--model", serve(program), stdin="go\n")
+    (home / "same.txt").write_text("mine, and newer")
+    ended = ocinterp("sessions", "resume", "last", "--model", serve(), stdin="/save\n/save\n")
+    assert ended.code == 0
+    names = {path.name: path.read_text() for path in home.glob("*.txt")}
+    assert names == {
+        "same.txt": "mine, and newer",
+        "changed.txt": "mine",
+        "changed-2.txt": "new",
+        "made.txt": "made",
+    }
+
+
+def test_a_replay_answers_in_a_chat_too(ocinterp: Run, home: Path) -> None:
+    from ocinterp.cli import demo
+
+    record = Path(demo.__file__).parent / "example" / "replay.jsonl"
+    ended = ocinterp("chat", "--model", f"replay:{record}", record.parent / "sales.csv", stdin="which region?\n")
+    assert "South grew fastest" in ended.out
+
+
+def test_quotes_that_do_not_end_are_no_end_of_the_chat(ocinterp: Run, serve: Run) -> None:
+    ended = ocinterp("chat", "--model", serve(), stdin="/add it's.csv\n/save 'x\n/files\n")
+    assert ended.out.count("No closing quotation") == 2
+    assert "no files yet" in ended.out
+
+
+def test_a_turn_that_cannot_be_saved_is_written_down_elsewhere(
+    ocinterp: Run, serve: Run, home: Path, monkeypatch: Any
+) -> None:
+    database = home / "data" / "sessions.sqlite"
+
+    def full(*_: object) -> None:
+        raise DataError(f"{database}: database or disk is full: free some space")
+
+    monkeypatch.setenv("EDITOR", "true")
+    real = SessionStore.save
+    saves: list[int] = []
+
+    def save(store: SessionStore, name: str, trajectory: Trajectory) -> None:
+        saves.append(1)
+        (real if len(saves) < 2 else full)(store, name, trajectory)
+
+    monkeypatch.setattr(SessionStore, "save", save)
+    ended = ocinterp("chat", "--model", serve(Says(code("print(42)"))), stdin="go\n")
+    assert ended.code == 3
+    assert "saved as" not in ended.out
+    (path,) = home.glob("ocinterp-*.json")
+    assert path.name in ended.err
+    assert "print(42)" in path.read_text()

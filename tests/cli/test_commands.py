@@ -113,7 +113,53 @@ def test_the_demo_says_it_is_a_replay_fails_refines_and_leaves_its_files(ocinter
     ended = ocinterp("demo")
     assert ended.code == 0
     assert ended.out.startswith("This is a replay")
-    for part in ("could not convert string to float", "fed back", "South grew fastest", "growth.csv", "--model person"):
+    for part in (
+        "could not convert string to float",
+        "feedback: how the run ended",
+        "South grew fastest",
+        "growth.csv",
+        "--model person",
+    ):
         assert part in ended.out
     assert "≠" not in ended.out, "the live run differs from the recorded one"
     assert (home / "out" / "demo" / "revenue.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_exec_keeps_figures_and_says_what_it_does_not_keep(ocinterp: Run, home: Path) -> None:
+    source = "import matplotlib.pyplot as plt\nplt.plot([1])\nplt.show()\nopen('made.txt', 'w').write('x');"
+    ended = ocinterp("exec", "-", stdin=source)
+    assert "figure: --out DIR keeps it" in ended.err
+    assert "made made.txt; --out DIR" in ended.err
+    assert ocinterp("exec", "-", "--out", "out", stdin=source).code == 0
+    assert sorted(path.name for path in (home / "out").iterdir()) == ["figure-1.png", "made.txt"]
+
+
+def test_exec_tells_how_a_program_failed_once_and_nothing_of_a_session(ocinterp: Run) -> None:
+    ended = ocinterp("exec", "-", stdin="import os\nos._exit(3)")
+    assert ended.err == "ocinterp: killed: The program ended the interpreter (exit code 3).\n"
+
+
+def test_exec_shows_its_failure_although_files_cannot_be_kept(ocinterp: Run, home: Path) -> None:
+    (home / "out" / "x").mkdir(parents=True)
+    ended = ocinterp("exec", "-", "--out", "out", stdin="open('x', 'w').write('y')\nraise ValueError('important')")
+    assert ended.code == 2
+    assert "ValueError: important" in ended.err
+    assert "cannot write out/x" in ended.err
+
+
+def test_exec_uses_the_configured_sandbox(ocinterp: Run, home: Path) -> None:
+    (home / "config.toml").write_text("sandbox = 'unsafe'\n")
+    assert ocinterp("exec", "-", stdin=f"import os; print(os.path.exists({str(home)!r}))").out == "True\n"
+
+
+def test_show_prints_what_was_displayed(ocinterp: Run, serve: Run) -> None:
+    ocinterp("run", "go", "--model", serve(Says(code("6 * 7 * 100"))))
+    assert "4200" in ocinterp("sessions", "show", "last").out
+
+
+def test_doctor_sees_a_database_that_cannot_be_used(ocinterp: Run, home: Path) -> None:
+    (home / "data").mkdir()
+    (home / "data" / "sessions.sqlite").write_bytes(b"no database" * 1000)
+    ended = ocinterp("doctor")
+    assert ended.code == 1
+    assert "DO NOT WORK" in ended.out

@@ -21,7 +21,7 @@ def test_a_failing_run_is_fed_back_and_refined_until_it_is_clean(ocinterp: Run, 
     ended = ocinterp("run", "double 21", "--model", serve(BAD, GOOD))
     assert ended.code == 0
     assert "NameError: name 'prnt' is not defined" in ended.out
-    assert "fed back to the model" in ended.out
+    assert "feedback: how the run ended" in ended.out
     assert "42" in ended.out
     assert ended.err.startswith("ocinterp: Model: scripted at 127.0.0.1")
 
@@ -79,7 +79,7 @@ def test_giving_up_says_how_and_what_to_try(ocinterp: Run, serve: Run) -> None:
 def test_an_answer_without_code_is_a_failure_in_one_line(ocinterp: Run, serve: Run) -> None:
     ended = ocinterp("run", "hello", "--model", serve(Says("Hello! How can I help?")))
     assert ended.code == 1
-    assert "no code to run" in ended.err.splitlines()[-1]
+    assert "no Python to run" in ended.err.splitlines()[-1]
 
 
 def test_files_go_in_and_what_was_made_comes_out(ocinterp: Run, serve: Run, home: Path) -> None:
@@ -233,7 +233,7 @@ def test_a_config_file_that_makes_no_sense_is_one_clear_line(ocinterp: Run, home
 
 def test_an_unknown_sandbox_and_a_silly_timeout_are_refused(ocinterp: Run, serve: Run) -> None:
     assert "there is no sandbox 'docker'" in ocinterp("run", "x", "--sandbox", "docker", "--model", serve(GOOD)).err
-    assert "more than 0 seconds" in ocinterp("run", "x", "--timeout", "0", "--model", serve(GOOD)).err
+    assert "seconds above 0" in ocinterp("run", "x", "--timeout", "0", "--model", serve(GOOD)).err
 
 
 def test_unsafe_runs_without_isolation_only_by_its_name(ocinterp: Run, serve: Run) -> None:
@@ -247,4 +247,108 @@ def test_a_folder_that_cannot_be_written_is_one_clear_line(ocinterp: Run, serve:
     program = Says(code("open('a.txt', 'w').write('x')"))
     ended = ocinterp("run", "x", "--out", "file", "--model", serve(program))
     assert ended.code == 2
-    assert "cannot write file" in ended.err
+    assert "cannot write into file" in ended.err
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [Says(code("def double(x): return 2 * x"), finish_reason="length"), Says(code("def double(x): return 2 * x"))],
+)
+def test_every_test_is_evaluated_whoever_else_had_something_to_say(ocinterp: Run, serve: Run, reply: Says) -> None:
+    for test, exit_code in (("double(2) == 5", 1), ("double(2) == 4  # easy", 0)):
+        ended = ocinterp("run", "double", "--answer", "--rounds", "1", "--test", test, "--model", serve(reply))
+        assert ended.code == exit_code, ended
+
+
+def test_a_program_that_leaves_with_0_has_ended_well(ocinterp: Run, serve: Run) -> None:
+    ended = ocinterp("run", "go", "--model", serve(Says(code("import sys\nprint(1)\nsys.exit(0)"))))
+    assert ended.code == 0
+    assert "ran clean" in ended.out
+
+
+FIGURE = Says(
+    code("import matplotlib.pyplot as plt\nplt.plot([1])\nplt.show()\nopen('figure-1.png', 'w').write('own');")
+)
+
+
+def test_what_cannot_be_kept_is_known_before_a_model_is_asked(ocinterp: Run, serve: Run, home: Path) -> None:
+    (home / "file").write_text("")
+    ended = ocinterp("run", "go", "--out", "file", "--model", serve())  # asked, this server would have nothing to say
+    assert ended.code == 2
+    assert ended.err.splitlines()[-1] == "ocinterp: cannot write into file: File exists; choose another --out"
+
+
+def test_a_figure_that_cannot_be_written_loses_nothing_else(ocinterp: Run, serve: Run, home: Path) -> None:
+    (home / "out" / "figure-1.png").mkdir(parents=True)
+    ended = ocinterp("run", "go", "--out", "out", "--model", serve(FIGURE))
+    assert ended.code == 1
+    assert "cannot write out/figure-1.png" in ended.err
+    with SessionStore(home / "data") as store:
+        assert store.load("last").trajectory.turns[0].clean
+
+
+def test_figures_and_files_of_one_name_are_both_kept(ocinterp: Run, serve: Run, home: Path) -> None:
+    ended = ocinterp("run", "go", "--out", "out", "--json", "--model", serve(FIGURE))
+    assert (home / "out" / "figure-1.png").read_bytes().startswith(b"\x89PNG")
+    assert (home / "out" / "figure-1-2.png").read_text() == "own"
+    assert json.loads(ended.out)["files"] == [{"name": "figure-1.png", "bytes": 3, "path": "out/figure-1-2.png"}]
+
+
+def test_what_the_person_brought_is_never_overwritten(ocinterp: Run, serve: Run, home: Path) -> None:
+    (home / "in.csv").write_text("mine")
+    ocinterp("run", "go", "in.csv", "--out", ".", "--model", serve(Says(code("open('in.csv', 'w').write('changed');"))))
+    assert (home / "in.csv").read_text() == "mine"
+    assert (home / "in-2.csv").read_text() == "changed"
+
+
+def test_a_file_that_is_too_large_does_not_keep_the_others_from_being_kept(
+    ocinterp: Run, serve: Run, home: Path
+) -> None:
+    program = Says(code("open('big', 'wb').truncate(65 << 20); open('small', 'w').write('x');"))
+    ended = ocinterp("run", "go", "--out", "out", "--model", serve(program))
+    assert ended.code == 1
+    assert "big is larger than 64 MiB" in ended.err
+    assert (home / "out" / "small").read_text() == "x"
+
+
+def test_json_is_printed_when_the_model_fails_too(ocinterp: Run, serve: Run) -> None:
+    ended = ocinterp("run", "go", "--json", "--model", serve(Refuses.because(401, "no")))
+    assert ended.code == 3
+    assert json.loads(ended.out)["ok"] is False
+
+
+def test_a_request_that_is_no_text_is_one_clear_line(ocinterp: Run, serve: Run) -> None:
+    ended = ocinterp("run", "--model", serve(), stdin=b"\xff\xfe")
+    assert ended.code == 2
+    assert "the request is not text in UTF-8" in ended.err
+
+
+@pytest.mark.parametrize("text", ["rounds = 0", "rounds = 1.5", "timeout = -4", "timeout = nan", "sandbox = 'docker'"])
+def test_a_silly_setting_is_one_clear_line_and_doctor_sees_it(ocinterp: Run, serve: Run, home: Path, text: str) -> None:
+    (home / "config.toml").write_text(f"{text}\n")
+    ended = ocinterp("run", "go", "--model", serve())
+    assert ended.code == 2
+    assert len(ended.err.splitlines()) == 1
+    assert "WRONG" in ocinterp("doctor").out
+
+
+def test_a_replay_shows_its_request_and_refuses_another(ocinterp: Run, home: Path) -> None:
+    from ocinterp.cli import demo
+
+    record = Path(demo.__file__).parent / "example" / "replay.jsonl"
+    (home / "sales.csv").write_bytes((record.parent / "sales.csv").read_bytes())
+    ended = ocinterp("run", "-", "sales.csv", "--model", f"replay:{record}")
+    assert ended.code == 0
+    assert "recorded request" in ended.out
+    assert ocinterp("run", "something else", "--model", f"replay:{record}").code == 2
+    assert "say which record" in ocinterp("run", "--model", "replay:").err
+    assert ocinterp("run", "-", "sales.csv", "--rounds", "1", "--model", f"replay:{record}").code == 1
+
+
+def test_the_record_says_what_really_ran_the_code(ocinterp: Run, serve: Run, home: Path) -> None:
+    for options, expected in (([], ("ns", "off")), (["--sandbox", "unsafe"], ("unsafe", "host"))):
+        ocinterp("run", "go", *options, "--model", serve(Says(code("1"))))
+        with SessionStore(home / "data") as store:
+            trajectory = store.load("last").trajectory
+        assert (trajectory.provenance["sandbox"], trajectory.provenance["network"]) == expected
+        assert ("There is no network" in trajectory.prompt[0].content) == (expected[1] == "off")

@@ -20,6 +20,7 @@ import pytest
 
 from ocinterp.chat.store import SessionStore
 from ocinterp.testing import Says, code
+from ocinterp.types import Turn
 
 Run = Callable[..., Any]
 
@@ -210,3 +211,111 @@ def test_a_reader_that_has_had_enough_ends_the_command_without_a_traceback(home:
     process.stderr.close()
     assert process.wait() != 0
     assert said == b""
+
+
+def test_ctrl_c_stops_the_rest_of_an_answer_too(terminal: Run, serve: Run, home: Path) -> None:
+    two = Says(code("x = 41\nprint('begun')\nimport time\ntime.sleep(1000)") + "\n" + code("print('second')"))
+    chat = terminal("chat", "--timeout", "900", "--model", serve(two, Says(code("print(x + 1)"))))
+    chat.expect(PROMPT)
+    chat.type("wait\r")
+    chat.expect("begun\n")
+    chat.type("\x03")
+    chat.expect("not run: you said stop")
+    chat.expect(PROMPT)
+    chat.type("add one\r")
+    chat.expect("42")
+    chat.expect(PROMPT)
+    chat.type("\x04")
+    chat.expect("sessions resume")
+    assert [run.result.stdout for run in last_turns(home)[0].runs] == ["begun\n", ""]
+
+
+def last_turns(home: Path) -> tuple[Turn, ...]:
+    with SessionStore(home / "data") as store:
+        return store.load("last").trajectory.turns
+
+
+def test_ctrl_c_stops_an_edited_cell_and_keeps_the_chat(terminal: Run, serve: Run, monkeypatch: Any) -> None:
+    monkeypatch.setenv("EDITOR", "sed -i 's/print(1)/while True: print(1)/'")
+    chat = terminal(
+        "chat", "--timeout", "900", "--model", serve(Says(code("x = 41\nprint(1)")), Says(code("print(x + 1)")))
+    )
+    chat.expect(PROMPT)
+    chat.type("go\r")
+    chat.expect("clean")
+    chat.expect(PROMPT)
+    chat.type("/edit\r")
+    chat.expect("edited")
+    chat.expect("1\n1\n")
+    chat.type("\x03")
+    chat.expect(PROMPT)
+    chat.type("add one\r")
+    chat.expect("42")
+
+
+def test_ctrl_c_at_a_persons_turn_gives_the_terminal_back(terminal: Run) -> None:
+    chat = terminal("chat", "--model", "person")
+    chat.expect(PROMPT)
+    chat.type("a question\r")
+    chat.expect("only a dot")
+    chat.type("half an answer\r\x03")
+    chat.expect("stopped")
+    chat.expect(PROMPT)
+    chat.type("/help\r")
+    chat.expect("this list")
+    chat.expect(PROMPT)
+    chat.type("\x04")
+    chat.expect("sessions resume")
+    assert chat.end() == 0
+
+
+def test_ctrl_c_ends_a_run_that_waits_for_a_person(terminal: Run) -> None:
+    run = terminal("run", "a question", "--model", "person")
+    run.expect("only a dot")
+    run.type("\x03")
+    run.expect("interrupted")
+    assert run.end() == 130
+
+
+def test_an_answer_in_words_stays_on_the_screen(terminal: Run, serve: Run) -> None:
+    chat = terminal("chat", "--model", serve(Says("I cannot do that, sorry.")))
+    chat.expect(PROMPT)
+    chat.type("do it\r")
+    chat.expect("sorry.\n")
+    chat.expect(PROMPT)
+
+
+def test_a_run_whose_reader_has_had_enough_is_still_saved(serve: Run, home: Path) -> None:
+    model = serve(Says("word " * 50_000 + code("print(42)")))
+    process = subprocess.Popen(
+        [sys.executable, "-c", COMMAND, "run", "go", "--model", model],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        cwd=home,
+    )
+    assert process.stdout is not None
+    process.stdout.read(10)
+    process.stdout.close()
+    assert process.stderr is not None
+    said = process.stderr.read().decode()
+    process.stderr.close()
+    process.wait()
+    assert "Traceback" not in said
+    assert last_turns(home)[0].clean
+
+
+@pytest.mark.parametrize("command", [["exec", "long.py"], ["doctor"]])
+def test_a_full_disk_under_the_output_is_one_clear_line(home: Path, command: list[str]) -> None:
+    (home / "long.py").write_text("for number in range(100_000): print(number)")
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", COMMAND, *command],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            cwd=home,
+            check=False,
+        )
+    assert done.returncode == 3
+    assert done.stderr == b"ocinterp: the output cannot be written: No space left on device\n"

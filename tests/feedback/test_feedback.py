@@ -87,7 +87,7 @@ async def test_led_by_puts_the_lead_first_and_is_silent_when_nobody_follows() ->
 
 async def test_visible_tests_report_what_does_not_hold_and_what_came_instead() -> None:
     def respond(cell: Cell) -> ExecutionResult:
-        if cell.source == "assert (f(2) == 4)":
+        if cell.source == "assert (\nf(2) == 4\n)":
             return ExecutionResult(cell.id, Outcome.ERROR, error=Failure("AssertionError"))
         return ExecutionResult(cell.id, Outcome.OK, stdout="5\n")
 
@@ -109,6 +109,11 @@ async def test_a_test_that_could_not_be_evaluated_does_not_hold() -> None:
 def test_a_test_that_is_no_expression_is_refused(expression: str) -> None:
     with pytest.raises(UsageError, match="one Python expression"):
         checked(expression)
+
+
+def test_a_test_that_can_never_be_false_is_refused() -> None:
+    with pytest.raises(UsageError, match="a tuple never is"):
+        checked("f(2) == 5, 'a message'")
 
 
 def test_only_a_comparison_has_a_left_side() -> None:

@@ -44,8 +44,9 @@ async def recorded() -> Trajectory:
 
 
 def turn(outcome: Outcome, text: str = "", error: str = "", shown: str = "") -> Turn:
-    displays = (
-        (Display({"text/plain": shown}), Display({"image/png": "AAAA", "text/plain": "<Figure>"})) if shown else ()
+    displays = tuple(
+        Display({"image/png": "AAAA", "text/plain": f"<{each}>"}) if each == "figure" else Display({"text/plain": each})
+        for each in shown.split()
     )
     failure = Failure(error, "bad") if error else None
     result = ExecutionResult("1", outcome, stdout=text, error=failure, displays=displays)
@@ -84,6 +85,16 @@ async def test_a_turn_that_nobody_answered_does_not_end_the_replay_of_those_afte
         (turn(Outcome.OK), turn(Outcome.TIMEOUT, error="Timeout"), ["recorded: clean; now: Timeout: bad"]),
         (turn(Outcome.ERROR, error="KeyError"), Turn(Completion("")), ["recorded: KeyError: bad; now: nothing ran"]),
         (Turn(Completion("")), turn(Outcome.OK, "whatever"), []),
+        (
+            turn(Outcome.OK, shown="figure 4"),
+            turn(Outcome.OK, shown="4"),
+            ["recorded output: '[figure]'; now: '4' (and 1 more lines)"],
+        ),
+        (
+            turn(Outcome.ERROR, "a\n", error="KeyError"),
+            turn(Outcome.ERROR, "b\n", error="KeyError"),
+            ["recorded output: 'a'; now: 'b'"],
+        ),
     ],
 )
 def test_differences_are_told_and_harmless_ones_are_not(then: Turn, now: Turn, said: list[str]) -> None:

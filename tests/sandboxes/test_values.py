@@ -64,6 +64,15 @@ def test_a_long_text_keeps_its_ends() -> None:
         ("    x = 1\n    if x:\n        y = 2\n", "x = 1\nif x:\n    y = 2\n"),
         ("\n  x = 1\n", "\nx = 1\n"),
         ("  x = 1\ny = 2", "  x = 1\ny = 2"),
+        (
+            '!ls\ns = """\n%d items\n"""',
+            'raise RuntimeError(\'shell commands do not run here: !ls\')\ns = """\n%d items\n"""',
+        ),
+        (
+            "%time\ny = (10\n  % 3)  # it's (\nz = 10 \\\n  %y",
+            "pass  # %time\ny = (10\n  % 3)  # it's (\nz = 10 \\\n  %y",
+        ),
+        ("files = !ls", "raise RuntimeError('shell commands do not run here: !ls')"),
         ("!pip install x", "raise RuntimeError('shell commands do not run here: !pip install x')"),
     ],
 )

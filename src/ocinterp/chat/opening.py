@@ -16,13 +16,18 @@ You solve the user's request by writing Python, which is run for you at once in 
 - Variables, imports and files survive from one answer to the next. The working directory holds the user's files; write
   results there too.
 - Print what the user should see. The value of a block's last expression and matplotlib figures are shown as well.
-- There is no network, nobody answers input(), and nothing can be installed. {packages}
+- {network}obody answers input(), and nothing can be installed. {packages}
 - When a run fails, you see its traceback: find the cause, and give the corrected code whole.
 """
 
 
 def opening(
-    request: str, files: Mapping[str, bytes] = {}, packages: Sequence[str] = (), tests: Sequence[str] = ()
+    request: str,
+    files: Mapping[str, bytes] = {},
+    packages: Sequence[str] = (),
+    tests: Sequence[str] = (),
+    *,
+    network: bool = False,
 ) -> tuple[Message, ...]:
     """The first messages of a session: how things work here, then the request, its files and its visible tests."""
     there = f"Beside the standard library there are {', '.join(packages)}." if packages else "Use the standard library."
@@ -31,7 +36,9 @@ def opening(
         parts.append("Files in the working directory:\n" + "\n".join(_line(*entry) for entry in files.items()))
     if tests:
         parts.append("These expressions must be true after your code has run:\n" + "\n".join(tests))
-    return Message("system", _SYSTEM.format(packages=there)), Message("user", "\n\n".join(parts))
+    return Message(
+        "system", _SYSTEM.format(packages=there, network="N" if network else "There is no network, n")
+    ), Message("user", "\n\n".join(parts))
 
 
 def _line(name: str, content: bytes) -> str:

@@ -213,10 +213,11 @@ class SessionStore:
             return found[0]
         if found:
             raise UsageError(f"{name!r} begins several sessions: {_some(found)}; type more of the one you mean")
-        close = get_close_matches(name, ids, n=5, cutoff=0.5) or ids[:5]
-        raise UsageError(
-            f"there is no session {name!r}; the closest are: {_some(close)}" if ids else "there are no saved sessions"
-        )
+        if not ids:
+            raise UsageError("there are no saved sessions")
+        if close := get_close_matches(name, ids, n=5, cutoff=0.6):
+            raise UsageError(f"there is no session {name!r}; close to it: {_some(close)}")
+        raise UsageError(f"there is no session {name!r}; the last ones are: {_some(ids)}")
 
 
 class Recorder:

@@ -9,7 +9,7 @@ import typer
 
 
 def command(
-    files: Annotated[list[Path] | None, typer.Argument(help="Files the code may read.")] = None,
+    files: Annotated[list[Path] | None, typer.Argument(help="Files the code may read.", readable=False)] = None,
     model: Annotated[str | None, typer.Option("--model", "-m", help="Which model; see `ocinterp doctor`.")] = None,
     rounds: Annotated[int | None, typer.Option(help="Answers per request, at most.", metavar="N", min=1)] = None,
     timeout: Annotated[float | None, typer.Option(help="Seconds each cell may run.", metavar="S")] = None,
@@ -30,10 +30,11 @@ def command(
     wish = ChatWish(
         files=tuple(files or ()),
         model=model,
-        rounds=rounds or int(loaded.number("rounds", 4)),
-        timeout_seconds=setup.settings_timeout(loaded, timeout),
-        sandbox=sandbox or loaded.get("sandbox", "auto"),
+        rounds=loaded.rounds(rounds),
+        timeout_seconds=timeout,
+        sandbox=sandbox,
         answer=answer,
         resume=resume,
     )
-    setup.run_to_end(repl.chat(wish, loaded))
+    if not setup.run_to_end(repl.chat(wish, loaded)):
+        raise typer.Exit(1)

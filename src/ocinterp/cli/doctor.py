@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import platform
 import sys
+from typing import TYPE_CHECKING
 
 import typer
+
+if TYPE_CHECKING:
+    from ocinterp.cli.settings import Settings
 
 
 def command() -> None:
@@ -28,7 +32,7 @@ async def _examine() -> bool:
     _line("config", f"{loaded.config_path}{'' if loaded.config_path.exists() else ' (not there; that is fine)'}")
     for name in loaded.unknown:
         _line("", f"unknown setting {name!r} in it")
-    _line("sessions", str(loaded.data_folder))
+    sound = _sessions(loaded)
     finding = await probe()
     _line("sandbox", f"{finding.tier}: {'works' if finding.works else 'DOES NOT WORK'}: {finding.why}")
     limits = Resources()
@@ -36,9 +40,35 @@ async def _examine() -> bool:
           f"{limits.processes} processes, {limits.output_bytes // MIB} MiB of output a cell")  # fmt: skip
     there = setup.packages()
     _line("packages", ", ".join(there) if there else "only the standard library: pip install 'ocinterp[science]'")
-    for step in await explain(None, config=loaded.config, environ=loaded.environ):
+    steps = await explain(None, config=loaded.config, environ=loaded.environ)
+    for step in steps:
         _line("model", f"{'→' if step.chosen else ' '} {step.name}: {step.finding}")
-    return finding.works
+    if not any(step.chosen for step in steps):
+        _line("", "no model yet: start Ollama or another server, set a provider's key, or use --model person")
+    return finding.works and sound
+
+
+def _sessions(settings: Settings) -> bool:
+    """Whether sessions can be kept, and how many there are; wrong settings are said too."""
+    from ocinterp.chat.store import SessionStore
+    from ocinterp.cli import setup
+    from ocinterp.errors import DataError, UsageError
+
+    sound = True
+    checks = (lambda: settings.timeout(None), settings.rounds, lambda: setup.sandbox(settings, None, 1.0))
+    for check in checks:
+        try:
+            check()
+        except UsageError as error:
+            sound = False
+            _line("", f"WRONG: {error}")
+    try:
+        with SessionStore(settings.data_folder) as store:
+            _line("sessions", f"{settings.data_folder} ({len(store.list())} saved)")
+    except DataError as error:
+        _line("sessions", f"DO NOT WORK: {error}")
+        return False
+    return sound
 
 
 def _line(name: str, text: str) -> None:

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 from ocinterp.chat.session import Held, made
 from ocinterp.chat.store import Recorder, SessionStore
+from ocinterp.cli.keep import Keeper, save_files
 from ocinterp.cli.live import Live
-from ocinterp.cli.outcome import RunOutcome, save_files
+from ocinterp.cli.outcome import RunOutcome
 from ocinterp.cli.setup import feedback_of
 from ocinterp.feedback import VisibleTests, first_of
 from ocinterp.loop import Limits, rollout
 from ocinterp.protocols import FeedbackProvider, Model, Session
+from ocinterp.render import printable
 from ocinterp.sandboxes.zygotes import NamespaceSandbox
 from ocinterp.types import Event, FileInfo, Task, Trajectory, TurnEvent
 
@@ -30,11 +32,11 @@ class Wish:
     files: tuple[Path, ...] = ()
     tests: tuple[str, ...] = ()
     model: str | None = None
-    rounds: int = 4
-    timeout_seconds: float = 30.0
+    rounds: int | None = None
+    timeout_seconds: float | None = None
     as_json: bool = False
     out: Path | None = None
-    sandbox: str = "auto"
+    sandbox: str | None = None
     answer: bool = False
 
 
@@ -49,11 +51,15 @@ class Job:
     store: SessionStore
     session_id: str
     console: Console
+    rounds: int | None  # None: as many as the record has
     typed: bool = False
 
     async def carry_out(self, sandbox: NamespaceSandbox, model: Model, replayed: Trajectory | None) -> RunOutcome:
         """Run the loop to its end. What was finished is in the store even when this raises."""
-        live = Live(self.console, figures=self.wish.out)
+        keeper = None if self.wish.out is None else Keeper(self.wish.out, spare=self.wish.files)
+        if keeper is not None:
+            keeper.prepare()  # before a model is paid for what could then not be kept
+        live = Live(self.console, keeper=keeper)
         live.typed = self.typed
         recorder = Recorder(self.store, self.session_id, self.start)
         for name, content in self.given.items():
@@ -63,20 +69,28 @@ class Job:
                 await session.put(name, content)
             before = await session.files()
             tests = VisibleTests(session)
-            trajectory = await rollout(
-                self.task,
-                model=model,
-                sandbox=Held(session),
-                feedback=self._feedback(tests, replayed),
-                limits=Limits(max_turns=self.wish.rounds if replayed is None else None),
-                start=self.start,
-                listen=_all(live, recorder, _Comparison(replayed, live)),
-            )
             if replayed is not None:
+                live.heading("recorded request")
+                live.line(printable(self.task.prompt[-1].content if self.task.prompt else ""))
+                live.heading("recorded answers, run live")
+            try:
+                trajectory = await rollout(
+                    self.task,
+                    model=model,
+                    sandbox=Held(session),
+                    feedback=self._feedback(tests, replayed),
+                    limits=Limits(max_turns=self.rounds),
+                    start=self.start,
+                    listen=_all(recorder, live, _Comparison(replayed, live)),
+                )
+            finally:
+                live.end_line()
+            if self.wish.tests and trajectory.turns:  # the loop asks for them only where nothing else was to be said
                 await tests(self.task, trajectory, trajectory.turns[-1])
+            advice = "; try more --rounds" if replayed is None else ""
             files = await made(session, before)
             saved = await self._keep(session, files, live)
-        return RunOutcome(trajectory, tests.last, self.session_id, files, saved)
+        return RunOutcome(trajectory, tests.last, self.session_id, files, saved, tuple(live.complaints), advice=advice)
 
     def _feedback(self, tests: VisibleTests, replayed: Trajectory | None) -> FeedbackProvider:
         if replayed is not None:
@@ -85,14 +99,14 @@ class Job:
             return ReplayFeedback(replayed)
         return first_of(feedback_of(answer=self.wish.answer), tests)
 
-    async def _keep(self, session: Session, files: tuple[FileInfo, ...], live: Live) -> tuple[Path, ...]:
-        saved = await save_files(session, files, self.wish.out) if self.wish.out is not None else ()
+    async def _keep(self, session: Session, files: tuple[FileInfo, ...], live: Live) -> dict[str, Path]:
         if files:
             live.heading("files made")
-        for number, file in enumerate(files):
-            where = f" -> {saved[number]}" if saved else ""
+        saved = {} if live.keeper is None else await save_files(session, files, live.keeper, live.complain)
+        for file in files:
+            where = f" -> {saved[file.name]}" if file.name in saved else ""
             live.line(f"{file.name}  {file.size} bytes{where}")
-        if files and not saved:
+        if files and live.keeper is None:
             live.line("(--out DIR keeps them)", "dim")
         return saved
 

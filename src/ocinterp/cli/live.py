@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ocinterp.cli.keep import Keeper
+from ocinterp.errors import UsageError
 from ocinterp.render import error_line, printable
 from ocinterp.types import (
     CellEvent,
@@ -19,6 +20,7 @@ from ocinterp.types import (
     ResultEvent,
     Source,
     TextEvent,
+    TurnEvent,
 )
 
 if TYPE_CHECKING:
@@ -30,19 +32,19 @@ _WIDTH = 100
 class Live:
     """Prints a session's events.
 
-    `figures` is the folder that figures are written to; None: they are only named, with `keeping`, which tells how to
-    keep them. `typed` says that the answers are on the screen already, typed by the person who gives them.
+    `keeper` writes the figures; None: they are only named, with `hint`, which tells how to keep them. `typed` says
+    that the answers are on the screen already, typed by the person who gives them.
     """
 
     def __init__(
-        self, console: Console, *, figures: Path | None = None, keeping: str = ": --out DIR keeps it as a file"
+        self, console: Console, *, keeper: Keeper | None = None, hint: str = ": --out DIR keeps it as a file"
     ) -> None:
         self._console = console
-        self.figures = figures
-        self._keeping = keeping
+        self.keeper = keeper
+        self._hint = hint
         self.typed = False
         self._at_line_start = True
-        self.saved: list[Path] = []
+        self.complaints: list[str] = []  # of what could not be kept
 
     def __call__(self, event: Event, /) -> None:
         match event:
@@ -56,6 +58,8 @@ class Live:
                 self._show(display)
             case ResultEvent(result):
                 self._ended(result)
+            case TurnEvent():
+                self.end_line()
             case FeedbackEvent(feedback):
                 self._answered(feedback)
             case _:
@@ -63,14 +67,14 @@ class Live:
 
     def heading(self, text: str, style: str = "cyan") -> None:
         """A line across the page with a word in it."""
-        self._line_start()
+        self.end_line()
         width = min(self._console.width, _WIDTH)
         self._console.print(
             f"── {text} {'─' * max(0, width - len(text) - 4)}", style=style, markup=False, highlight=False
         )
 
     def line(self, text: str, style: str = "") -> None:
-        self._line_start()
+        self.end_line()
         self._console.print(text, style=style or None, markup=False, highlight=False, soft_wrap=True)
 
     def _write(self, text: str, style: str = "") -> None:
@@ -78,7 +82,13 @@ class Live:
             self._console.print(text, end="", style=style or None, markup=False, highlight=False, soft_wrap=True)
             self._at_line_start = text.endswith("\n")
 
-    def _line_start(self) -> None:
+    def complain(self, text: str) -> None:
+        """Say what could not be kept, and remember that it was not."""
+        self.complaints.append(text)
+        self.line(text, "bold red")
+
+    def end_line(self) -> None:
+        """Let whatever comes next begin on a line of its own."""
         if not self._at_line_start:
             self._console.print()
             self._at_line_start = True
@@ -91,13 +101,13 @@ class Live:
             self.line(printable(text))
 
     def _save(self, png: str) -> str:
-        if self.figures is None:
-            return self._keeping
-        self.figures.mkdir(parents=True, exist_ok=True)
-        path = self.figures / f"figure-{len(self.saved) + 1}.png"
-        path.write_bytes(base64.b64decode(png))
-        self.saved.append(path)
-        return f": {path}"
+        if self.keeper is None:
+            return self._hint
+        try:
+            return f": {self.keeper.figure(decoded(png))}"
+        except UsageError as error:
+            self.complain(str(error))
+            return ""
 
     def _ended(self, result: ExecutionResult) -> None:
         milliseconds = f"{result.wall_seconds * 1000:.0f} ms"
@@ -111,12 +121,20 @@ class Live:
     def _answered(self, feedback: tuple[Feedback, ...]) -> None:
         for each in feedback:
             if each.source in {Source.EXECUTION, Source.TESTS}:
-                self.heading(f"fed back to the model: {_FED_BACK[each.source]}", "yellow")
+                self.heading(f"feedback: {_FED_BACK[each.source]}", "yellow")
                 if each.source is Source.TESTS:
                     self.line(printable(each.text), "yellow")
             elif each.source is not Source.HUMAN and each.text:
                 self.heading(f"{each.source} says", "yellow")
                 self.line(printable(each.text), "yellow")
+
+
+def decoded(png: str) -> bytes:
+    """A figure as bytes; a program may have passed off anything as one, and then it is not decoded."""
+    try:
+        return base64.b64decode(png)
+    except ValueError:
+        return png.encode()
 
 
 _FED_BACK = {Source.EXECUTION: "how the run ended", Source.TESTS: "the tests that do not hold"}

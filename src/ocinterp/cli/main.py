@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import sys
 from typing import Annotated
@@ -47,11 +49,29 @@ def options(
 
 def main() -> None:
     """Run the command; every expected error is one line on stderr and an exit code other than 0."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that cannot show a character still shows the rest
     try:
-        app()
+        try:
+            app()
+        finally:
+            if sys.stdout is not None:  # None when it was closed before
+                sys.stdout.flush()
     except OcinterpError as error:
         print(f"ocinterp: {error}", file=sys.stderr)
         sys.exit(EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILURE)
     except BrokenPipeError:  # whoever read our output has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_output()
         sys.exit(EXIT_FAILURE)
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG}:
+            raise
+        _forget_output()
+        print(f"ocinterp: the output cannot be written: {error.strerror}", file=sys.stderr)
+        sys.exit(EXIT_FAILURE)
+
+
+def _forget_output() -> None:
+    """Send what is still in the buffer nowhere, so that it does not fail again at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

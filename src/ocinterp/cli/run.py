@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ocinterp.errors import UsageError
+from ocinterp.errors import OcinterpError, UsageError
 
 if TYPE_CHECKING:
     from ocinterp.cli.job import Wish
@@ -27,7 +27,7 @@ def command(
     request: Annotated[
         str, typer.Argument(help="What to do, in words. Omit it, or give -, to read it from stdin.")
     ] = "-",
-    files: Annotated[list[Path] | None, typer.Argument(help="Files the code may read.")] = None,
+    files: Annotated[list[Path] | None, typer.Argument(help="Files the code may read.", readable=False)] = None,
     test: Annotated[
         list[str] | None,
         typer.Option(help="An expression that must be true in the end; may be repeated.", metavar="'f(2) == 4'"),
@@ -52,14 +52,19 @@ def command(
         files=tuple(files or ()),
         tests=tuple(checked(each) for each in test or ()),
         model=model,
-        rounds=rounds or int(loaded.number("rounds", 4)),
-        timeout_seconds=setup.settings_timeout(loaded, timeout),
+        rounds=rounds,
+        timeout_seconds=timeout,
         as_json=as_json,
         out=out,
-        sandbox=sandbox or loaded.get("sandbox", "auto"),
+        sandbox=sandbox,
         answer=answer,
     )
-    outcome = setup.run_to_end(fulfil(wish, loaded))
+    try:
+        outcome = setup.run_to_end(fulfil(wish, loaded))
+    except OcinterpError as error:
+        if wish.as_json:
+            print(json.dumps({"format": "ocinterp-run/1", "ok": False, "error": str(error)}, ensure_ascii=False))
+        raise
     if wish.as_json:
         print(json.dumps(outcome.as_json(), ensure_ascii=False, indent=2))
     if not outcome.ok:
@@ -75,7 +80,10 @@ def _request_of(wish: Wish) -> str:
     if request == "-":
         if sys.stdin.isatty():
             raise UsageError('say what to do: ocinterp run "plot the prices" prices.csv')
-        request = sys.stdin.read()
+        try:
+            request = sys.stdin.buffer.read().decode("utf-8-sig").replace("\r\n", "\n")
+        except UnicodeDecodeError as error:
+            raise UsageError(f"the request is not text in UTF-8: {error.reason} at byte {error.start}") from error
     if not request.strip():
         raise UsageError("the request is empty")
     return request.strip()
@@ -83,32 +91,42 @@ def _request_of(wish: Wish) -> str:
 
 async def fulfil(wish: Wish, settings: Settings) -> RunOutcome:
     """Run the loop for one wish, printing as it goes; the session is saved after every turn."""
-    from rich.console import Console
-
-    from ocinterp import __version__
     from ocinterp.chat.opening import opening
     from ocinterp.chat.store import SessionStore
     from ocinterp.cli import setup
     from ocinterp.cli.job import Job
+    from ocinterp.cli.lines import Lines
     from ocinterp.models.resolve import resolve
     from ocinterp.types import Task, Trajectory
 
+    box = setup.sandbox(settings, wish.sandbox, wish.timeout_seconds)
+    rounds = settings.rounds(wish.rounds)
     choice = await resolve(wish.model, config=settings.config, environ=settings.environ)
     print(f"ocinterp: {choice.line}", file=sys.stderr)
-    replayed = setup.replayed_by(choice)
+    replayed = setup.replayed_by(choice, tell=lambda line: print(f"ocinterp: {line}", file=sys.stderr))
     given = setup.read_files(wish.files)
+    console = setup.console(quiet=wish.as_json)
     if replayed is not None and wish.request == "-":
         prompt = replayed.prompt
+    elif replayed is not None:
+        raise UsageError("a replay has its own request: leave out yours (--model person lets you answer it)")
     else:
-        prompt = opening(_request_of(wish), given, setup.packages(), wish.tests)
+        prompt = opening(_request_of(wish), given, setup.packages(), wish.tests, network=box.network != "off")
     task = Task("run", prompt, visible_tests=wish.tests)
-    origin = {"model": setup.name_of(choice), "sandbox": wish.sandbox, "network": "off", "version": __version__}
-    start = Trajectory(task.id, task.prompt, provenance=origin)
-    box = setup.sandbox(wish.sandbox, wish.timeout_seconds)
-    console = Console(quiet=wish.as_json, highlight=False)
+    start = Trajectory(task.id, task.prompt, provenance=setup.origin(choice, box))
     with SessionStore(settings.data_folder) as store:
         session_id = store.create(start)
         store.hold(session_id)
-        job = Job(wish, task, start, given, store, session_id, console, typed=setup.is_typed(choice))
-        async with box as sandbox, setup.live_model(choice, replayed) as model:
+        job = Job(
+            wish,
+            task,
+            start,
+            given,
+            store,
+            session_id,
+            console,
+            wish.rounds if replayed else rounds,
+            typed=setup.is_typed(choice),
+        )
+        async with box as sandbox, setup.live_model(choice, Lines()) as model:
             return await job.carry_out(sandbox, model, replayed)

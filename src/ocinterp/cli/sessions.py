@@ -24,7 +24,7 @@ def list_(limit: Annotated[int, typer.Option(help="How many, the newest first.",
         found = store.list(limit)
     for each in found:
         when = each.updated.astimezone().strftime("%Y-%m-%d %H:%M")
-        print(f"{each.id}  {when}  {each.turns:>3} turns  {each.title}")
+        print(f"{each.id}  {when}  {each.turns:>3} turn{'s' if each.turns != 1 else ' '}  {each.title}")
     if not found:
         print("no sessions yet: ocinterp chat begins one")
 
@@ -40,7 +40,7 @@ def show(session: _ID) -> None:
 
     with _store() as store:
         trajectory = store.load(session).trajectory
-    live = Live(Console(highlight=False), keeping=": `ocinterp sessions export` keeps it")
+    live = Live(Console(highlight=False), hint=": `ocinterp sessions export` keeps it")
     for message in trajectory.prompt:
         live.heading(message.role, "bold")
         live.line(printable(message.content))
@@ -65,20 +65,15 @@ def show(session: _ID) -> None:
 def resume(
     session: _ID,
     model: Annotated[str | None, typer.Option("--model", "-m", help="Which model; see `ocinterp doctor`.")] = None,
+    rounds: Annotated[int | None, typer.Option(help="Answers per request, at most.", metavar="N", min=1)] = None,
+    timeout: Annotated[float | None, typer.Option(help="Seconds each cell may run.", metavar="S")] = None,
+    sandbox: Annotated[str | None, typer.Option(help="auto, ns, or unsafe (no isolation at all).")] = None,
+    answer: Annotated[bool, typer.Option(help="Show the model its results, and let it answer in words.")] = False,
 ) -> None:
     """Go on with a saved session; its code is run again to bring its variables back."""
-    from ocinterp.cli import repl, settings, setup
-    from ocinterp.cli.talk import ChatWish
+    from ocinterp.cli import chat
 
-    loaded = settings.load()
-    wish = ChatWish(
-        model=model,
-        resume=session,
-        rounds=int(loaded.number("rounds", 4)),
-        timeout_seconds=loaded.number("timeout", 30.0),
-        sandbox=loaded.get("sandbox", "auto"),
-    )
-    setup.run_to_end(repl.chat(wish, loaded))
+    chat.command(None, model, rounds, timeout, sandbox, answer, session)
 
 
 @app.command()
@@ -118,7 +113,8 @@ def _load_or_salvage(name: str) -> Stored:
         if found and name == "last":
             return max(found, key=lambda stored: stored.summary.updated)
         names = ", ".join(stored.id for stored in found) or "none"
-        raise DataError(f"{error} Sessions that can still be read: {names}") from error
+        place = settings.load().data_folder
+        raise DataError(f"the database in {place} is damaged; sessions that can still be read: {names}") from error
 
 
 def _store() -> SessionStore:

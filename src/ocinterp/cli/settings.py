@@ -36,6 +36,21 @@ class Settings:
         except ValueError as error:
             raise UsageError(f"{self.config_path}: {name} must be a number, not {text!r}") from error
 
+    def timeout(self, given: float | None) -> float:
+        """Seconds a cell may run: as given, else as configured, else 30. Raises UsageError."""
+        seconds = self.number("timeout", 30.0) if given is None else given
+        if not 0 < seconds < float("inf"):
+            where = f"{self.config_path}: timeout" if given is None else "--timeout"
+            raise UsageError(f"{where} must be a number of seconds above 0, not {seconds:g}")
+        return seconds
+
+    def rounds(self, given: int | None = None) -> int:
+        """How often a model may answer a request: as given, else as configured, else 4. Raises UsageError."""
+        number = self.number("rounds", 4) if given is None else given
+        if number < 1 or number != int(number):
+            raise UsageError(f"{self.config_path}: rounds must be a whole number above 0, not {number:g}")
+        return int(number)
+
 
 def load() -> Settings:
     """Read the config file (`config.toml`, at $OCINTERP_CONFIG or the platform's place), if there is one."""

@@ -7,17 +7,20 @@ import importlib.util
 import os
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import typer
+from rich.console import Console
 
+from ocinterp import __version__
+from ocinterp.cli.lines import Lines
 from ocinterp.cli.settings import Settings
 from ocinterp.errors import UsageError
 from ocinterp.feedback import execution_output, failures
-from ocinterp.protocols import FeedbackProvider, Model
+from ocinterp.protocols import FeedbackProvider, Model, ignore
 from ocinterp.sandboxes.limits import Resources
 from ocinterp.sandboxes.probe import sandbox_named
 from ocinterp.sandboxes.zygotes import DATA_LIBRARIES, NamespaceSandbox
@@ -46,11 +49,30 @@ def packages() -> list[str]:
     return [name for name in _PACKAGES if importlib.util.find_spec(name) is not None]
 
 
-def sandbox(name: str, timeout_seconds: float, *, preload: Sequence[str] = DATA_LIBRARIES) -> NamespaceSandbox:
-    """The sandbox of that name. Raises UsageError for an unknown one."""
-    if timeout_seconds <= 0:
-        raise UsageError(f"--timeout must be more than 0 seconds, not {timeout_seconds:g}")
-    return sandbox_named(name, Resources(timeout_seconds=timeout_seconds), preload=tuple(preload))
+def sandbox(
+    settings: Settings, name: str | None, timeout_seconds: float | None, *, preload: Sequence[str] = DATA_LIBRARIES
+) -> NamespaceSandbox:
+    """The sandbox as asked for, else as configured. Raises UsageError for an unknown one, and for a silly time."""
+    limits = Resources(timeout_seconds=settings.timeout(timeout_seconds))
+    return sandbox_named(name or settings.get("sandbox", "auto"), limits, preload=tuple(preload))
+
+
+def origin(choice: Choice, box: NamespaceSandbox) -> dict[str, str]:
+    """What a record says of how it came about."""
+    return {"model": name_of(choice), "sandbox": box.name, "network": box.network, "version": __version__}
+
+
+class _Console(Console):
+    """One that falls silent when nobody reads any more: an answer that was paid for is still finished and saved."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def console(*, quiet: bool = False) -> Console:
+    """Where a conversation is shown."""
+    return _Console(quiet=quiet, highlight=False)
 
 
 def feedback_of(*, answer: bool) -> FeedbackProvider:
@@ -73,18 +95,19 @@ def read_files(paths: Sequence[Path]) -> dict[str, bytes]:
 
 
 @asynccontextmanager
-async def live_model(choice: Choice, replayed: Trajectory | None = None) -> AsyncGenerator[Model]:
-    """The chosen model, ready to speak."""
-    if replayed is not None:
+async def live_model(choice: Choice, lines: Lines) -> AsyncGenerator[Model]:
+    """The chosen model, ready to speak. A person speaks in `lines`."""
+    from ocinterp.models.resolve import Person, Served
+
+    if (replayed := replayed_by(choice)) is not None:
         from ocinterp.models.replay import ReplayModel
 
         yield ReplayModel(replayed)
         return
-    from ocinterp.models.resolve import Served
-
-    if not isinstance(choice.model, Served):
-        yield _person()
+    if isinstance(choice.model, Person):
+        yield _person(lines)
         return
+    assert isinstance(choice.model, Served)
     from ocinterp.models.http import HttpModel
 
     served = choice.model
@@ -114,8 +137,8 @@ def name_of(choice: Choice) -> str:
             return f"replay:{choice.model.path}"
 
 
-def replayed_by(choice: Choice) -> Trajectory | None:
-    """The record that `replay:FILE` names; None for every other choice."""
+def replayed_by(choice: Choice, tell: Callable[[str], None] = ignore) -> Trajectory | None:
+    """The record that `replay:FILE` names, and a word on which of its file it is; None for every other choice."""
     from ocinterp.models.resolve import Replay
 
     if not isinstance(choice.model, Replay):
@@ -123,35 +146,37 @@ def replayed_by(choice: Choice) -> Trajectory | None:
     from ocinterp.models.replay import load, pick
 
     path, _, which = choice.model.path.partition("#")
-    return pick(load(Path(path)), which or None)
+    if not path:
+        raise UsageError("say which record: --model replay:FILE")
+    records = load(Path(path))
+    replayed = pick(records, which or None)
+    if len(records) > 1:
+        number = records.index(replayed) + 1
+        tell(
+            f"record {number} of {len(records)}: {replayed.task_id}; replay:{path}#{number % len(records) + 1} is the next"
+        )
+    return replayed
 
 
 def _notice(text: str) -> None:
     print(f"ocinterp: {text}", file=sys.stderr)
 
 
-def _person() -> Model:
+def _person(lines: Lines) -> Model:
     from ocinterp.models.person import PersonModel
 
-    return PersonModel(show=_show_prompt, read=_read_reply, copy=_copy)
+    async def read() -> str:
+        found: list[str] = []
+        while (line := await lines.next()) is not None and line.rstrip() != ".":
+            found.append(line)
+        return "\n".join(found)
+
+    return PersonModel(show=_show_prompt, read=read, copy=_copy)
 
 
 def _show_prompt(prompt: str) -> None:
     print(f"\n── prompt, for you to answer or to paste anywhere ──\n{prompt}", file=sys.stderr)
     print("── paste the reply; end it with a line that holds only a dot ──", file=sys.stderr)
-
-
-async def _read_reply() -> str:
-    return await asyncio.to_thread(_read_until_dot)
-
-
-def _read_until_dot() -> str:
-    lines: list[str] = []
-    for line in sys.stdin:
-        if line.rstrip("\r\n") == ".":
-            break
-        lines.append(line)
-    return "".join(lines)
 
 
 def _copy(text: str) -> bool:
@@ -166,8 +191,3 @@ def _copy(text: str) -> bool:
     except (OSError, subprocess.TimeoutExpired):
         return False
     return done.returncode == 0
-
-
-def settings_timeout(settings: Settings, given: float | None) -> float:
-    """Seconds a cell may run: as given, else as configured, else 30."""
-    return settings.number("timeout", 30.0) if given is None else given

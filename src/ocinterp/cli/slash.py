@@ -12,13 +12,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ocinterp.chat.store import title_of
+from ocinterp.cli.keep import Keeper, save_files
 from ocinterp.errors import UsageError
-from ocinterp.render import describe
-from ocinterp.types import Cell, CellEvent, Feedback, ResultEvent, Source
+from ocinterp.types import Cell, Feedback, FileInfo, Run, Source, Trajectory
 
 if TYPE_CHECKING:
     from ocinterp.cli.talk import Chat
 
+_EDITED = "I changed the code to this:"
 Command = Callable[["Chat", str], Awaitable[None]]
 
 
@@ -36,11 +38,15 @@ async def obey(talk: Chat, line: str) -> bool:
 async def _help(talk: Chat, rest: str) -> None:
     for name, (_, usage) in COMMANDS.items():
         talk.live.line(f"  {'/' + name:<10} {usage}")
+    talk.live.line("  /quit      leave; the conversation is saved")
     talk.live.line("  Ctrl-C     stop what is running and keep the session; Ctrl-D leaves")
 
 
 async def _undo(talk: Chat, rest: str) -> None:
     trajectory = talk.trajectory
+    if talk.unanswered is not None:
+        _take_back(talk)
+        return
     if not trajectory.turns:
         raise UsageError("there is nothing to undo yet")
     shorter = replace(trajectory, turns=trajectory.turns[:-1], stop=None)
@@ -53,11 +59,32 @@ async def _undo(talk: Chat, rest: str) -> None:
     talk.live.line("the last turn is forgotten; the variables and files it made are still there", "dim")
 
 
+def _take_back(talk: Chat) -> None:
+    """Forget the message that has not been answered."""
+    trajectory = talk.trajectory
+    if trajectory.turns:
+        kept = tuple(each for each in trajectory.turns[-1].feedback if each != talk.unanswered)
+        talk.trajectory = trajectory.answered(tuple(each for each in kept if each.source is Source.HUMAN))
+    else:
+        talk.trajectory = replace(trajectory, prompt=())
+    talk.unanswered = None
+    talk.save()
+    talk.live.line("your last message, which was not answered, is forgotten", "dim")
+
+
+def unanswered(trajectory: Trajectory) -> Feedback | None:
+    """The person's last words, if a model has yet to answer them. A rating or an edit waits for no answer."""
+    if not trajectory.turns:
+        return Feedback(Source.HUMAN, title_of(trajectory)) if trajectory.prompt else None
+    said = [each for each in trajectory.turns[-1].feedback if each.source is Source.HUMAN and each.rating is None]
+    return said[-1] if said and not said[-1].text.startswith(_EDITED) else None
+
+
 async def _retry(talk: Chat, rest: str) -> None:
     trajectory = talk.trajectory
     if not trajectory.prompt:
         raise UsageError("there is nothing to try again yet")
-    if trajectory.turns and not any(each.text for each in trajectory.turns[-1].feedback):
+    if talk.unanswered is None and trajectory.turns:
         trajectory = replace(trajectory, turns=trajectory.turns[:-1], stop=None)
     talk.trajectory = trajectory
     await talk.work()
@@ -69,12 +96,16 @@ async def _edit(talk: Chat, rest: str) -> None:
         raise UsageError("the last answer ran no code to edit")
     source = await asyncio.to_thread(_in_editor, "\n\n".join(run.cell.source for run in runs), talk.settings.environ)
     cell = Cell(f"{len(talk.trajectory.turns)}.edited", source)
-    talk.live(CellEvent(cell))
-    result = await talk.session.run(cell, on_output=talk.live)
-    talk.live(ResultEvent(result))
-    text = f"I changed the code to this:\n```python\n{source}\n```\nExecution result:\n{describe(result)}"
-    kept = talk.trajectory.turns[-1].feedback
-    talk.trajectory = talk.trajectory.answered((*kept, Feedback(Source.HUMAN, text)))
+    await talk.interruptibly(_run_edited(talk, cell))
+
+
+async def _run_edited(talk: Chat, cell: Cell) -> None:
+    """Run the person's version, and put it on record as a run of the last turn: a resumed session runs it too."""
+    result = await talk.run(cell)
+    last = talk.trajectory.turns[-1]
+    said = Feedback(Source.HUMAN, f"{_EDITED}\n```python\n{cell.source}\n```")
+    turn = replace(last, runs=(*last.runs, Run(cell, result)), feedback=(*last.feedback, said))
+    talk.trajectory = replace(talk.trajectory, turns=(*talk.trajectory.turns[:-1], turn), stop=None)
     talk.save()
 
 
@@ -86,7 +117,7 @@ def _in_editor(source: str, environ: Mapping[str, str]) -> str:
         os.write(handle, source.encode())
         os.close(handle)
         try:
-            done = subprocess.run([*shlex.split(editor), name], check=False)
+            done = subprocess.run([*_words(editor), name], check=False)
         except OSError as error:
             raise UsageError(f"cannot start the editor {editor!r}: {error.strerror}; set EDITOR") from error
         if done.returncode:
@@ -107,7 +138,9 @@ async def _files(talk: Chat, rest: str) -> None:
 async def _add(talk: Chat, rest: str) -> None:
     from ocinterp.cli.setup import read_files
 
-    for name, content in read_files([Path(part) for part in shlex.split(rest)]).items():
+    if not rest:
+        raise UsageError("say which: /add PATH…")
+    for name, content in read_files([Path(part) for part in _words(rest)]).items():
         await talk.session.put(name, content)
         talk.given[name] = content
         if talk.session_id:
@@ -116,16 +149,28 @@ async def _add(talk: Chat, rest: str) -> None:
 
 
 async def _save(talk: Chat, rest: str) -> None:
-    from ocinterp.cli.outcome import save_files
-
-    wanted = set(shlex.split(rest))
+    wanted = set(_words(rest))
     files = [file for file in await talk.session.files() if not wanted or file.name in wanted]
     if missing := wanted - {file.name for file in files}:
         raise UsageError(f"no file {', '.join(sorted(missing))} in the session; /files lists them")
-    new = [file for file in files if wanted or file.name not in talk.given]
-    for path in await save_files(talk.session, new, Path()):
+    new = [file for file in files if wanted or not await _is_as_given(talk, file)]
+    for path in (await save_files(talk.session, new, Keeper(Path(), careful=True), talk.live.complain)).values():
         talk.live.line(f"  wrote {path}", "dim")
     talk.live.line(f"  the conversation itself is saved as {talk.session_id or '(not begun)'}", "dim")
+
+
+async def _is_as_given(talk: Chat, file: FileInfo) -> bool:
+    """Whether a file is still what the person brought in: then they have it."""
+    given = talk.given.get(file.name)
+    return given is not None and file.size == len(given) and await talk.session.get(file.name) == given
+
+
+def _words(text: str) -> list[str]:
+    """Names as a shell reads them: quotes keep blanks together."""
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise UsageError(f"{text}: {error}; put names with quotes or blanks in them into quotes") from error
 
 
 async def _model(talk: Chat, rest: str) -> None:
@@ -137,7 +182,7 @@ async def _model(talk: Chat, rest: str) -> None:
         return
     choice = await resolve(rest, config=talk.settings.config, environ=talk.settings.environ)
     talk.live.typed = setup.is_typed(choice)
-    talk.model = await talk.stack.enter_async_context(setup.live_model(choice))
+    talk.model = await talk.stack.enter_async_context(setup.live_model(choice, talk.lines))
     origin = {**talk.trajectory.provenance, "model": setup.name_of(choice)}
     talk.trajectory = replace(talk.trajectory, provenance=origin)
     talk.live.line(f"  {choice.line}", "dim")
@@ -152,12 +197,12 @@ async def _feedback(talk: Chat, rest: str) -> None:
     given = Feedback(Source.HUMAN, text.strip(), "good" if rating == "good" else "bad")
     talk.trajectory = talk.trajectory.answered((*talk.trajectory.turns[-1].feedback, given))
     talk.save()
-    talk.live.line(f"  recorded as {rating}; the model hears it with your next message", "dim")
+    heard = "; the model hears it with your next message" if given.text else ""
+    talk.live.line(f"  recorded as {rating}{heard}", "dim")
 
 
 async def _export(talk: Chat, rest: str) -> None:
     from ocinterp.chat.export import export
-    from ocinterp.chat.store import title_of
 
     if not rest:
         raise UsageError("say where to: /export chat.ipynb (or .md, .json, .py)")

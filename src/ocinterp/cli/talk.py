@@ -4,21 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ocinterp.chat.opening import opening
 from ocinterp.chat.session import Held
 from ocinterp.chat.store import Recorder, SessionStore
 from ocinterp.cli import setup
+from ocinterp.cli.keep import Keeper
+from ocinterp.cli.lines import Lines
 from ocinterp.cli.live import Live
 from ocinterp.cli.settings import Settings
 from ocinterp.errors import ModelError
-from ocinterp.feedback import execution_output, led_by
+from ocinterp.feedback import execution_output
 from ocinterp.loop import Limits, rollout
-from ocinterp.protocols import FeedbackProvider, Model, Session
-from ocinterp.types import CellEvent, Event, Feedback, ResultEvent, Source, Task, Trajectory, Turn
+from ocinterp.protocols import Model, Session, ignore
+from ocinterp.types import (
+    Cell,
+    CellEvent,
+    Event,
+    ExecutionResult,
+    Failure,
+    Feedback,
+    FileInfo,
+    LiveEvent,
+    Outcome,
+    ResultEvent,
+    Source,
+    Task,
+    Trajectory,
+    Turn,
+    TurnEvent,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,38 +48,61 @@ class ChatWish:
     files: tuple[Path, ...] = ()
     model: str | None = None
     rounds: int = 4
-    timeout_seconds: float = 30.0
-    sandbox: str = "auto"
+    timeout_seconds: float | None = None
+    sandbox: str | None = None
     answer: bool = False
     resume: str | None = None
 
 
 class Chat:
-    """One conversation: its record so far, its interpreter, its model. Commands change the record; `work` extends it."""
+    """One conversation: its record so far, its interpreter, its model. Commands change the record; `work` extends it.
+
+    `unanswered` is the person's last message while no answer to it has come.
+    """
 
     def __init__(
-        self, wish: ChatWish, settings: Settings, *, session: Session, model: Model, store: SessionStore, live: Live
+        self,
+        wish: ChatWish,
+        settings: Settings,
+        *,
+        session: Session,
+        model: Model,
+        store: SessionStore,
+        live: Live,
+        lines: Lines,
+        origin: dict[str, str],
     ) -> None:
-        self.wish, self.settings, self.session, self.model, self.store, self.live = (
-            wish, settings, session, model, store, live,
-        )  # fmt: skip
-        self.trajectory = Trajectory("chat", ())
+        self.wish, self.settings, self.session, self.model = wish, settings, session, model
+        self.store, self.live, self.lines = store, live, lines
+        self.trajectory = Trajectory("chat", (), provenance=origin)
         self.session_id = ""
         self.given: dict[str, bytes] = {}
         self.stack = AsyncExitStack()  # models chosen on the way, closed at the end
+        self.unanswered: Feedback | None = None
+        self.saved = True
+        self.failed = False  # the last line that was read led to an error
         self._stopped = False
         self._running_cell = False
         self._working: asyncio.Task[None] | None = None
 
     async def say(self, text: str) -> None:
-        """A message of the person: the first request, or an answer to the last turn; then let the model work."""
+        """A message of the person: the first request, or an answer to the last turn; then let the model work.
+
+        One that was not answered is dropped for it: the person has thought better of it, or it was what failed.
+        """
+        if self.unanswered is not None:
+            self.live.line("(this takes the place of your message before, which was not answered)", "dim")
+        message = Feedback(Source.HUMAN, text)
         if not self.trajectory.turns:
-            self.trajectory = replace(self.trajectory, prompt=opening(text, self.given, setup.packages()))
+            network = self.trajectory.provenance.get("network") != "off"
+            prompt = opening(text, self.given, setup.packages(), network=network)
+            self.trajectory = replace(self.trajectory, prompt=prompt)
         else:
             before, last = replace(self.trajectory, turns=self.trajectory.turns[:-1]), self.trajectory.turns[-1]
-            kept = tuple(each for each in last.feedback if each.source is Source.HUMAN)
-            said = await led_by(execution_output, _saying(text))(self.task, before, last)
-            self.trajectory = self.trajectory.answered((*said[:-1], *kept, said[-1]))
+            said = tuple(each for each in last.feedback if each.source is Source.HUMAN and each != self.unanswered)
+            seen = await execution_output(self.task, before, last)
+            self.trajectory = self.trajectory.answered((*seen, *said, message))
+        self.unanswered = message
         await self.work()
 
     @property
@@ -67,10 +110,19 @@ class Chat:
         return Task("chat", self.trajectory.prompt)
 
     async def work(self) -> None:
-        """Let the loop run until nobody but the person has anything to add. Ctrl-C stops it."""
+        """Let the loop run until nobody but the person has anything to add."""
         self.save()
-        self._stopped = False
-        self._working = asyncio.create_task(self._roll())
+        try:
+            await self.interruptibly(self._roll())
+        except ModelError as error:
+            self.failed = True
+            said = str(error).rstrip(".")
+            self.live.line(f"{said}. /retry sends your message again; another one takes its place.", "bold red")
+
+    async def interruptibly(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something that Ctrl-C stops: a running cell, whose session is kept; or, a second time, all of it."""
+        self._stopped = self._running_cell = False
+        self._working = asyncio.create_task(work)
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGINT, self._interrupt)
         try:
@@ -78,28 +130,38 @@ class Chat:
         except asyncio.CancelledError:
             if not self._stopped:
                 raise
-            self.live.line("stopped; nothing of this answer was kept", "yellow")
-        except ModelError as error:
-            self.live.line(f"{error}. Your message is kept: /retry sends it again.", "bold red")
+            lost = ", and the interpreter with its variables" if self._running_cell else ""
+            self.live.line(f"stopped; what was under way is lost{lost}", "yellow")
         finally:
             loop.remove_signal_handler(signal.SIGINT)
             self._working = None
 
     def save(self) -> None:
-        """Keep what there is. A session exists from its first message on."""
+        """Keep what there is. A session exists from its first message on. Raises DataError."""
         if not self.trajectory.prompt:
             return
+        self.saved = False
         if not self.session_id:
             self.become(self.store.create(self.trajectory))
             for name, content in self.given.items():
                 self.store.attach(self.session_id, name, content)
         self.store.save(self.session_id, self.trajectory)
+        self.saved = True
 
     def become(self, session_id: str) -> None:
         """Be the saved session of that id. Raises UsageError while another process is."""
         self.store.hold(session_id)
         self.session_id = session_id
-        self.live.figures = self.settings.data_folder / "figures" / session_id
+        self.live.keeper = Keeper(self.settings.data_folder / "figures" / session_id, careful=True)
+
+    async def run(self, cell: Cell) -> ExecutionResult:
+        """Run a cell of the person's own, shown as the model's are."""
+        self.live(CellEvent(cell))
+        self._running_cell = True
+        result = await self.session.run(cell, on_output=self.live)
+        self._running_cell = False
+        self.live(ResultEvent(result))
+        return result
 
     async def _roll(self) -> None:
         recorder = Recorder(self.store, self.session_id, self.trajectory)
@@ -108,14 +170,20 @@ class Chat:
             self._running_cell = isinstance(event, CellEvent) or (
                 self._running_cell and not isinstance(event, ResultEvent)
             )
-            recorder(event)
-            self.trajectory = recorder.trajectory
-            self.live(event)
+            if isinstance(event, TurnEvent):
+                self.unanswered = None
+            self.saved = False
+            try:
+                recorder(event)
+                self.saved = True
+            finally:
+                self.trajectory = recorder.trajectory
+                self.live(event)
 
         await rollout(
             self.task,
             model=self.model,
-            sandbox=Held(self.session),
+            sandbox=Held(_Obedient(self.session, lambda: self._stopped)),
             feedback=self._feedback,
             limits=Limits(len(self.trajectory.turns) + self.wish.rounds),
             start=self.trajectory,
@@ -139,8 +207,26 @@ class Chat:
             self._working.cancel()
 
 
-def _saying(text: str) -> FeedbackProvider:
-    async def provide(task: Task, before: Trajectory, turn: Turn, /) -> tuple[Feedback, ...]:
-        return (Feedback(Source.HUMAN, text),)
+@dataclass(frozen=True)
+class _Obedient:
+    """A session that runs no further cell once the person has said stop: the rest of an answer is not run either."""
 
-    return provide
+    session: Session
+    stopped: Callable[[], bool]
+
+    async def run(self, cell: Cell, /, *, on_output: Callable[[LiveEvent], None] = ignore) -> ExecutionResult:
+        if self.stopped():
+            return ExecutionResult(cell.id, Outcome.ERROR, error=Failure("KeyboardInterrupt", "not run: you said stop"))
+        return await self.session.run(cell, on_output=on_output)
+
+    async def interrupt(self) -> None:
+        await self.session.interrupt()
+
+    async def put(self, name: str, content: bytes, /) -> None:
+        await self.session.put(name, content)
+
+    async def get(self, name: str, /) -> bytes:
+        return await self.session.get(name)
+
+    async def files(self) -> tuple[FileInfo, ...]:
+        return await self.session.files()

@@ -21,7 +21,7 @@ class Evaluated:
 
     @property
     def held(self) -> bool:
-        return self.result.ok
+        return self.result.outcome is Outcome.OK
 
 
 @dataclass
@@ -51,7 +51,7 @@ class VisibleTests:
         return Cell(f"test.{self._count}", source)
 
     async def _evaluate(self, expression: str) -> Evaluated:
-        result = await self.session.run(self._cell(f"assert ({expression})"))
+        result = await self.session.run(self._cell(f"assert (\n{expression}\n)"))
         left = left_side(expression)
         if left is None or result.error is None or result.error.name != "AssertionError":
             return Evaluated(expression, result)
@@ -63,9 +63,11 @@ class VisibleTests:
 def checked(expression: str) -> str:
     """A test expression as given. Raises UsageError for what is not one Python expression."""
     try:
-        ast.parse(expression.strip(), mode="eval")
+        tree = ast.parse(expression.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise UsageError(f"--test wants one Python expression such as 'f(2) == 4', not {expression!r}") from error
+    if isinstance(tree, ast.Tuple):
+        raise UsageError(f"--test wants one expression that can be false, and a tuple never is: {expression!r}")
     return expression.strip()
 
 

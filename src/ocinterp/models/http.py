@@ -1,7 +1,7 @@
 """Any model behind an OpenAI-compatible endpoint: hosted ones, Ollama, llama.cpp, vLLM, SGLang, LM Studio.
 
 Answers are streamed. What may pass is tried again: 429 and 5xx, lost connections, silence, streams that break off or
-make no sense. A stream that breaks after some of its text was shown is asked for again too, and goes on from there
+make no sense, a server that has answered before and is gone. A stream that breaks after some of its text was shown is asked for again too, and goes on from there
 if the new answer begins with the same text; if it does not, the listener cannot be told, and ModelError is raised.
 """
 
@@ -84,6 +84,7 @@ class HttpModel:
     proxy: str | None = field(default=None, repr=False)  # its URL may hold a password
     notice: Callable[[str], None] = field(default=ignore, repr=False)
     sleep: Callable[[float], Awaitable[None]] = field(default=asyncio.sleep, repr=False)
+    _reached: bool = field(default=False, init=False, repr=False)
     _client: aiohttp.ClientSession | None = field(default=None, init=False, repr=False)
     _without: set[str] = field(default_factory=set[str], init=False, repr=False)  # fields that the server refused
 
@@ -176,6 +177,7 @@ class HttpModel:
                     allow_redirects=False,  # a POST would arrive as a GET, and the key at a stranger's
                 ) as response,
             ):
+                self._reached = True
                 if response.status != 200:
                     await self._refuse(response, body)
                 await self._hear(response, answer, clock)
@@ -231,16 +233,20 @@ class HttpModel:
         """Say what the loss of a connection means. A malformed reply's error holds our headers, so it is not kept."""
         place = self._asked.place
         if isinstance(error, aiohttp.ClientConnectorDNSError):
-            raise PassingError(f"there is no host {place}; check the base URL and the network") from error
+            raise self._absent(f"there is no host {place}; check the base URL and the network") from error
         if isinstance(error, aiohttp.ClientSSLError):
             untrusted = isinstance(error, aiohttp.ClientConnectorCertificateError)
             why = "its certificate is not trusted" if untrusted else "it may speak http://, not https://"
             raise ModelError(f"no safe connection to {place}: {why}") from error
         if isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)):
-            raise PassingError(f"no server answers at {self.base_url}; is it running?") from error
+            raise self._absent(f"no server answers at {self.base_url}; is it running?") from error
         if isinstance(error, aiohttp.ClientResponseError):
             raise PassingError(f"{place} does not speak HTTP") from None
         raise PassingError(f"{place} cut the connection before the answer was whole") from error
+
+    def _absent(self, line: str) -> ModelError | PassingError:
+        """A server that has answered before may be back in a moment; one that never has will not be."""
+        return PassingError(line) if self._reached else ModelError(line)
 
     async def _missing(self, error: MissingModelError) -> ModelError:
         """Tell a model that is not there from a server that is not there."""

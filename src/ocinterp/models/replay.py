@@ -19,6 +19,7 @@ from ocinterp.render import error_line
 from ocinterp.types import Completion, Feedback, Message, Outcome, Source, Task, Trajectory, Turn
 
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
+_FIGURE = "[figure]"
 _NAMED = 8  # records listed in an error
 
 
@@ -99,15 +100,18 @@ def differences(recorded: Turn, live: Turn) -> list[str]:
     """Where a live turn differs from the recorded one, in lines for a person; empty where nothing was recorded."""
     if not recorded.runs:
         return []
-    then, now = outcome_of(recorded), outcome_of(live)
-    if then != now:
-        return [f"recorded: {_told(recorded, then)}; now: {_told(live, now)}"]
-    if then != "clean":
-        return []
-    for line_then, line_now in _pairs(_text(recorded), _text(live)):
-        if line_then != line_now:
-            return [f"recorded output: {line_then!r}; now: {line_now!r}"]
-    return []
+    found: list[str] = []
+    then, now = (_told(turn, outcome_of(turn)) for turn in (recorded, live))
+    if _ADDRESS.sub("", then) != _ADDRESS.sub("", now):
+        found.append(f"recorded: {then}; now: {now}")
+    lines_then, lines_now = _text(recorded), _text(live)
+    if _FIGURE not in lines_then:  # most records keep no pictures
+        lines_now = [line for line in lines_now if line != _FIGURE]
+    different = [pair for pair in _pairs(lines_then, lines_now) if pair[0] != pair[1]]
+    if different:
+        more = f" (and {len(different) - 1} more lines)" if different[1:] else ""
+        found.append(f"recorded output: {different[0][0]!r}; now: {different[0][1]!r}{more}")
+    return found
 
 
 def _told(turn: Turn, outcome: str) -> str:
@@ -124,8 +128,8 @@ def _text(turn: Turn) -> list[str]:
     """What a turn printed and showed, line by line, without what changes from run to run: addresses, blank ends."""
     parts: list[str] = []
     for run in turn.runs:
-        parts.append(run.result.stdout)
-        parts += [d.data.get("text/plain", "") for d in run.result.displays if "image/png" not in d.data]
+        parts += [run.result.stdout, run.result.stderr]
+        parts += [_FIGURE if "image/png" in d.data else d.data.get("text/plain", "") for d in run.result.displays]
     text = "\n".join(part.strip("\n") for part in parts if part.strip())
     return [_ADDRESS.sub("0x…", line.rstrip()) for line in text.splitlines() if line.strip()]
 

@@ -17,6 +17,7 @@ from ocinterp.models.local import LOCAL_SERVERS, Candidate, Probe, candidates, p
 from ocinterp.models.secret import Secret
 
 _AT_URL = re.compile(r"(?:(?P<name>.+)@)?(?P<url>https?://\S+)")
+_AT_HOST = re.compile(r"(?P<name>.+@)(?P<host>[\w.-]+:\d+(?:/\S*)?)")  # the same without the scheme
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +241,8 @@ async def _by_setting(search: _Search, model: str | None, url: str | None, where
 
 async def _by_spec(search: _Search, spec: str, why: str) -> Choice:
     """person | replay:FILE | [NAME@]URL | PREFIX[/NAME] | NAME."""
+    if match := _AT_HOST.fullmatch(spec):
+        spec = f"{match['name']}http://{match['host']}"
     if spec == "person":
         line = f"Model: you, {why}. Paste replies from any chat; `ocinterp doctor` lists models that reply themselves."
         return Choice(Person(), line)

@@ -29,6 +29,7 @@ class NamespaceSandbox:
     """
 
     name = "ns"
+    network = "off"
 
     def __init__(self, resources: Resources = Resources(), *, preload: tuple[str, ...] = ()) -> None:
         self._resources = resources
@@ -40,7 +41,11 @@ class NamespaceSandbox:
 
     async def __aenter__(self) -> Self:
         self._supervisor = Supervisor(self._plan())
-        await self._supervisor.start()
+        try:
+            await self._supervisor.start()
+        except BaseException:
+            await self.__aexit__(None, None, None)
+            raise
         return self
 
     async def __aexit__(
@@ -71,6 +76,7 @@ class UnsafeSandbox(NamespaceSandbox):
     """No isolation at all: the program can do what you can do. Only resource limits hold. Chosen by name or not at all."""
 
     name = "unsafe"
+    network = "host"
 
     def _plan(self) -> dict[str, Any]:
         self._folder = Path(tempfile.mkdtemp(prefix="ocinterp-unsafe-"))

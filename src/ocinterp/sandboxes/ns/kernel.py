@@ -28,7 +28,6 @@ import site
 import sys
 import threading
 import time
-import traceback
 import types
 from collections.abc import Callable, Generator
 from typing import Any
@@ -138,11 +137,16 @@ class Kernel:
         if isinstance(error, MemoryError):
             self._release()  # the program may still hold all the rest
         if os.getpid() != self._pid and not isinstance(error, SystemExit):
-            traceback.print_exception(error)  # nobody else will say so of a forked child
+            self._say_in_child(error)
         try:
             return tracebacks.describe(error)
         except BaseException as broken:  # noqa: BLE001  out of memory, for one
             return {"name": type(broken).__name__, "message": "", "traceback": ""}
+
+    def _say_in_child(self, error: BaseException) -> None:
+        """Nobody else will say so of a child that the program has forked."""
+        with contextlib.suppress(OSError):
+            os.write(2, _encoded(tracebacks.describe(error)["traceback"]))
 
     def _release(self) -> None:
         if self._reserve is not None:

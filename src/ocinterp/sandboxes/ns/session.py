@@ -201,6 +201,8 @@ class ZygoteSession:
     def _judge(self, reason: str, report: Report | None, ended: Exit | None) -> tuple[Outcome, Failure | None]:
         error = report.error if report else None
         traceback = error.traceback if error else ""
+        if reason in {"timeout", "output"}:
+            traceback = traceback.removesuffix("KeyboardInterrupt\n")  # ours; nobody pressed a key
         after = "The variables are kept." if ended is None else _STARTED_AGAIN
         if reason == "timeout":
             text = f"stopped after {self._resources.timeout_seconds:g} s. {after}"

@@ -1,4 +1,4 @@
-"""Exceptions as their author should see them: only frames of code they wrote, and the library call that raised."""
+"""Exceptions as their author should see them: only frames of code they wrote."""
 
 from __future__ import annotations
 
@@ -13,10 +13,15 @@ _PACKAGES = ("/site-packages/", "/dist-packages/", "/opt/packages/")
 
 
 def describe(error: BaseException) -> dict[str, str]:
-    """The class, message and traceback of an exception that left a cell."""
+    """The class, message and traceback of an exception that left a cell.
+
+    The message of SystemExit is its exit code; a text, with which a program leaves in failure, is never the text of 0.
+    """
     try:
         lines = _lines(error)
         message = str(error)
+        if isinstance(error, SystemExit) and isinstance(error.code, str) and message in {"", "0", "None"}:
+            message = repr(message)
     except BaseException as broken:  # noqa: BLE001  an exception's own __str__ may raise anything
         lines, message = [f"{type(error).__name__}: <its text raised {type(broken).__name__}>\n"], ""
     text = "".join(lines)

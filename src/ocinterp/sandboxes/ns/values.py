@@ -10,7 +10,13 @@ from typing import Any, cast
 
 MAX_TEXT = 100_000  # characters of one representation
 
-_MAGIC = re.compile(r"^(\s*)([%!].*)$", re.MULTILINE)
+_MAGIC = re.compile(r"^([ \t]*)(?:\w+[ ]*=[ ]*)?((?:%%?|!!?)[A-Za-z_./].*)$", re.MULTILINE)
+# What a line may not begin inside of; anything else is passed over one character at a time.
+_PIECE = re.compile(
+    r"""#[^\n]*|(?P<quote>\"\"\"|\'\'\')(?:\\.|(?!(?P=quote)).)*(?P=quote)|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|.""",
+    re.DOTALL,
+)
+_OPENING, _CLOSING = "([{", ")]}"
 _RICH = (
     ("text/html", "_repr_html_"),
     ("text/markdown", "_repr_markdown_"),
@@ -76,8 +82,26 @@ def plain_python(source: str) -> str:
     try:
         ast.parse(source)
     except SyntaxError:
-        return _MAGIC.sub(_replace_magic, source)
+        inside = _inside(source)
+        return _MAGIC.sub(lambda found: found[0] if found.start() in inside else _replace_magic(found), source)
     return source
+
+
+def _inside(source: str) -> set[int]:
+    """Where lines begin within a string, a bracket, or after a backslash: those go on with what was before them."""
+    found: set[int] = set()
+    depth = 0
+    before = ""
+    for piece in _PIECE.finditer(source):
+        text = piece[0]
+        if text == "\n":
+            if depth > 0 or before == "\\":
+                found.add(piece.end())
+        elif "\n" in text:
+            found.update(piece.start() + end.end() for end in re.finditer("\n", text))
+        depth = max(0, depth + (text in _OPENING) - (text in _CLOSING))
+        before = text
+    return found
 
 
 def _at_margin(source: str) -> str:

@@ -1,0 +1,42 @@
+"""Lines of standard input, read without a thread: one that waits for a line could not be stopped by Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+
+_CHUNK = 1 << 16
+
+
+class Lines:
+    """Standard input, line by line. All who read it share one of these: it holds what came after the last line."""
+
+    def __init__(self) -> None:
+        self._buffer = b""
+
+    async def next(self) -> str | None:
+        """The next line without its end; None when there are no more."""
+        while b"\n" not in self._buffer:
+            await _readable(sys.stdin.fileno())
+            data = os.read(sys.stdin.fileno(), _CHUNK)
+            if not data:
+                break
+            self._buffer += data
+        if not self._buffer:
+            return None
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return line.decode("utf-8", "replace").removesuffix("\r")
+
+
+async def _readable(fd: int) -> None:
+    loop = asyncio.get_running_loop()
+    ready = loop.create_future()
+    try:
+        loop.add_reader(fd, lambda: ready.done() or ready.set_result(None))
+    except PermissionError:  # a file on disk: always ready, and nothing that could be waited for
+        return
+    try:
+        await ready
+    finally:
+        loop.remove_reader(fd)
