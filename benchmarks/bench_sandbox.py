@@ -27,6 +27,7 @@ from typing import Any
 from ocinterp.protocols import Session
 from ocinterp.sandboxes.limits import Resources
 from ocinterp.sandboxes.zygotes import DATA_LIBRARIES, NamespaceSandbox
+from ocinterp.testing.processes import descendants
 from ocinterp.types import Cell, Outcome
 
 MS = 1000.0
@@ -53,19 +54,6 @@ FULL = Counts(starts=7, sessions=25, cells=500, kills=10, live=20, leftovers=100
 QUICK = Counts(starts=3, sessions=5, cells=50, kills=3, live=5, leftovers=100, kernels=2)
 
 
-def below(root: int = 0) -> list[int]:
-    """All processes below one (0: this one). The kernel's own list, /proc/PID/task/*/children, may leave some out."""
-    children: dict[int, list[int]] = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            parent = int(path.read_text().rpartition(")")[2].split()[1])
-            children.setdefault(parent, []).append(int(path.parent.name))
-    found = [root or os.getpid()]
-    for pid in found:
-        found += sorted(children.get(pid, []))
-    return found[1:]
-
-
 def private_mib(pids: list[int]) -> float:
     total = 0
     for pid in pids:
@@ -78,7 +66,7 @@ def private_mib(pids: list[int]) -> float:
 def cpu_ticks() -> int:
     """Of this process and all below it, and of those they have waited for."""
     total = 0
-    for pid in (os.getpid(), *below()):
+    for pid in (os.getpid(), *descendants()):
         with suppress(OSError):
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
             total += sum(int(each) for each in fields[11:15])  # utime, stime, cutime, cstime: see proc(5)
@@ -138,23 +126,23 @@ async def bench_ours(counts: Counts) -> None:
 
 
 async def bench_memory(sandbox: NamespaceSandbox, counts: Counts) -> None:
-    before = set(below())
+    before = set(descendants())
     async with AsyncExitStack() as stack:
         for _ in range(counts.live):
             await expect(await stack.enter_async_context(sandbox.open()), FIRST, "3\n")
-        workers = [pid for pid in below() if pid not in before]
+        workers = [pid for pid in descendants() if pid not in before]
         memory_row("private memory of a live session after that", private_mib(workers) / counts.live, counts.live)
-    memory_row("private memory of launcher and zygote, once", private_mib(list(below())), 1)
+    memory_row("private memory of launcher and zygote, once", private_mib(list(descendants())), 1)
 
 
 async def bench_leftovers(sandbox: NamespaceSandbox, counts: Counts) -> None:
-    before = set(below())
+    before = set(descendants())
     start = time.perf_counter()
     for _ in range(counts.leftovers):
         async with sandbox.open() as session:
             await expect(session, "print(1)", "1\n")
     seconds = time.perf_counter() - start
-    left = len(set(below()) - before)
+    left = len(set(descendants()) - before)
     print(
         f"{counts.leftovers} sessions one after another: {counts.leftovers / seconds:.0f} a second, {left} processes left over"
     )
@@ -216,7 +204,7 @@ async def bench_jupyter(counts: Counts) -> None:
             same(await execute(FIRST), "3\n")
 
     await measure("kernel: start, first result of pandas, end", counts.kernels, cold)
-    before = set(below())
+    before = set(descendants())
     async with AsyncExitStack() as stack:
         kernels = [await stack.enter_async_context(jupyter_kernel()) for _ in range(counts.kernels)]
         for execute in kernels:
@@ -226,7 +214,7 @@ async def bench_jupyter(counts: Counts) -> None:
             same(await kernels[0]("print(1)"), "1\n")
 
         await measure("warm cell print(1)", counts.cells, warm)
-        running = [pid for pid in below() if pid not in before]
+        running = [pid for pid in descendants() if pid not in before]
         memory_row("private memory of a live kernel after that", private_mib(running) / counts.kernels, counts.kernels)
 
 

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ocinterp.chat.store import SessionStore
-from ocinterp.errors import DataError
+from ocinterp.records import loads
 from ocinterp.testing import Refuses, Says, code
 from ocinterp.types import Source, Trajectory
 
@@ -196,26 +200,26 @@ def test_quotes_that_do_not_end_are_no_end_of_the_chat(ocinterp: Run, serve: Run
     assert "no files yet" in ended.out
 
 
-def test_a_turn_that_cannot_be_saved_is_written_down_elsewhere(
-    ocinterp: Run, serve: Run, home: Path, monkeypatch: Any
-) -> None:
-    database = home / "data" / "sessions.sqlite"
-
-    def full(*_: object) -> None:
-        raise DataError(f"{database}: database or disk is full: free some space")
-
-    monkeypatch.setenv("EDITOR", "true")
-    real = SessionStore.save
-    saves: list[int] = []
-
-    def save(store: SessionStore, name: str, trajectory: Trajectory) -> None:
-        saves.append(1)
-        (real if len(saves) < 2 else full)(store, name, trajectory)
-
-    monkeypatch.setattr(SessionStore, "save", save)
-    ended = ocinterp("chat", "--model", serve(Says(code("print(42)"))), stdin="go\n")
-    assert ended.code == 3
-    assert "saved as" not in ended.out
+def test_turns_that_cannot_be_saved_are_written_down_elsewhere(serve: Run, home: Path) -> None:
+    """A limit on the size of files stands for the full disk: the database's log runs into it, a small file does not."""
+    program = "import sys; sys.argv[0] = 'ocinterp'; from ocinterp.cli.main import main; main()"
+    turns = 12
+    done = subprocess.run(
+        [sys.executable, "-c", program, "chat", "--model", serve(*[Says(code("print(42)"))] * turns)],
+        input="go\n" * turns,
+        text=True,
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        cwd=home,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (80_000, 80_000)),
+        check=False,
+    )
+    assert done.returncode == 3, done
+    assert "free some space" in done.stdout
+    assert "saved as" not in done.stdout
     (path,) = home.glob("ocinterp-*.json")
-    assert path.name in ended.err
-    assert "print(42)" in path.read_text()
+    assert done.stderr.splitlines()[-1].endswith(f"the conversation is in {path} instead")
+    written = loads(path.read_text())
+    assert written.turns[0].clean
+    assert written != last(home)  # what the person said last is in it, too
+    assert len(written.turns) >= len(last(home).turns) > 0

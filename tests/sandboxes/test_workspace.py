@@ -66,7 +66,7 @@ def test_nothing_but_regular_files_is_opened(tmp_path: Path) -> None:
         with pytest.raises(OSError):  # noqa: PT011  which one is the system's affair
             workspace.create(str(tmp_path), name)
     assert set(Path("/proc/self/fd").iterdir()) == before
-    assert workspace.regular_files(str(tmp_path)) == []
+    assert workspace.regular_files(str(tmp_path))[0] == []
 
 
 def test_files_are_listed_with_size_and_time_and_hidden_ones_are_not(tmp_path: Path) -> None:
@@ -75,16 +75,17 @@ def test_files_are_listed_with_size_and_time_and_hidden_ones_are_not(tmp_path: P
         path.parent.mkdir(exist_ok=True)
         path.write_text("12")
         os.utime(path, (5, 7))
-    assert workspace.regular_files(str(tmp_path)) == [("a/c", 2, 7.0), ("b", 2, 7.0)]
+    assert workspace.regular_files(str(tmp_path))[0] == [("a/c", 2, 7.0), ("b", 2, 7.0)]
 
 
 def test_a_listing_is_bounded_in_number_and_in_size(tmp_path: Path) -> None:
     for number in range(workspace.MAX_LISTED + 5):
         (tmp_path / f"{number}").touch()
-    assert len(workspace.regular_files(str(tmp_path))) == workspace.MAX_LISTED
+    assert len(workspace.regular_files(str(tmp_path))[0]) == workspace.MAX_LISTED
     for number in range(workspace.MAX_LISTED + 5):
         (tmp_path / f"{number}").rename(tmp_path / f"{number:03}{'é' * 100}")
-    listed = workspace.regular_files(str(tmp_path))
+    listed, more = workspace.regular_files(str(tmp_path))
+    assert more
     assert 0 < len(listed) < workspace.MAX_LISTED
     assert sum(len(name) * 6 for name, _, _ in listed) < 2 * workspace.MAX_LISTING_BYTES
 
@@ -94,8 +95,8 @@ def test_a_listing_ends_at_a_depth(tmp_path: Path) -> None:
     deep.mkdir(parents=True)
     (deep / "unseen").touch()
     (deep.parents[5] / "seen").touch()
-    assert [Path(name).name for name, _, _ in workspace.regular_files(str(tmp_path))] == ["seen"]
+    assert [Path(name).name for name, _, _ in workspace.regular_files(str(tmp_path))[0]] == ["seen"]
 
 
 def test_a_folder_that_cannot_be_read_is_passed_over(tmp_path: Path) -> None:
-    assert workspace.regular_files(str(tmp_path / "gone")) == []
+    assert workspace.regular_files(str(tmp_path / "gone")) == ([], False)

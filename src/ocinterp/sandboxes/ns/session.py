@@ -17,6 +17,7 @@ from ocinterp.sandboxes.ns.worker import Report, Worker
 from ocinterp.sandboxes.ns.workspace import parts_of
 from ocinterp.types import Cell, ExecutionResult, Failure, FileInfo, LiveEvent, Outcome
 
+_MAX_PAGES = 100  # of a listing: a program can make files faster than they are listed
 _EXIT_SECONDS = 1.0  # a worker that closed its channel has this long to be gone
 _STARTED_AGAIN = "The interpreter was started again: the variables are gone, the files are still there."
 
@@ -93,8 +94,13 @@ class ZygoteSession:
 
     async def files(self) -> tuple[FileInfo, ...]:
         await self._open()
-        reply, _ = await self._ask("list")
-        return tuple(FileInfo(*entry) for entry in reply["files"])
+        found: list[FileInfo] = []
+        for _ in range(_MAX_PAGES):
+            reply, _ = await self._ask("list", after=found[-1].name if found else "")
+            found += [FileInfo(*entry) for entry in reply["files"]]
+            if not reply["more"]:
+                break
+        return tuple(found)
 
     async def close(self) -> None:
         """Kill the interpreter and free the workspace. A cell that still runs ends as killed."""

@@ -56,11 +56,11 @@ def create(root: str, name: str) -> int:
         os.close(parent)
 
 
-def regular_files(root: str) -> list[tuple[str, int, float]]:
-    """(name, size in bytes, modification time) of the regular files below `root`, by name, hidden ones left out.
+def regular_files(root: str, after: str = "") -> tuple[list[tuple[str, int, float]], bool]:
+    """A page of (name, size in bytes, modification time) of the regular files below `root`, and whether there are more.
 
-    At most MAX_LISTED of them and MAX_LISTING_BYTES, from the first MAX_VISITED entries met: a listing must end, and
-    fit into one message, whatever the program made.
+    By name, those after `after`, hidden ones left out; at most MAX_LISTED of them and MAX_LISTING_BYTES, from the first
+    MAX_VISITED entries met: a listing must end, and fit into one message, whatever the program made.
     """
     found: list[tuple[str, int, float]] = []
     pending: list[list[str]] = [[]]
@@ -81,7 +81,9 @@ def regular_files(root: str) -> list[tuple[str, int, float]]:
                         _note(entry, folders, found, pending)
         finally:
             os.close(fd)
-    return _that_fit(sorted(found)[:MAX_LISTED])
+    rest = sorted(entry for entry in found if entry[0] > after)
+    page = _that_fit(rest[:MAX_LISTED])
+    return page, len(page) < len(rest)
 
 
 def _that_fit(found: list[tuple[str, int, float]]) -> list[tuple[str, int, float]]:

@@ -5,7 +5,7 @@ no model-written code itself, and is one thread, so that it can fork.
 
     {"op": "open",  "key": k, "session": s, "disk": bytes, "files": n}      -> {"done": k}
     {"op": "spawn", "key": k, "session": s, limits...} + 3 descriptors      -> {"done": k} + a pidfd
-    {"op": "list",  "key": k, "session": s}                                 -> {"done": k, "files": [[name, size, mtime]]}
+    {"op": "list",  "key": k, "session": s, "after": name}   -> {"done": k, "files": [[name, size, mtime]], "more": bool}
     {"op": "file",  "key": k, "session": s, "name": n, "write": bool}       -> {"done": k} + a descriptor
     {"op": "close", "key": k, "session": s}                                 -> {"done": k}
     the worker of spawn k died                                              -> {"exit": k, "status": n, "cpu": seconds}
@@ -183,7 +183,8 @@ class Zygote:
             os._exit(1)  # whatever happens, a child never goes on as a zygote
 
     def _list(self, request: Request, _: list[int]) -> Reply:
-        return {"files": workspace.regular_files(f"{self._folder(request)}/workspace")}, None
+        files, more = workspace.regular_files(f"{self._folder(request)}/workspace", request["after"])
+        return {"files": files, "more": more}, None
 
     def _file(self, request: Request, _: list[int]) -> Reply:
         folder = f"{self._folder(request)}/workspace"
