@@ -96,8 +96,9 @@ def terminal(home: Path) -> Iterator[Run]:
 
 
 def _take_terminal() -> None:
-    """Only a session's controlling terminal turns Ctrl-C into a signal."""
+    """Only a session's controlling terminal turns Ctrl-C into a signal; tests in the background are deaf to it."""
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 WAITS = Says(code("x = 41\nprint('begun')\nimport time\ntime.sleep(1000)"))
