@@ -24,6 +24,7 @@ async def _examine() -> bool:
     from ocinterp.cli import settings, setup
     from ocinterp.models.resolve import explain
     from ocinterp.sandboxes.limits import MIB, Resources
+    from ocinterp.sandboxes.ns import totals
     from ocinterp.sandboxes.probe import probe
 
     loaded = settings.load()
@@ -38,6 +39,8 @@ async def _examine() -> bool:
     limits = Resources()
     _line("limits", f"{limits.memory_bytes // MIB} MiB of memory a process, {limits.disk_bytes // MIB} MiB of files, "
           f"{limits.processes} processes, {limits.output_bytes // MIB} MiB of output a cell")  # fmt: skip
+    guards = totals.find()
+    _line("", f"together no more memory than one process: {guards.name}, {guards.about}")
     there = setup.packages()
     _line("packages", ", ".join(there) if there else "only the standard library: pip install 'ocinterp[science]'")
     steps = await explain(None, config=loaded.config, environ=loaded.environ)

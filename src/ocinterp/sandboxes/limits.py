@@ -11,8 +11,8 @@ MIB = 1024 * 1024
 class Resources:
     """The limits of one session. Sizes are in bytes, times in seconds of wall clock.
 
-    `memory_bytes` bounds the address space of each process (RLIMIT_AS), libraries included. `disk_bytes` bounds all
-    files of the session together; they live in memory.
+    `memory_bytes` bounds the address space of each process (RLIMIT_AS), libraries included, and what all processes of
+    the session hold together (totals.py). `disk_bytes` bounds all files of the session together; they live in memory.
     """
 
     timeout_seconds: float = 30.0  # one cell

@@ -169,6 +169,8 @@ class ZygoteSession:
             cpu = max(0.0, ended.cpu_seconds - worker.cpu_seconds) if ended else 0.0
         if not reason and stop.done() and stop.result() == "output":
             reason = "output"  # seen in the last of what it printed
+        if (reason == "timeout" or (ended is not None and not reason)) and worker.out_of_memory:
+            reason = "memory"
         outcome, failure = self._judge(reason, report, ended)
         return ExecutionResult(
             cell.id,
@@ -216,6 +218,10 @@ class ZygoteSession:
         if reason == "output":
             text = f"stopped after printing {_mib(self._resources.output_bytes)}: print less. {after}"
             return Outcome.OUTPUT, Failure("OutputLimit", text, traceback)
+        if reason == "memory":
+            most = _mib(self._resources.memory_bytes)
+            text = f"killed: the processes of the program together took more than {most} of memory. {after}"
+            return Outcome.MEMORY, Failure("MemoryLimit", text, traceback)
         if reason == "interrupt":
             return Outcome.ERROR, Failure("KeyboardInterrupt", f"interrupted. {after}", traceback)
         if ended is not None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ocinterp.errors import SandboxError
+from ocinterp.sandboxes.ns import totals
 from ocinterp.sandboxes.ns.layout import BOOT
 from ocinterp.sandboxes.ns.zygote import MAX_MESSAGE
 
@@ -30,7 +31,8 @@ class Exit:
 class Supervisor:
     """One zygote, for any number of sessions. Raises SandboxError from every method once the zygote is gone."""
 
-    def __init__(self, plan: dict[str, Any]) -> None:
+    def __init__(self, plan: dict[str, Any], guards: totals.Guards | None = None) -> None:
+        self.guards = guards or totals.find()
         self._plan = plan
         self._process: asyncio.subprocess.Process | None = None
         self._socket: socket.socket | None = None
@@ -128,6 +130,7 @@ class Supervisor:
         self._die("the sandbox was closed")
         if self._process is not None:
             await self._drain_and_wait(self._process)
+        self.guards.clear()
 
     async def _drain_and_wait(self, process: asyncio.subprocess.Process) -> None:
         try:

@@ -14,6 +14,7 @@ import socket
 import termios
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 from ocinterp.errors import SandboxError
@@ -21,6 +22,7 @@ from ocinterp.sandboxes.limits import Resources
 from ocinterp.sandboxes.ns import wire
 from ocinterp.sandboxes.ns.output import Output
 from ocinterp.sandboxes.ns.supervisor import Exit, Supervisor
+from ocinterp.sandboxes.ns.totals import Guard
 from ocinterp.types import Failure, Stream
 
 _CHUNK = 1 << 16
@@ -56,6 +58,7 @@ class Worker:
         self._writer: asyncio.StreamWriter | None = None
         self._output: Output | None = None
         self._interrupted = False
+        self._guard: Guard | None = None
         self._is_ready = False
         self._killed = False
         self.ended = ended
@@ -95,6 +98,11 @@ class Worker:
                 raise SandboxError("the sandbox could not start an interpreter: out of file descriptors")
             kept.pop_all()
         worker = cls(ours, pipes, pidfd, ended, resources.display_bytes)
+        try:
+            worker._guard = supervisor.guards.around(_pid_of(pidfd), resources, worker.kill)
+        except BaseException:
+            await worker.close()
+            raise
         worker._reader, worker._writer = await asyncio.open_unix_connection(sock=ours, limit=_CHUNK * 16)
         return worker
 
@@ -132,9 +140,16 @@ class Worker:
         self._killed = True
         self._signal(signal.SIGKILL)
 
+    @property
+    def out_of_memory(self) -> bool:
+        """Whether something in it was killed because all of it together took too much."""
+        return self._guard is not None and self._guard.breached()
+
     async def close(self) -> None:
         """Kill what is left, and free every descriptor."""
         self.kill()
+        if self._guard is not None:
+            self._guard.release()
         fds = [fd for fd in (*self._pipes.values(), self._pidfd) if fd >= 0]
         self._pipes, self._pidfd = {}, -1
         try:
@@ -213,6 +228,14 @@ class Worker:
         if self._pidfd >= 0:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._pidfd, number)
+
+
+def _pid_of(pidfd: int) -> int:
+    """The process behind a pidfd, as it is called here: whoever forked it calls it by another number."""
+    for line in Path(f"/proc/self/fdinfo/{pidfd}").read_text().splitlines():
+        if line.startswith("Pid:"):
+            return int(line.split()[1])
+    raise SandboxError("the kernel does not say which process a pidfd is of")
 
 
 def _bundle(shows: Any, payload: bytes) -> dict[str, str] | None:
