@@ -15,7 +15,7 @@ RUN_TESTS = $(BIN)/python -m pytest
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test check fmt lint types imports cov bench constraints clean
+.PHONY: help demo test check fmt lint types imports cov attack bench constraints clean
 
 help:
 	@echo "make demo     the main job, on a small example"
@@ -26,6 +26,7 @@ help:
 	@echo "make types    pyright, strict"
 	@echo "make imports  who may import whom"
 	@echo "make cov      the tests with branch coverage and its floor"
+	@echo "make attack   the attacks on the sandbox as an ordinary user, when root runs the tests"
 	@echo "make bench    the numbers in benchmarks/"
 	@echo "make constraints  choose all pinned versions anew"
 	@echo "make clean    remove .venv and every cache"
@@ -55,6 +56,9 @@ types: $(VENV)/.dev
 
 imports: $(VENV)/.dev
 	$(BIN)/lint-imports
+
+attack: $(VENV)/.dev
+	@tests/attack/as_user.sh $(ARGS)
 
 bench: $(VENV)/.bench
 	@set -e; for each in benchmarks/[a-z]*.py; do $(BIN)/python "$$each" $(ARGS); done

@@ -50,7 +50,8 @@ async def probe() -> Finding:
         async with sandbox_named("ns", Resources(timeout_seconds=20)) as sandbox, sandbox.open() as session:
             result = await session.run(Cell("probe", "print(6 * 7)"))
     except SandboxError as error:
-        return Finding("ns", works=False, why=f"{str(error).partition('; `ocinterp doctor`')[0]}{_advice()}")
+        said = str(error).partition("; `ocinterp doctor`")[0]
+        return Finding("ns", works=False, why=f"{said}{_advice() if 'could not be set up' in said else ''}")
     if result.stdout != "42\n":
         return Finding("ns", works=False, why=f"a test cell did not run: {result.error}")
     return Finding("ns", works=True, why="user, pid, mount, net, ipc and uts namespaces, seccomp, resource limits")
