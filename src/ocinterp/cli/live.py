@@ -73,9 +73,11 @@ class Live:
             f"── {text} {'─' * max(0, width - len(text) - 4)}", style=style, markup=False, highlight=False
         )
 
-    def line(self, text: str, style: str = "") -> None:
+    def line(self, text: str, style: str = "", *, verbatim: bool = False) -> None:
+        """A line of our own words, wrapped between them on a screen; or one that is left as it is."""
         self.end_line()
-        self._console.print(text, style=style or None, markup=False, highlight=False, soft_wrap=True)
+        as_it_is = verbatim or not self._console.is_terminal
+        self._console.print(text, style=style or None, markup=False, highlight=False, soft_wrap=as_it_is)
 
     def _write(self, text: str, style: str = "") -> None:
         if text:
@@ -98,7 +100,7 @@ class Live:
         if "image/png" in display.data:
             self.line(f"[figure{self._save(display.data['image/png'])}]", "magenta")
         else:
-            self.line(printable(text))
+            self.line(printable(text), verbatim=True)
 
     def _save(self, png: str) -> str:
         if self.keeper is None:
@@ -115,7 +117,7 @@ class Live:
             self.line(f"✓ ran clean in {milliseconds}", "green")
             return
         if result.error is not None and result.error.traceback:
-            self.line(printable(result.error.traceback.rstrip()), "red")
+            self.line(printable(result.error.traceback.rstrip()), "red", verbatim=True)
         self.line(f"✗ {result.outcome}: {error_line(result)} ({milliseconds})", "bold red")
 
     def _answered(self, feedback: tuple[Feedback, ...]) -> None:
@@ -123,10 +125,10 @@ class Live:
             if each.source in {Source.EXECUTION, Source.TESTS}:
                 self.heading(f"feedback: {_FED_BACK[each.source]}", "yellow")
                 if each.source is Source.TESTS:
-                    self.line(printable(each.text), "yellow")
+                    self.line(printable(each.text), "yellow", verbatim=True)
             elif each.source is not Source.HUMAN and each.text:
                 self.heading(f"{each.source} says", "yellow")
-                self.line(printable(each.text), "yellow")
+                self.line(printable(each.text), "yellow", verbatim=True)
 
 
 def decoded(png: str) -> bytes:

@@ -16,7 +16,7 @@ class Resources:
     """
 
     timeout_seconds: float = 30.0  # one cell
-    grace_seconds: float = 0.08  # from the polite interrupt of a cell that ran out of time to the kill
+    grace_seconds: float = 0.04  # from the polite interrupt of a cell that ran out of time to the kill
     interrupt_grace_seconds: float = 2.0  # the same when a person interrupts: a `finally` block may take its time
     memory_bytes: int = 4096 * MIB
     disk_bytes: int = 256 * MIB
