@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from ocinterp.errors import UsageError
-from ocinterp.feedback import VisibleTests, all_of, execution_output, failures, first_of, led_by, silent
+from ocinterp.feedback import VisibleTests, all_of, execution_output, failures, first_of, silent
 from ocinterp.feedback.tests import checked, left_side
 from ocinterp.protocols import FeedbackProvider
 from ocinterp.testing import FakeSession
@@ -77,12 +77,6 @@ async def test_first_of_asks_nobody_after_the_first_who_speaks() -> None:
 async def test_all_of_joins_everybody_in_order() -> None:
     said = await all_of(says("a"), silent, says("b"))(TASK, BEFORE, turn())
     assert [each.text for each in said] == ["a", "b"]
-
-
-async def test_led_by_puts_the_lead_first_and_is_silent_when_nobody_follows() -> None:
-    said = await led_by(says("result"), says("now two"))(TASK, BEFORE, turn())
-    assert [each.text for each in said] == ["result", "now two"]
-    assert await led_by(says("result"), silent)(TASK, BEFORE, turn()) == ()
 
 
 async def test_visible_tests_report_what_does_not_hold_and_what_came_instead() -> None:

@@ -30,17 +30,3 @@ def all_of(*providers: FeedbackProvider) -> FeedbackProvider:
         return tuple([each for provider in providers for each in await provider(task, before, turn)])
 
     return provide
-
-
-def led_by(lead: FeedbackProvider, provider: FeedbackProvider) -> FeedbackProvider:
-    """What `provider` says, after what `lead` says; nothing when `provider` has nothing to say.
-
-    So a person's next request reaches the model together with the output it is about.
-    """
-
-    async def provide(task: Task, before: Trajectory, turn: Turn, /) -> tuple[Feedback, ...]:
-        if not (said := await provider(task, before, turn)):
-            return ()
-        return (*await lead(task, before, turn), *said)
-
-    return provide
