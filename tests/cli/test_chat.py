@@ -223,3 +223,10 @@ def test_turns_that_cannot_be_saved_are_written_down_elsewhere(serve: Run, home:
     assert written.turns[0].clean
     assert written != last(home)  # what the person said last is in it, too
     assert len(written.turns) >= len(last(home).turns) > 0
+
+
+def test_a_first_message_that_is_undone_stays_forgotten(ocinterp: Run, serve: Run) -> None:
+    for first in (Refuses.because(401, "no"), Says(code("x = 1"))):
+        ocinterp("chat", "--model", serve(first), stdin="first\n/undo\n/quit\n")
+        ended = ocinterp("sessions", "resume", "last", "--model", serve(), stdin="/quit\n")
+        assert "not answered" not in ended.out

@@ -163,3 +163,9 @@ def test_doctor_sees_a_database_that_cannot_be_used(ocinterp: Run, home: Path) -
     ended = ocinterp("doctor")
     assert ended.code == 1
     assert "DO NOT WORK" in ended.out
+
+
+def test_long_names_are_kept(ocinterp: Run, home: Path) -> None:
+    name = "雪" * 84 + "."  # 253 of the 255 bytes that a name may have
+    assert ocinterp("exec", "-", "--out", "out", stdin=f"open({name!r}, 'w').write('x');").code == 0
+    assert (home / "out" / name).read_text() == "x"

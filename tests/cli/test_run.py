@@ -346,7 +346,11 @@ def test_a_replay_shows_its_request_and_refuses_another(ocinterp: Run, home: Pat
 
 
 def test_the_record_says_what_really_ran_the_code(ocinterp: Run, serve: Run, home: Path) -> None:
-    for options, expected in (([], ("ns", "off")), (["--sandbox", "unsafe"], ("unsafe", "host"))):
+    for options, expected in (
+        ([], ("ns", "off")),
+        (["--net"], ("ns", "host")),
+        (["--sandbox", "unsafe"], ("unsafe", "host")),
+    ):
         ocinterp("run", "go", *options, "--model", serve(Says(code("1"))))
         with SessionStore(home / "data") as store:
             trajectory = store.load("last").trajectory

@@ -320,3 +320,21 @@ def test_a_full_disk_under_the_output_is_one_clear_line(home: Path, command: lis
         )
     assert done.returncode == 3
     assert done.stderr == b"ocinterp: the output cannot be written: No space left on device\n"
+
+
+def test_ctrl_c_in_the_editor_is_the_editors(terminal: Run, serve: Run, home: Path, monkeypatch: Any) -> None:
+    editor = home / "slow.sh"
+    editor.write_text("#!/bin/sh\necho editing\nsleep 600\n")
+    editor.chmod(0o755)
+    monkeypatch.setenv("EDITOR", str(editor))
+    chat = terminal("chat", "--model", serve(Says(code("x = 41")), Says(code("print(x + 1)"))))
+    chat.expect(PROMPT)
+    chat.type("go\r")
+    chat.expect(PROMPT)
+    chat.type("/edit\r")
+    chat.expect("editing")
+    chat.type("\x03")
+    chat.expect("nothing was changed")
+    chat.expect(PROMPT)
+    chat.type("add one\r")
+    chat.expect("42")

@@ -94,7 +94,10 @@ def test_with_a_network_sockets_are_allowed(machine: str) -> None:
     assert number is not None
     assert call(machine, number, socket.AF_INET, network=True) == ALLOW
     assert call(machine, number, socket.AF_INET) == EPERM
-    assert call(machine, SOCKETPAIR[machine], socket.AF_UNIX, socket.SOCK_DGRAM, network=True) == ALLOW
+    assert call(machine, number, socket.AF_INET6, network=True) == ALLOW
+    for family in (socket.AF_UNIX, socket.AF_NETLINK, socket.AF_PACKET):
+        assert call(machine, number, family, network=True) == EPERM
+    assert call(machine, SOCKETPAIR[machine], socket.AF_UNIX, socket.SOCK_DGRAM, network=True) == EPERM
 
 
 @pytest.mark.parametrize("machine", MACHINES)

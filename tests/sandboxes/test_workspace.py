@@ -30,7 +30,7 @@ def test_plain_names_are_taken_apart(name: str) -> None:
     assert workspace.parts_of(name) == name.split("/")
 
 
-@pytest.mark.parametrize("name", ["a/" * 32 + "a", "x" * 1000, "\ud83d"])
+@pytest.mark.parametrize("name", ["a/" * 32 + "a", "x" * 5000, "\ud83d"])
 def test_names_that_are_too_long_or_not_text_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match=r"too long|encode"):
         workspace.parts_of(name)
@@ -70,7 +70,7 @@ def test_nothing_but_regular_files_is_opened(tmp_path: Path) -> None:
 
 
 def test_files_are_listed_with_size_and_time_and_hidden_ones_are_not(tmp_path: Path) -> None:
-    for name in ("b", "a/c", ".hidden", ".git/x", "__pycache__/y", "new\nline", "e" * 201):
+    for name in ("b", "a/c", ".hidden", ".git/x", "__pycache__/y", "new\nline"):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_text("12")

@@ -395,6 +395,6 @@ def _advice(path: Path, code: int) -> str:
             aside = path.parent / f"damaged-{datetime.now(UTC):%Y%m%d-%H%M%S}"
             folder, files = shlex.quote(str(aside)), f"{shlex.quote(str(path))}*"
             return (
-                "the database is damaged. Save what can still be read with `ocinterp sessions export`, then move it "
+                "the database is damaged. Save what can still be read with `ocinterp sessions export last x.md`, then move it "
                 f"aside: mkdir {folder} && mv {files} {folder}"
             )

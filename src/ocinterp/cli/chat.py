@@ -14,6 +14,7 @@ def command(
     rounds: Annotated[int | None, typer.Option(help="Answers per request, at most.", metavar="N", min=1)] = None,
     timeout: Annotated[float | None, typer.Option(help="Seconds each cell may run.", metavar="S")] = None,
     sandbox: Annotated[str | None, typer.Option(help="auto, ns, or unsafe (no isolation at all).")] = None,
+    net: Annotated[bool, typer.Option("--net", help="Let the code use the network; the record says so.")] = False,
     answer: Annotated[bool, typer.Option(help="Show the model its results, and let it answer in words.")] = False,
     resume: Annotated[
         str | None, typer.Option(help="Go on with a saved session: its id, or last.", metavar="ID")
@@ -34,6 +35,7 @@ def command(
         timeout_seconds=timeout,
         sandbox=sandbox,
         answer=answer,
+        network=net,
         resume=resume,
     )
     if not setup.run_to_end(repl.chat(wish, loaded)):

@@ -28,12 +28,13 @@ def command(
     timeout: Annotated[float | None, typer.Option(help="Seconds the code may run.", metavar="S")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the files that the code makes.", metavar="DIR")] = None,
     sandbox: Annotated[str | None, typer.Option(help="auto, ns, or unsafe (no isolation at all).")] = None,
+    net: Annotated[bool, typer.Option("--net", help="Let the code use the network; the record says so.")] = False,
 ) -> None:
     """Run code in the sandbox, without a model. Exits 1 when the code failed."""
     from ocinterp.cli import settings, setup
 
     loaded = settings.load()
-    box = setup.sandbox(loaded, sandbox, timeout, preload=())
+    box = setup.sandbox(loaded, sandbox, timeout, preload=(), network=net)
     cell = Cell("stdin" if file == "-" else Path(file).name, _source(file))
     given = setup.read_files(files or [])
     keeper = None if out is None else Keeper(out, spare=files or ())

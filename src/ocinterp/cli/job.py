@@ -38,6 +38,7 @@ class Wish:
     out: Path | None = None
     sandbox: str | None = None
     answer: bool = False
+    network: bool = False
 
 
 @dataclass

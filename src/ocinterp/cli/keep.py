@@ -49,7 +49,7 @@ class Keeper:
     def write(self, name: str, content: bytes) -> Path:
         """Write a file; where it went. Raises UsageError."""
         path = self._free(self.folder / name, content)
-        part = path.with_name(f".{path.name}.part")
+        part = path.with_name(f".ocinterp-{os.getpid()}.part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             try:

@@ -6,6 +6,7 @@ import errno
 import io
 import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -49,6 +50,8 @@ def options(
 
 def main() -> None:
     """Run the command; every expected error is one line on stderr and an exit code other than 0."""
+    if sys.stderr is None:  # closed before we began: what is for it must not go elsewhere
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  it is for the whole process
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that cannot show a character still shows the rest

@@ -27,7 +27,7 @@ async def chat(wish: ChatWish, settings: Settings) -> bool:
     """Set everything up, and talk until the person leaves; at a pipe's end, whether the last line of it went well."""
     live = Live(setup.console())
     lines = Lines()
-    box = setup.sandbox(settings, wish.sandbox, wish.timeout_seconds)
+    box = setup.sandbox(settings, wish.sandbox, wish.timeout_seconds, network=wish.network)
     choice = await resolve(wish.model, config=settings.config, environ=settings.environ)
     live.typed = setup.is_typed(choice)
     live.line(choice.line, "dim")

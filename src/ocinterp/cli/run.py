@@ -40,6 +40,7 @@ def command(
         Path | None, typer.Option(help="Folder for the files and figures that were made.", metavar="DIR")
     ] = None,
     sandbox: Annotated[str | None, typer.Option(help="auto, ns, or unsafe (no isolation at all).")] = None,
+    net: Annotated[bool, typer.Option("--net", help="Let the code use the network; the record says so.")] = False,
     answer: Annotated[bool, typer.Option(help="Show the model its results, and let it answer in words.")] = False,
 ) -> None:
     from ocinterp.cli import settings, setup
@@ -58,6 +59,7 @@ def command(
         out=out,
         sandbox=sandbox,
         answer=answer,
+        network=net,
     )
     try:
         outcome = setup.run_to_end(fulfil(wish, loaded))
@@ -99,7 +101,7 @@ async def fulfil(wish: Wish, settings: Settings) -> RunOutcome:
     from ocinterp.models.resolve import resolve
     from ocinterp.types import Task, Trajectory
 
-    box = setup.sandbox(settings, wish.sandbox, wish.timeout_seconds)
+    box = setup.sandbox(settings, wish.sandbox, wish.timeout_seconds, network=wish.network)
     rounds = settings.rounds(wish.rounds)
     choice = await resolve(wish.model, config=settings.config, environ=settings.environ)
     print(f"ocinterp: {choice.line}", file=sys.stderr)

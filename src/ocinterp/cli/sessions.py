@@ -68,12 +68,13 @@ def resume(
     rounds: Annotated[int | None, typer.Option(help="Answers per request, at most.", metavar="N", min=1)] = None,
     timeout: Annotated[float | None, typer.Option(help="Seconds each cell may run.", metavar="S")] = None,
     sandbox: Annotated[str | None, typer.Option(help="auto, ns, or unsafe (no isolation at all).")] = None,
+    net: Annotated[bool, typer.Option("--net", help="Let the code use the network; the record says so.")] = False,
     answer: Annotated[bool, typer.Option(help="Show the model its results, and let it answer in words.")] = False,
 ) -> None:
     """Go on with a saved session; its code is run again to bring its variables back."""
     from ocinterp.cli import chat
 
-    chat.command(None, model, rounds, timeout, sandbox, answer, session)
+    chat.command(None, model, rounds, timeout, sandbox, net, answer, session)
 
 
 @app.command()

@@ -50,11 +50,16 @@ def packages() -> list[str]:
 
 
 def sandbox(
-    settings: Settings, name: str | None, timeout_seconds: float | None, *, preload: Sequence[str] = DATA_LIBRARIES
+    settings: Settings,
+    name: str | None,
+    timeout_seconds: float | None,
+    *,
+    preload: Sequence[str] = DATA_LIBRARIES,
+    network: bool = False,
 ) -> NamespaceSandbox:
     """The sandbox as asked for, else as configured. Raises UsageError for an unknown one, and for a silly time."""
     limits = Resources(timeout_seconds=settings.timeout(timeout_seconds))
-    return sandbox_named(name or settings.get("sandbox", "auto"), limits, preload=tuple(preload))
+    return sandbox_named(name or settings.get("sandbox", "auto"), limits, preload=tuple(preload), network=network)
 
 
 def origin(choice: Choice, box: NamespaceSandbox) -> dict[str, str]:

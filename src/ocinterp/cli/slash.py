@@ -53,6 +53,7 @@ async def _undo(talk: Chat, rest: str) -> None:
     if shorter.turns:
         shorter = shorter.answered(tuple(f for f in shorter.turns[-1].feedback if f.rating is not None))
     else:
+        shorter = replace(shorter, prompt=())
         talk.live.line("the conversation is empty again: your next message starts it", "dim")
     talk.trajectory = shorter
     talk.save()
@@ -94,7 +95,9 @@ async def _edit(talk: Chat, rest: str) -> None:
     runs = talk.trajectory.turns[-1].runs if talk.trajectory.turns else ()
     if not runs:
         raise UsageError("the last answer ran no code to edit")
-    source = await asyncio.to_thread(_in_editor, "\n\n".join(run.cell.source for run in runs), talk.settings.environ)
+    before = "\n\n".join(run.cell.source for run in runs)
+    with talk.deaf():  # Ctrl-C is the editor's
+        source = await asyncio.to_thread(_in_editor, before, talk.settings.environ)
     cell = Cell(f"{len(talk.trajectory.turns)}.edited", source)
     await talk.interruptibly(_run_edited(talk, cell))
 

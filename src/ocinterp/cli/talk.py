@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Coroutine
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,7 @@ class ChatWish:
     timeout_seconds: float | None = None
     sandbox: str | None = None
     answer: bool = False
+    network: bool = False
     resume: str | None = None
 
 
@@ -136,9 +137,19 @@ class Chat:
             loop.remove_signal_handler(signal.SIGINT)
             self._working = None
 
+    @contextmanager
+    def deaf(self) -> Generator[None]:
+        """Let Ctrl-C pass by: it is meant for a program that has the terminal meanwhile."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGINT, lambda: None)
+        try:
+            yield
+        finally:
+            loop.remove_signal_handler(signal.SIGINT)
+
     def save(self) -> None:
         """Keep what there is. A session exists from its first message on. Raises DataError."""
-        if not self.trajectory.prompt:
+        if not (self.trajectory.prompt or self.session_id):
             return
         self.saved = False
         if not self.session_id:

@@ -34,14 +34,16 @@ class Finding:
     why: str
 
 
-def sandbox_named(name: str, resources: Resources, *, preload: tuple[str, ...] = ()) -> NamespaceSandbox:
+def sandbox_named(
+    name: str, resources: Resources, *, preload: tuple[str, ...] = (), network: bool = False
+) -> NamespaceSandbox:
     """The sandbox of a tier: "auto" and "ns" isolate or fail; "unsafe" is never chosen by anything but its name."""
     if name != "unsafe" and platform.system() != "Linux":
         raise SandboxError(f"no isolation is available on {platform.system()} yet; --sandbox unsafe runs without any")
     tier = TIERS.get("ns" if name == "auto" else name)
     if tier is None:
         raise UsageError(f"there is no sandbox {name!r}: choose one of auto, {', '.join(TIERS)}")
-    return tier(resources, preload=preload)
+    return tier(resources, preload=preload, network=network)
 
 
 async def probe() -> Finding:

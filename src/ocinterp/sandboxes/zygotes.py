@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from ocinterp.errors import SandboxError
 from ocinterp.sandboxes.limits import Resources
@@ -25,19 +25,22 @@ class NamespaceSandbox:
     """The default on Linux: fresh namespaces, a read-only root, no network, seccomp, resource limits.
 
     `async with` it, then `open()` any number of sessions. Entering does not wait for the libraries in `preload` to be
-    imported; the first cell does. Raises SandboxError where the machine forbids namespaces.
+    imported; the first cell does. With `network` programs may speak to whatever the host can reach, the host itself
+    included. Raises SandboxError where the machine forbids namespaces.
     """
 
     name = "ns"
-    network = "off"
 
-    def __init__(self, resources: Resources = Resources(), *, preload: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, resources: Resources = Resources(), *, preload: tuple[str, ...] = (), network: bool = False
+    ) -> None:
+        self.network: Literal["off", "host"] = "host" if network else "off"
         self._resources = resources
         self._preload = preload
         self._supervisor: Supervisor | None = None
 
     def _plan(self) -> dict[str, Any]:
-        return layout.plan_root(preload=self._preload)
+        return layout.plan_root(preload=self._preload, network=self.network == "host")
 
     async def __aenter__(self) -> Self:
         self._supervisor = Supervisor(self._plan())
@@ -76,7 +79,11 @@ class UnsafeSandbox(NamespaceSandbox):
     """No isolation at all: the program can do what you can do. Only resource limits hold. Chosen by name or not at all."""
 
     name = "unsafe"
-    network = "host"
+
+    def __init__(
+        self, resources: Resources = Resources(), *, preload: tuple[str, ...] = (), network: bool = True
+    ) -> None:
+        super().__init__(resources, preload=preload, network=True)
 
     def _plan(self) -> dict[str, Any]:
         self._folder = Path(tempfile.mkdtemp(prefix="ocinterp-unsafe-"))

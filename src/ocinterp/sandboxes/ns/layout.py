@@ -11,6 +11,7 @@ import os
 import sys
 import sysconfig
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ _ACCOUNTS = {
     "/etc/fonts/fonts.conf": "<fontconfig><dir>/usr/share/fonts</dir><cachedir>/tmp/.fonts</cachedir></fontconfig>\n",
     "/etc/hosts": "127.0.0.1 localhost\n::1 localhost\n",
 }
+_CERTIFICATES = ("/etc/ssl/certs", "/etc/pki/tls/certs", "/etc/pki/ca-trust/extracted")  # whom to trust over TLS
 _ENVIRONMENT = {
     "HOME": WORKSPACE,
     "LANG": "C.UTF-8",
@@ -72,13 +74,18 @@ def plan_root(*, preload: tuple[str, ...], network: bool = False) -> dict[str, A
         packages.append(f"{PACKAGES}/{number}")
         binds.append((folder, packages[-1]))
     binds.append((str(HERE), SUPPORT))
+    files = dict(_ACCOUNTS)
+    if network:
+        binds += [(place, place) for place in _CERTIFICATES if Path(place).is_dir()]
+        with suppress(OSError):
+            files["/etc/resolv.conf"] = Path("/etc/resolv.conf").read_text(encoding="utf-8")
     packages.append(f"{SUPPORT}/{ON_PATH}")
     return {
         "isolation": "namespaces",
         "network": network,
         "binds": binds,
         "links": links,
-        "files": _ACCOUNTS,
+        "files": files,
         "python": python,
         "packages": packages,
         "preload": list(preload),

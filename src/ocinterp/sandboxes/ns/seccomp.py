@@ -96,7 +96,7 @@ _CLONE = {"x86_64": 56, "aarch64": 220}
 _CLONE3 = 435
 _SOCKETPAIR = {"x86_64": 53, "aarch64": 199}
 _IOCTL = {"x86_64": 16, "aarch64": 29}
-_MAY_OPEN_SOCKETS = {"socket"}
+_SOCKET = {"x86_64": 41, "aarch64": 198}
 
 
 def _instruction(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
@@ -124,14 +124,15 @@ def assemble(machine: str = "", *, network: bool = False) -> bytes:
     ]
     if machine == "x86_64":
         program += [_instruction(_JGE, _X32_BIT, 0, 1), _deny(errno.ENOSYS)]
-    denied = [numbers[column] for name, numbers in DENIED.items() if not (network and name in _MAY_OPEN_SOCKETS)]
+    denied = [numbers[column] for name, numbers in DENIED.items() if not (network and name == "socket")]
     for number in denied:
         if number is not None:
             program += _when_call(number, [_deny()])
     program += _when_call(_CLONE3, [_deny(errno.ENOSYS)])
     program += _when_call(_CLONE[machine], _unless(_instruction(_JSET, _NAMESPACE_FLAGS, 0, 1)))
-    if not network:
-        program += _when_call(_SOCKETPAIR[machine], _pairs_of_streams())
+    program += _when_call(_SOCKETPAIR[machine], _pairs_of_streams())
+    if network:
+        program += _when_call(_SOCKET[machine], _internet_alone())
     program += _when_call(_IOCTL[machine], _terminal_injection())
     return b"".join([*program, _instruction(_RETURN, _ALLOW)])
 
@@ -153,6 +154,17 @@ def _pairs_of_streams() -> list[bytes]:
         _instruction(_AND, 0xF),  # without SOCK_CLOEXEC and SOCK_NONBLOCK
         _instruction(_JEQ, socket.SOCK_STREAM, 2, 0),
         _instruction(_JEQ, socket.SOCK_SEQPACKET, 1, 0),
+        _deny(),
+        _instruction(_RETURN, _ALLOW),
+    ]
+
+
+def _internet_alone() -> list[bytes]:
+    """With the network open, IPv4 and IPv6: the host's abstract names, netlink and the rest stay shut."""
+    return [
+        _instruction(_LOAD, _ARGUMENT_0),
+        _instruction(_JEQ, socket.AF_INET, 2, 0),
+        _instruction(_JEQ, socket.AF_INET6, 1, 0),
         _deny(),
         _instruction(_RETURN, _ALLOW),
     ]

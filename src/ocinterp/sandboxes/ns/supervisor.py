@@ -62,9 +62,11 @@ class Supervisor:
                 env=self._plan["launcher_environment"],
                 start_new_session=True,  # a Ctrl-C in the terminal is the host's to interpret
             )  # fmt: skip
-        except OSError as error:
+        except BaseException as error:
             ours.close()
-            raise SandboxError(f"no process could be started for the sandbox: {error}") from error
+            if isinstance(error, OSError):
+                raise SandboxError(f"no process could be started for the sandbox: {error}") from error
+            raise
         finally:
             theirs.close()
         self._socket = ours

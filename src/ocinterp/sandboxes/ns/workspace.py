@@ -15,7 +15,7 @@ MAX_LISTED = 500
 MAX_LISTING_BYTES = 100_000  # as JSON: a listing is one datagram
 MAX_VISITED = 20_000
 MAX_DEPTH = 32
-MAX_NAME_BYTES = 200
+MAX_PATH_BYTES = 4000
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -25,7 +25,7 @@ def parts_of(name: str) -> list[str]:
     parts = name.split("/")
     if not name or name.startswith("/") or any(part in {"", ".", ".."} for part in parts) or "\0" in name:
         raise ValueError(f"not a relative file name: {name!r}")
-    if len(parts) > MAX_DEPTH or len(os.fsencode(name)) > MAX_NAME_BYTES * 4:
+    if len(parts) > MAX_DEPTH or len(os.fsencode(name)) > MAX_PATH_BYTES:
         raise ValueError("the file name is too long")
     return parts
 
@@ -96,7 +96,7 @@ def _that_fit(found: list[tuple[str, int, float]]) -> list[tuple[str, int, float
 
 
 def _plain(name: str) -> bool:
-    return not name.startswith(".") and name != "__pycache__" and len(name) <= MAX_NAME_BYTES and name.isprintable()
+    return not name.startswith(".") and name != "__pycache__" and name.isprintable()
 
 
 def _note(
