@@ -89,7 +89,7 @@ class Attack:
         assert result.outcome is Outcome.OK, result
         return result.stdout.split()
 
-    async def fails(self, source: str, outcome: Outcome, name: str = "") -> Failure:
+    async def expect(self, source: str, outcome: Outcome, name: str = "") -> Failure:
         """The attack ends as it should: with this outcome, and this class of error, whose details are returned."""
         result = await self(source)
         assert result.outcome is outcome, result

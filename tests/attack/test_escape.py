@@ -155,7 +155,7 @@ async def test_the_32_bit_abi(attack: Attack) -> None:
         address = ctypes.addressof(ctypes.c_char.from_buffer(page))
         print(ctypes.CFUNCTYPE(ctypes.c_int)(address)())
         """
-    await attack.fails(source, Outcome.KILLED)
+    await attack.expect(source, Outcome.KILLED)
 
 
 async def test_words_put_into_a_terminal(attack: Attack) -> None:
@@ -282,7 +282,7 @@ async def test_a_pair_of_sockets_taken_apart(attack: Attack) -> None:
 
 
 async def test_names_on_the_network(attack: Attack) -> None:
-    await attack.fails("import socket\nsocket.getaddrinfo('example.invalid', 80)", Outcome.ERROR, "gaierror")
+    await attack.expect("import socket\nsocket.getaddrinfo('example.invalid', 80)", Outcome.ERROR, "gaierror")
 
 
 async def test_no_way_out_even_with_a_socket(attack: Attack) -> None:
@@ -406,7 +406,7 @@ async def test_the_shared_memory_of_another_session(attack: Attack) -> None:
     other = await attack.another()
     source = "import multiprocessing.shared_memory as m\n"
     assert (await other.run(Cell("a", source + "held = m.SharedMemory('meeting', create=True, size=10)"))).ok
-    await attack.fails(source + "m.SharedMemory('meeting')", Outcome.ERROR, "FileNotFoundError")
+    await attack.expect(source + "m.SharedMemory('meeting')", Outcome.ERROR, "FileNotFoundError")
     await other.run(Cell("b", "held.close(); held.unlink()"))
 
 

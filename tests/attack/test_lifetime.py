@@ -19,11 +19,11 @@ async def test_ignored_signals(attack: Attack) -> None:
             signal.signal(number, signal.SIG_IGN)
         while True: pass
         """
-    await attack.fails(source, Outcome.TIMEOUT)
+    await attack.expect(source, Outcome.TIMEOUT)
 
 
 async def test_blocked_signals(attack: Attack) -> None:
-    await attack.fails(
+    await attack.expect(
         "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())\nwhile True: pass",
         Outcome.TIMEOUT,
     )
@@ -37,7 +37,7 @@ async def test_a_handler_that_never_returns(attack: Attack) -> None:
         signal.signal(signal.SIGINT, stay)
         while True: pass
         """
-    await attack.fails(source, Outcome.TIMEOUT)
+    await attack.expect(source, Outcome.TIMEOUT)
 
 
 async def test_swallowed_exceptions(attack: Attack) -> None:
@@ -47,24 +47,24 @@ async def test_swallowed_exceptions(attack: Attack) -> None:
                 while True: pass
             except BaseException: pass
         """
-    await attack.fails(source, Outcome.TIMEOUT)
+    await attack.expect(source, Outcome.TIMEOUT)
 
 
 async def test_a_finally_that_never_ends(attack: Attack) -> None:
-    await attack.fails("try:\n 1 / 0\nfinally:\n while True: pass", Outcome.TIMEOUT)
+    await attack.expect("try:\n 1 / 0\nfinally:\n while True: pass", Outcome.TIMEOUT)
 
 
 async def test_a_finalizer_that_never_ends(attack: Attack) -> None:
-    await attack.fails("class A:\n def __del__(self):\n  while True: pass\nA();", Outcome.TIMEOUT)
+    await attack.expect("class A:\n def __del__(self):\n  while True: pass\nA();", Outcome.TIMEOUT)
 
 
 async def test_a_trace_function_that_never_ends(attack: Attack) -> None:
     source = "import sys\ndef stay(*_):\n while True: pass\nsys.settrace(stay)\ndef f(): pass\nf()"
-    await attack.fails(source, Outcome.TIMEOUT)
+    await attack.expect(source, Outcome.TIMEOUT)
 
 
 async def test_the_interpreters_lock_held_in_c(attack: Attack) -> None:
-    await attack.fails("import ctypes\nctypes.PyDLL(None).pause()", Outcome.TIMEOUT)
+    await attack.expect("import ctypes\nctypes.PyDLL(None).pause()", Outcome.TIMEOUT)
 
 
 async def test_stopping_itself(attack: Attack) -> None:
@@ -74,7 +74,7 @@ async def test_stopping_itself(attack: Attack) -> None:
 
 async def test_stopping_a_child_and_waiting_for_it(attack: Attack) -> None:
     source = "import os, signal, subprocess\nchild = subprocess.Popen(['sleep', '600'])\nchild.send_signal(signal.SIGSTOP)\nchild.wait()"
-    await attack.fails(source, Outcome.TIMEOUT)
+    await attack.expect(source, Outcome.TIMEOUT)
 
 
 async def test_a_traced_child_that_is_never_let_go(attack: Attack) -> None:
@@ -186,12 +186,12 @@ async def test_code_at_exit(attack: Attack) -> None:
 
 @pytest.mark.parametrize("code", [0, 1, 124, 137, 255])
 async def test_leaving_with_an_exit_code(attack: Attack, code: int) -> None:
-    error = await attack.fails(f"import os\nos._exit({code})", Outcome.KILLED)
+    error = await attack.expect(f"import os\nos._exit({code})", Outcome.KILLED)
     assert f"exit code {code}" in error.message
 
 
 async def test_leaving_politely(attack: Attack) -> None:
-    await attack.fails("import sys\nsys.exit(3)", Outcome.ERROR, "SystemExit")
+    await attack.expect("import sys\nsys.exit(3)", Outcome.ERROR, "SystemExit")
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ async def test_leaving_politely(attack: Attack) -> None:
     ids=["abort", "null", "faulthandler", "segfault", "exec", "exec-sleep"],
 )
 async def test_the_interpreter_is_gone(attack: Attack, source: str) -> None:
-    await attack.fails(source, Outcome.KILLED)
+    await attack.expect(source, Outcome.KILLED)
 
 
 async def test_a_child_that_goes_on_in_its_parents_place(attack: Attack) -> None:
@@ -218,7 +218,7 @@ async def test_a_child_that_goes_on_in_its_parents_place(attack: Attack) -> None
         time.sleep(0.05)
         print("I am the interpreter now")
         """
-    await attack.fails(source, Outcome.KILLED)
+    await attack.expect(source, Outcome.KILLED)
 
 
 async def test_a_clock_of_its_own(attack: Attack) -> None:
@@ -228,7 +228,7 @@ async def test_a_clock_of_its_own(attack: Attack) -> None:
         signal.signal(signal.SIGALRM, lambda *_: None)
         time.sleep(600)
         """
-    await attack.fails(source, Outcome.TIMEOUT)
+    await attack.expect(source, Outcome.TIMEOUT)
 
 
 async def test_changing_the_time(attack: Attack) -> None:
@@ -236,7 +236,7 @@ async def test_changing_the_time(attack: Attack) -> None:
 
 
 async def test_closing_every_descriptor(attack: Attack) -> None:
-    await attack.fails("import os\nos.closerange(0, 4096)", Outcome.KILLED)
+    await attack.expect("import os\nos.closerange(0, 4096)", Outcome.KILLED)
     assert (await attack("print('again')")).stdout == "again\n"
 
 
@@ -245,7 +245,7 @@ async def test_closing_the_output(attack: Attack) -> None:
 
 
 async def test_input(attack: Attack) -> None:
-    await attack.fails("input()", Outcome.ERROR, "EOFError")
+    await attack.expect("input()", Outcome.ERROR, "EOFError")
 
 
 async def test_reading_standard_input(attack: Attack) -> None:
