@@ -352,6 +352,13 @@ async def test_a_name_that_leads_elsewhere(attack: Attack, name: str) -> None:
 # The service, and the next job
 
 
+async def expect_unharmed(attack: Attack) -> None:
+    """A session that opens beside the poisoned one, while that still lives, has whole modules and builtins."""
+    source = "import json, random, re, subprocess\nprint(json.dumps(sorted([3, 1, None], key=str)), re.sub('a', 'b', 'a'), None is None)"
+    beside = await (await attack.another()).run(Cell("beside", source))
+    assert (beside.outcome, beside.stdout) == (Outcome.OK, "[1, 3, null] b True\n"), beside
+
+
 async def test_poisoned_modules(attack: Attack) -> None:
     source = """
         import builtins, json, os, random, re, subprocess, sys, threading
@@ -364,6 +371,7 @@ async def test_poisoned_modules(attack: Attack) -> None:
             if name not in ("__import__", "setattr", "BaseException"): setattr(builtins, name, None)
         """
     await attack(source)
+    await expect_unharmed(attack)
 
 
 async def test_poisoned_memory(attack: Attack) -> None:
@@ -375,6 +383,7 @@ async def test_poisoned_memory(attack: Attack) -> None:
             if isinstance(each, dict): each.clear()
         """
     await attack(source)
+    await expect_unharmed(attack)
 
 
 async def test_poisoned_files(attack: Attack) -> None:

@@ -23,7 +23,7 @@ def key():
 """
 
 
-async def forge(attack: Attack, source: str) -> None:
+async def expect_passed_over(attack: Attack, source: str) -> None:
     """Forged frames are passed over: the cell ends as it does, and so does the next one."""
     result = await attack(FORGER + source + "\nprint('still here')")
     assert (result.outcome, result.stdout) == (Outcome.OK, "still here\n"), result
@@ -47,7 +47,7 @@ async def forge(attack: Attack, source: str) -> None:
     ],
 )
 async def test_a_frame_without_the_key(attack: Attack, header: dict[str, object]) -> None:
-    await forge(attack, f"send({header!r})")
+    await expect_passed_over(attack, f"send({header!r})")
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ async def test_a_frame_without_the_key(attack: Attack, header: dict[str, object]
     ],
 )
 async def test_a_frame_with_the_key_that_makes_no_sense(attack: Attack, fields: str) -> None:
-    await forge(attack, f'send({{"key": key(), {fields}}})')
+    await expect_passed_over(attack, f'send({{"key": key(), {fields}}})')
 
 
 async def test_a_frame_larger_than_its_cell_may_show(attack: Attack) -> None:

@@ -25,6 +25,7 @@ from ocinterp.types import Turn
 Run = Callable[..., Any]
 
 COMMAND = "import sys; sys.argv[0] = 'ocinterp'; from ocinterp.cli.main import main; main()"
+PATH = os.pathsep.join(filter(None, sys.path))
 PATIENCE_SECONDS = 20.0
 PROMPT = "\n>"
 _ESCAPE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[=>]|\r")
@@ -71,7 +72,7 @@ def terminal(home: Path) -> Iterator[Run]:
             **os.environ,
             "TERM": "xterm",
             "PROMPT_TOOLKIT_NO_CPR": "1",
-            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+            "PYTHONPATH": PATH,
         }
         line = [sys.executable, "-c", COMMAND, *arguments]
         process = subprocess.Popen(
@@ -195,23 +196,24 @@ def test_an_answer_that_was_typed_is_not_shown_again(terminal: Run) -> None:
     assert (run.everything + run.shown).count("marker") == 1
 
 
+def read_a_little(home: Path, *arguments: str) -> tuple[int, str]:
+    """Run a command whose output is read for a moment only; its exit code, and what it said on stderr."""
+    line = [sys.executable, "-c", COMMAND, *arguments]
+    environ = {**os.environ, "PYTHONPATH": PATH}
+    with subprocess.Popen(line, env=environ, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.read(2)
+        process.stdout.close()
+        said = process.stderr.read().decode()
+    return process.returncode, said
+
+
 def test_a_reader_that_has_had_enough_ends_the_command_without_a_traceback(home: Path) -> None:
     (home / "long.py").write_text("for number in range(100_000): print(number)")
-    process = subprocess.Popen(
-        [sys.executable, "-c", COMMAND, "exec", "long.py"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        cwd=home,
-    )
-    assert process.stdout is not None
-    assert process.stderr is not None
-    assert process.stdout.readline() == b"0\n"
-    process.stdout.close()
-    said = process.stderr.read()
-    process.stderr.close()
-    assert process.wait() != 0
-    assert said == b""
+    exit_code, said = read_a_little(home, "exec", "long.py")
+    assert exit_code != 0
+    assert said == ""
 
 
 def test_ctrl_c_stops_the_rest_of_an_answer_too(terminal: Run, serve: Run, home: Path) -> None:
@@ -288,20 +290,7 @@ def test_an_answer_in_words_stays_on_the_screen(terminal: Run, serve: Run) -> No
 
 def test_a_run_whose_reader_has_had_enough_is_still_saved(serve: Run, home: Path) -> None:
     model = serve(Says("word " * 50_000 + code("print(42)")))
-    process = subprocess.Popen(
-        [sys.executable, "-c", COMMAND, "run", "go", "--model", model],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        cwd=home,
-    )
-    assert process.stdout is not None
-    process.stdout.read(10)
-    process.stdout.close()
-    assert process.stderr is not None
-    said = process.stderr.read().decode()
-    process.stderr.close()
-    process.wait()
+    _, said = read_a_little(home, "run", "go", "--model", model)
     assert "Traceback" not in said
     assert last_turns(home)[0].clean
 
@@ -314,7 +303,7 @@ def test_a_full_disk_under_the_output_is_one_clear_line(home: Path, command: lis
             [sys.executable, "-c", COMMAND, *command],
             stdout=full,
             stderr=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            env={**os.environ, "PYTHONPATH": PATH},
             cwd=home,
             check=False,
         )
