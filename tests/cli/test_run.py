@@ -260,6 +260,11 @@ def test_every_test_is_evaluated_whoever_else_had_something_to_say(ocinterp: Run
         assert ended.code == exit_code, ended
 
 
+def test_a_test_is_evaluated_once_a_turn(ocinterp: Run, serve: Run) -> None:
+    counting = Says(code("calls = 0\ndef count():\n    global calls\n    calls += 1\n    return calls"))
+    assert ocinterp("run", "count", "--test", "count() == 1", "--model", serve(counting)).code == 0
+
+
 def test_a_program_that_leaves_with_0_has_ended_well(ocinterp: Run, serve: Run) -> None:
     ended = ocinterp("run", "go", "--model", serve(Says(code("import sys\nprint(1)\nsys.exit(0)"))))
     assert ended.code == 0

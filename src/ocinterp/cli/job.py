@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,8 +86,8 @@ class Job:
                 )
             finally:
                 live.end_line()
-            if self.wish.tests and trajectory.turns:  # the loop asks for them only where nothing else was to be said
-                await tests(self.task, trajectory, trajectory.turns[-1])
+            if tests.judged < len(trajectory.turns):  # the loop asks for them only where nothing else was to be said
+                await tests(self.task, replace(trajectory, turns=trajectory.turns[:-1]), trajectory.turns[-1])
             advice = "; try more --rounds" if replayed is None else ""
             files = await made(session, before)
             saved = await self._keep(session, files, live)

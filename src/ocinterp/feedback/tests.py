@@ -35,8 +35,10 @@ class VisibleTests:
     session: Session
     _count: int = 0
     last: tuple[Evaluated, ...] = field(default=())
+    judged: int = 0  # the number of the turn, from 1, that `last` is about
 
     async def __call__(self, task: Task, before: Trajectory, turn: Turn, /) -> tuple[Feedback, ...]:
+        self.judged = len(before.turns) + 1
         self.last = tuple([await self._evaluate(test) for test in task.visible_tests])
         failed = [each for each in self.last if not each.held]
         if not failed:
