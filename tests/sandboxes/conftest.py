@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import cache
 
 import pytest
 import pytest_asyncio
 
 from ocinterp.protocols import Session
 from ocinterp.sandboxes.limits import Resources
-from ocinterp.sandboxes.probe import TIERS
+from ocinterp.sandboxes.probe import TIERS, probe
 from ocinterp.sandboxes.zygotes import NamespaceSandbox
 
 Open = Callable[..., AbstractAsyncContextManager[Session]]
@@ -18,9 +21,17 @@ Open = Callable[..., AbstractAsyncContextManager[Session]]
 
 @pytest.fixture(scope="module", params=list(TIERS))
 def tier(request: pytest.FixtureRequest) -> str:
-    if request.param == "ns":
-        request.getfixturevalue("namespaces")
+    if reason := _why_not(request.param):
+        pytest.skip(reason)
     return request.param
+
+
+@cache
+def _why_not(tier: str) -> str:
+    """Why this machine does not have a tier, in the probe's words; empty where it does."""
+    with ThreadPoolExecutor(1) as thread:
+        finding = thread.submit(lambda: asyncio.run(probe(tier))).result()
+    return "" if finding.works else f"{tier}: {finding.why}"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

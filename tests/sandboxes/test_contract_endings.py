@@ -283,11 +283,12 @@ async def test_without_descriptors_it_is_the_sandbox_that_fails_and_nothing_leak
         finally:
             for each in taken:
                 os.close(each)
-        assert descriptors() == before
+        assert descriptors() <= before  # fewer when the zygote that was in trouble has been given up
     else:
         pytest.fail("no session could be opened any more")
     assert result.ok
     assert failed > 3
+    await sandbox.ready()
     assert descriptors() == before
 
 

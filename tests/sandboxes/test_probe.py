@@ -13,6 +13,7 @@ import pytest
 from ocinterp.errors import SandboxError, UsageError
 from ocinterp.sandboxes import probe
 from ocinterp.sandboxes.limits import Resources
+from ocinterp.sandboxes.ns import landlock
 
 FORBIDDEN = 'echo 0 > /proc/sys/user/max_user_namespaces && exec "$0" "$@"'
 COMMAND = "import sys; sys.argv[0] = 'ocinterp'; from ocinterp.cli.main import main; main()"
@@ -31,20 +32,31 @@ def where_forbidden(tmp_path: Path, *arguments: str, stdin: str = "") -> subproc
     return done
 
 
-def test_doctor_says_why_there_is_no_isolation_and_what_would_help(tmp_path: Path) -> None:
+def test_doctor_says_why_there_are_no_namespaces_and_what_would_help(tmp_path: Path) -> None:
     done = where_forbidden(tmp_path, "doctor")
-    assert done.returncode == 1
-    (line,) = [line for line in done.stdout.splitlines() if "sandbox" in line]
-    assert "DOES NOT WORK" in line
-    assert "sysctl user.max_user_namespaces" in line
+    lines = [line for line in done.stdout.splitlines() if line.lstrip().startswith("sandbox")]
+    assert [line.split(":")[0].split()[-1] for line in lines] == list(probe.ISOLATING)
+    assert "sysctl user.max_user_namespaces" in lines[0]
+    assert done.returncode == (0 if "→" in done.stdout.partition("limits")[0] else 1)
 
 
-def test_nothing_runs_without_isolation_unless_unsafe_is_written(tmp_path: Path) -> None:
-    refused = where_forbidden(tmp_path, "exec", "-", stdin="print('ran')")
+def test_a_tier_that_is_forbidden_does_not_run_in_another(tmp_path: Path) -> None:
+    refused = where_forbidden(tmp_path, "exec", "-", "--sandbox", "ns", stdin="print('ran')")
     assert (refused.returncode, refused.stdout) == (3, "")
     assert refused.stderr.count("\n") == 1
     assert "ocinterp doctor" in refused.stderr
     assert where_forbidden(tmp_path, "exec", "-", "--sandbox", "unsafe", stdin="print('ran')").stdout == "ran\n"
+
+
+def test_where_namespaces_are_forbidden_the_next_tier_isolates_and_a_line_says_so(tmp_path: Path) -> None:
+    if not landlock.abi():
+        pytest.skip("this kernel has no Landlock")
+    source = "import os\nprint('ran', os.path.isdir('/etc') and os.listdir('/etc'))"
+    done = where_forbidden(tmp_path, "exec", "-", stdin=source)
+    assert done.returncode == 1
+    assert "PermissionError" in done.stderr
+    assert done.stderr.splitlines()[0].startswith("ocinterp: namespaces are refused here")
+    assert "landlock sandbox" in done.stderr
 
 
 async def test_the_probe_runs_a_real_cell() -> None:

@@ -25,7 +25,7 @@ async def _examine() -> bool:
     from ocinterp.models.resolve import explain
     from ocinterp.sandboxes.limits import MIB, Resources
     from ocinterp.sandboxes.ns import totals
-    from ocinterp.sandboxes.probe import probe
+    from ocinterp.sandboxes.probe import ISOLATING, probe
 
     loaded = settings.load()
     _line("ocinterp", f"{__version__}, Python {platform.python_version()} at {sys.executable}")
@@ -34,8 +34,11 @@ async def _examine() -> bool:
     for name in loaded.unknown:
         _line("", f"unknown setting {name!r} in it")
     sound = _sessions(loaded)
-    finding = await probe()
-    _line("sandbox", f"{finding.tier}: {'works' if finding.works else 'DOES NOT WORK'}: {finding.why}")
+    findings = [await probe(tier) for tier in ISOLATING]
+    chosen = next((finding for finding in findings if finding.works), None)
+    for finding in findings:
+        works = "works" if finding.works else "no" if chosen else "DOES NOT WORK"
+        _line("sandbox", f"{'→' if finding is chosen else ' '} {finding.tier}: {works}: {finding.why}")
     limits = Resources()
     _line("limits", f"{limits.memory_bytes // MIB} MiB of memory a process, {limits.disk_bytes // MIB} MiB of files, "
           f"{limits.processes} processes, {limits.output_bytes // MIB} MiB of output a cell")  # fmt: skip
@@ -48,7 +51,7 @@ async def _examine() -> bool:
         _line("model", f"{'→' if step.chosen else ' '} {step.name}: {step.finding}")
     if not any(step.chosen for step in steps):
         _line("", "no model yet: start Ollama or another server, set a provider's key, or use --model person")
-    return finding.works and sound
+    return chosen is not None and sound
 
 
 def _sessions(settings: Settings) -> bool:

@@ -22,7 +22,7 @@ from ocinterp.errors import UsageError
 from ocinterp.feedback import execution_output, failures
 from ocinterp.protocols import FeedbackProvider, Model, ignore
 from ocinterp.sandboxes.limits import Resources
-from ocinterp.sandboxes.probe import sandbox_named
+from ocinterp.sandboxes.probe import ISOLATING, sandbox_named
 from ocinterp.sandboxes.zygotes import DATA_LIBRARIES, NamespaceSandbox
 from ocinterp.types import Trajectory
 
@@ -59,7 +59,11 @@ def sandbox(
 ) -> NamespaceSandbox:
     """The sandbox as asked for, else as configured. Raises UsageError for an unknown one, and for a silly time."""
     limits = Resources(timeout_seconds=settings.timeout(timeout_seconds))
-    return sandbox_named(name or settings.get("sandbox", "auto"), limits, preload=tuple(preload), network=network)
+    asked = name or settings.get("sandbox", "auto")
+    box = sandbox_named(asked, limits, preload=tuple(preload), network=network)
+    if asked == "auto" and box.name != ISOLATING[0]:
+        _notice(f"namespaces are refused here, so code runs in the {box.name} sandbox: `ocinterp doctor` says more")
+    return box
 
 
 def origin(choice: Choice, box: NamespaceSandbox) -> dict[str, str]:

@@ -25,3 +25,13 @@ class Resources:
     output_bytes: int = 1 * MIB  # stdout and stderr of one cell together
     display_bytes: int = 16 * MIB  # all figures and values of one cell together
     file_bytes: int = 64 * MIB  # one file in or out
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """How many sessions a sandbox serves, and how it keeps ahead of them."""
+
+    zygotes: int = 1  # that serve side by side; where each session needs one of its own, that are kept warm
+    sessions: int = 256  # open at once; who comes later waits for one to close
+    turnover: int = 10_000  # sessions of one zygote, before a new one takes its place
+    spares: int = 0  # sessions whose interpreters are forked before anybody asks

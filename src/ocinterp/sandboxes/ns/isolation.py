@@ -1,54 +1,195 @@
-"""The last walls, put up by a worker around itself after the fork and before it reads a word of model-written code."""
+"""How the zygote keeps its sessions apart: what it makes for each, and the walls a worker puts up around itself.
+
+Those stand after the fork and before the worker reads a word of model-written code. One class a kind: fresh namespaces;
+Landlock, where those are refused; nothing. Inside bubblewrap and containers it is Landlock too, behind their own walls.
+"""
 
 from __future__ import annotations
 
 import os
 import resource
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
-from ocinterp.sandboxes.ns import syscalls
+from ocinterp.sandboxes.ns import keeper, landlock, seccomp, syscalls
 
 _UNTRUSTED = syscalls.MS_NOSUID | syscalls.MS_NODEV
 
 
 @dataclass(frozen=True, slots=True)
 class Walls:
-    """What a worker may use up (sizes in bytes), and the seccomp program that binds it."""
+    """What a worker may use up; sizes in bytes, 0 for any."""
 
     memory_bytes: int
     file_bytes: int
     processes: int
-    seccomp: bytes
 
 
-def mount_session(folder: str, *, size_bytes: int, files: int) -> None:
-    """Give a session its own file system of bounded size; the zygote keeps it while workers come and go."""
-    Path(folder).mkdir()
-    syscalls.mount("session", folder, "tmpfs", _UNTRUSTED, f"size={size_bytes},nr_inodes={files},mode=755")
-    for name in ("workspace", "tmp", "shm"):
-        Path(folder, name).mkdir(mode=0o700)
+class Isolation(Protocol):
+    """A way to keep sessions apart. `folder` holds one session's `workspace`."""
+
+    def open(self, folder: str, *, size_bytes: int, files: int) -> None:
+        """Make room for a session."""
+        ...
+
+    def close(self, folder: str) -> None:
+        """Free it; its workers are gone."""
+        ...
+
+    def fork(self) -> tuple[int, int]:
+        """As os.fork: the process to wait for, and a pidfd of the child. In the child: 0 and -1."""
+        ...
+
+    def enter(self, folder: str, walls: Walls) -> None:
+        """In the child: confine it to the session, for good."""
+        ...
+
+    def tidy(self, workers: set[int]) -> None:
+        """In the zygote, when a worker has ended: whatever it left running ends too. `workers` live."""
+        ...
+
+    def end(self, sessions: str) -> None:
+        """Take everything down; `sessions` is the folder that all sessions' folders are in."""
+        ...
 
 
-def unmount_session(folder: str) -> None:
-    """Free a session's file system."""
-    syscalls.unmount(folder)
-    Path(folder).rmdir()
+def chosen(plan: dict[str, Any]) -> Isolation:
+    """The kind that a plan (layout.py) asks for."""
+    match plan["isolation"]:
+        case "namespaces":
+            return Namespaces(plan["workspace"], network=plan["network"])
+        case "landlock":
+            return Landlock(plan["reach"], network=plan["network"])
+        case "walled":
+            return Walled(plan["reach"], network=plan["network"])
+        case _:
+            return Bare()
 
 
-def enter(folder: str, workspace: str, walls: Walls) -> None:
-    """Confine the calling process, which is PID 1 of a fresh PID namespace, to the session in `folder`."""
-    syscalls.unshare(syscalls.CLONE_NEWNS | syscalls.CLONE_NEWIPC | syscalls.CLONE_NEWUTS)
-    for name, target in (("workspace", workspace), ("tmp", "/tmp"), ("shm", "/dev/shm")):
-        syscalls.mount(f"{folder}/{name}", target, flags=syscalls.MS_BIND)
-    syscalls.unmount("/run/sessions")  # all sessions' files: unseen, and freed when their session is closed
-    syscalls.mount("proc", "/proc", "proc", _UNTRUSTED | syscalls.MS_NOEXEC)
-    os.chdir(workspace)
-    _enter_own_user_namespace()
-    limit(walls)
-    syscalls.drop_all_capabilities()
-    syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
-    syscalls.set_seccomp_filter(walls.seccomp)
+class Namespaces:
+    """Each worker is PID 1 of namespaces of its own; each session has a file system of its own, in memory."""
+
+    def __init__(self, workspace: str, *, network: bool) -> None:
+        self._workspace = workspace
+        self._filter = seccomp.assemble(network=network)
+        self._own_pids = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+
+    def open(self, folder: str, *, size_bytes: int, files: int) -> None:
+        """A file system of bounded size; the zygote keeps it while workers come and go."""
+        Path(folder).mkdir()
+        syscalls.mount("session", folder, "tmpfs", _UNTRUSTED, f"size={size_bytes},nr_inodes={files},mode=755")
+        _make_folders(folder, ("workspace", "tmp", "shm"))
+
+    def close(self, folder: str) -> None:
+        syscalls.unmount(folder)
+        Path(folder).rmdir()
+
+    def fork(self) -> tuple[int, int]:
+        # A new PID namespace for the next child only: unshare twice in a row is refused, setns takes it back.
+        syscalls.setns(self._own_pids, syscalls.CLONE_NEWPID)
+        syscalls.unshare(syscalls.CLONE_NEWPID)
+        pid = os.fork()
+        return pid, keeper.hold_of(pid, pid) if pid else -1
+
+    def enter(self, folder: str, walls: Walls) -> None:
+        syscalls.unshare(syscalls.CLONE_NEWNS | syscalls.CLONE_NEWIPC | syscalls.CLONE_NEWUTS)
+        for name, target in (("workspace", self._workspace), ("tmp", "/tmp"), ("shm", "/dev/shm")):
+            syscalls.mount(f"{folder}/{name}", target, flags=syscalls.MS_BIND)
+        syscalls.unmount("/run/sessions")  # all sessions' files: unseen, and freed when their session is closed
+        syscalls.mount("proc", "/proc", "proc", _UNTRUSTED | syscalls.MS_NOEXEC)
+        os.chdir(self._workspace)
+        _enter_own_user_namespace()
+        limit(walls)
+        _give_up_rights(self._filter)
+
+    def tidy(self, workers: set[int]) -> None:
+        """Nothing to do: the PID namespace took all of it along."""
+
+    def end(self, sessions: str) -> None:
+        """Nothing to do: the zygote is PID 1."""
+
+
+class Bare:
+    """No isolation at all: the host's own tree, processes and network. Only limits hold, and nothing stays behind."""
+
+    folders: tuple[str, ...] = ("workspace",)
+
+    def __init__(self) -> None:
+        keeper.protect()
+
+    def open(self, folder: str, *, size_bytes: int, files: int) -> None:
+        Path(folder).mkdir()
+        _make_folders(folder, self.folders)
+
+    def close(self, folder: str) -> None:
+        _remove(folder)
+
+    def fork(self) -> tuple[int, int]:
+        return keeper.fork()
+
+    def enter(self, folder: str, walls: Walls) -> None:
+        os.chdir(f"{folder}/workspace")
+        limit(walls, count_processes=False)
+
+    def tidy(self, workers: set[int]) -> None:
+        keeper.end_strangers(workers)
+
+    def end(self, sessions: str) -> None:
+        keeper.end_strangers(set())
+        for folder in Path(sessions).iterdir():
+            self.close(str(folder))
+
+
+class Landlock(Bare):
+    """No namespaces: Landlock bounds what files can be reached, seccomp the rest, a keeper what outlives its worker.
+
+    `reach` says what may be run, looked at, used and owned beside the session's own folders.
+    """
+
+    folders = ("workspace", "tmp")
+    among_the_persons = True  # files and processes; else those of the zygote alone
+
+    def __init__(self, reach: dict[str, list[str]], *, network: bool) -> None:
+        super().__init__()
+        self._reach = reach
+        self._network = network
+        self._abi = landlock.abi()
+        if not self._abi and self.among_the_persons:
+            raise OSError("this kernel has no Landlock (Linux 5.13 or later, switched on)")
+        shared = seccomp.Shared(
+            processes=True,
+            signals=self.among_the_persons and self._abi < landlock.SCOPED,
+            files=self.among_the_persons,
+        )
+        self._filter = seccomp.assemble(network=network, shared=shared)
+
+    def enter(self, folder: str, walls: Walls) -> None:
+        os.chdir(f"{folder}/workspace")
+        own = [os.path.realpath(f"{folder}/{name}") for name in self.folders]
+        os.environ.update(HOME=own[0], TMPDIR=own[1])
+        limit(walls, count_processes=not self.among_the_persons)  # the kernel counts by user
+        syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
+        if self._abi:
+            reach = self._reach | {"own": [*self._reach.get("own", ()), *own]}
+            landlock.restrict(landlock.Reach(**reach), network=self._network)
+        _give_up_rights(self._filter)
+
+
+class Walled(Landlock):
+    """Behind bubblewrap's or a container's walls: one session in all, whose folders are /workspace and /tmp."""
+
+    among_the_persons = False
+
+    def open(self, folder: str, *, size_bytes: int, files: int) -> None:
+        """The folders are there; what is around them bounds their size."""
+
+    def close(self, folder: str) -> None:
+        """Nothing to do: all of it goes with the walls."""
+
+    def end(self, sessions: str) -> None:
+        keeper.end_strangers(set())
 
 
 def limit(walls: Walls, *, count_processes: bool = True) -> None:
@@ -70,6 +211,32 @@ def limit(walls: Walls, *, count_processes: bool = True) -> None:
         hard = resource.getrlimit(kind)[1]
         bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(kind, (bound, bound))
+
+
+def _give_up_rights(program: bytes) -> None:
+    syscalls.drop_all_capabilities()
+    syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
+    syscalls.set_seccomp_filter(program)
+
+
+def _make_folders(folder: str, names: tuple[str, ...]) -> None:
+    for name in names:
+        Path(folder, name).mkdir(mode=0o700, exist_ok=True)
+
+
+def _remove(folder: str) -> None:
+    """A program may have taken the right to look into its folders from everybody, itself included."""
+
+    def give_back(act: Any, path: str, _: BaseException | tuple[Any, ...]) -> None:
+        try:
+            Path(path).parent.chmod(0o700)
+            if not Path(path).is_symlink():
+                Path(path).chmod(0o700)
+            act(path)
+        except OSError:
+            pass  # what is left is in the sandbox's own folder, which the host removes at the end
+
+    shutil.rmtree(folder, onerror=give_back)
 
 
 def _enter_own_user_namespace() -> None:

@@ -22,7 +22,8 @@ _CAP_DAC_OVERRIDE, _CAP_SETPCAP, _CAP_SYS_ADMIN = 1, 8, 21
 ZYGOTE_CAPABILITIES = 1 << _CAP_DAC_OVERRIDE | 1 << _CAP_SETPCAP | 1 << _CAP_SYS_ADMIN
 
 _ST_FLAGS = ((2, syscalls.MS_NOSUID), (4, syscalls.MS_NODEV), (8, syscalls.MS_NOEXEC), (1024, 1024), (4096, 1 << 21))
-_DEVICES = ("null", "zero", "full", "random", "urandom")
+
+DEVICES = ("null", "zero", "full", "random", "urandom")  # of the host's, inside
 _OCTAL = re.compile(r"\\([0-7]{3})")  # how the kernel writes blanks in its tables
 _NEW_ROOT = "/tmp"
 
@@ -31,7 +32,7 @@ def main(plan: dict[str, Any]) -> None:
     """Start the zygote that `plan` (see layout.py) describes; returns never. Failures go to the control socket."""
     control = socket.socket(fileno=plan["control"])
     try:
-        if plan["isolation"] == "none":
+        if plan["isolation"] != "namespaces":
             _become_zygote(plan, control)
         _enter_namespaces(network=plan["network"])
         child = os.fork()
@@ -105,7 +106,7 @@ def _build_root(plan: dict[str, Any]) -> None:
     for target, fd in sources.items():
         _bind(f"/proc/self/fd/{fd}", _NEW_ROOT + target)
         os.close(fd)
-    for name in _DEVICES:
+    for name in DEVICES:
         _bind(f"/dev/{name}", f"{_NEW_ROOT}/dev/{name}")
     for link, target in plan["links"]:
         Path(_NEW_ROOT + link).symlink_to(target)
@@ -120,7 +121,7 @@ def _build_root(plan: dict[str, Any]) -> None:
     own = syscalls.MS_NOSUID | syscalls.MS_NODEV
     syscalls.mount("sessions", "/run/sessions", "tmpfs", own, f"size=1m,uid={_id()},gid={_id()},mode=755")
     syscalls.mount("tmp", "/tmp", "tmpfs", own, f"size=16m,uid={_id()},gid={_id()},mode=700")
-    for target in [*sources, *(f"/dev/{name}" for name in _DEVICES)]:
+    for target in [*sources, *(f"/dev/{name}" for name in DEVICES)]:
         _make_read_only(target, keep_devices=target.startswith("/dev/"))
     _make_read_only("/")
 
@@ -172,8 +173,23 @@ def _become_zygote(plan: dict[str, Any], control: socket.socket) -> None:
     os.set_inheritable(control.fileno(), True)
     # Only what the zygote needs: whoever runs inside can read these words, and the host's paths are not theirs to know.
     known = {
-        name: plan[name] for name in ("control", "isolation", "network", "packages", "preload", "sessions", "workspace")
+        name: plan[name]
+        for name in ("control", "isolation", "network", "packages", "preload", "reach", "sessions", "workspace")
+        if name in plan
     }
     inside = json.dumps(known | {"support": plan["support_inside"]})
     arguments = [plan["python"], "-I", "-S", "-B", "-X", "utf8", "-c", plan["boot"], "zygote", inside]
-    os.execve(plan["python"], arguments, plan["environment"])
+    if "behind" in plan:
+        arguments = _behind(plan) + arguments
+    os.execve(arguments[0], arguments, plan["environment"])
+
+
+def _behind(plan: dict[str, Any]) -> list[str]:
+    """The command that puts a wall around the one after it; bubblewrap reads small files from descriptors."""
+    command: list[str] = plan["behind"]["command"]
+    for name, text in plan["files"].items():
+        fd = os.memfd_create(Path(name).name, 0)
+        os.write(fd, text.encode())
+        os.lseek(fd, 0, os.SEEK_SET)
+        command += ["--ro-bind-data", str(fd), name]
+    return [*command, *plan["behind"]["seal"]]

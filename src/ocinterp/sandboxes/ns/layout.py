@@ -15,6 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ocinterp.sandboxes.ns.launch import DEVICES
+
 HERE = Path(__file__).parent
 PYTHON_HOME = "/opt/python"
 PACKAGES = "/opt/packages"
@@ -40,7 +42,13 @@ _ACCOUNTS = {
     "/etc/fonts/fonts.conf": "<fontconfig><dir>/usr/share/fonts</dir><cachedir>/tmp/.fonts</cachedir></fontconfig>\n",
     "/etc/hosts": "127.0.0.1 localhost\n::1 localhost\n",
 }
+_HARMLESS = (
+    "/etc/alternatives", "/etc/fonts", "/etc/ld.so.cache", "/etc/localtime", "/etc/mime.types",
+    "/proc/cpuinfo", "/proc/filesystems", "/proc/loadavg", "/proc/meminfo", "/proc/self", "/proc/stat",
+    "/proc/sys/kernel", "/proc/sys/vm", "/proc/uptime", "/proc/version",
+)  # fmt: skip
 _CERTIFICATES = ("/etc/ssl/certs", "/etc/pki/tls/certs", "/etc/pki/ca-trust/extracted")  # whom to trust over TLS
+_NETWORK_FILES = ("/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/gai.conf", *_CERTIFICATES)
 _ENVIRONMENT = {
     "HOME": WORKSPACE,
     "LANG": "C.UTF-8",
@@ -117,6 +125,27 @@ def plan_bare(*, preload: tuple[str, ...], sessions: Path) -> dict[str, Any]:
         "sessions": str(sessions),
         "workspace": "",
     }
+
+
+def plan_landlock(*, preload: tuple[str, ...], network: bool, sessions: Path) -> dict[str, Any]:
+    """The plan of a zygote in the host's own tree, of which its sessions may reach only what they need."""
+    base, packages = os.path.realpath(sys.base_prefix), [*package_folders(), str(HERE / ON_PATH)]
+    look = [*_HARMLESS, *(_NETWORK_FILES if network else ())]
+    run = [*_SYSTEM, base, *packages, str(HERE)]
+    return plan_bare(preload=preload, sessions=sessions) | {
+        "isolation": "landlock",
+        "network": network,
+        "python": os.path.realpath(getattr(sys, "_base_executable", sys.executable)),
+        "reach": {"run": run, "look": look, "use": [f"/dev/{name}" for name in DEVICES]},
+        "environment": _ENVIRONMENT | _search_paths(base, packages),
+    }
+
+
+def plan_walled(plan: dict[str, Any]) -> dict[str, Any]:
+    """The plan of an isolated zygote (plan_root), for one whose walls are put up by another program."""
+    # What is inside those walls is there to be seen; Landlock keeps sessions off the zygote beside them.
+    reach = {"run": ["/"], "use": [f"/dev/{name}" for name in DEVICES], "own": ["/dev/shm"]}
+    return plan | {"isolation": "walled", "reach": reach, "sessions": "/"}
 
 
 def package_folders() -> list[str]:

@@ -11,6 +11,7 @@ import errno
 import os
 import socket
 import struct
+from dataclasses import dataclass
 
 _LOAD, _AND, _JEQ, _JGE, _JSET, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _KILL = 0x7FFF0000, 0x80000000
@@ -92,6 +93,66 @@ DENIED: dict[str, tuple[int | None, int | None]] = {
     "migrate_pages": (256, 238),
     "vmsplice": (278, 75),
 }
+# Where a session has no namespaces of its own, what it could do to the person's other processes ...
+SHARED_PROCESSES: dict[str, tuple[int | None, int | None]] = {
+    "setpriority": (141, 140),
+    "ioprio_set": (251, 30),
+    "semget": (64, 190),
+    "semctl": (66, 191),
+    "semop": (65, 193),
+    "semtimedop": (220, 192),
+    "shmat": (30, 196),
+    "shmctl": (31, 195),
+    "msgctl": (71, 187),
+    "msgrcv": (70, 188),
+    "msgsnd": (69, 189),
+    "mq_open": (240, 180),
+    "mq_unlink": (241, 181),
+}
+# ... but to itself, which the first argument, a process id, must name as 0.
+OTHERS: dict[str, tuple[int | None, int | None]] = {
+    "prlimit64": (302, 261),
+    "sched_setaffinity": (203, 122),
+    "sched_setscheduler": (144, 119),
+    "sched_setparam": (142, 118),
+    "sched_setattr": (314, 274),
+}
+# ... by signals, where the kernel does not keep those inside,
+SIGNALS: dict[str, tuple[int | None, int | None]] = {
+    "kill": (62, 129),
+    "tkill": (200, 130),
+    "tgkill": (234, 131),
+    "rt_sigqueueinfo": (129, 138),
+    "rt_tgsigqueueinfo": (297, 240),
+    "pidfd_send_signal": (424, 424),
+}
+# ... and to the person's files by what Landlock does not cover. Common programs (shutil.copy, tar) take a refusal of
+# the first ones for a failure: they are answered with success, and do nothing.
+NUMB: dict[str, tuple[int | None, int | None]] = {
+    "chmod": (90, None),
+    "fchmod": (91, 52),
+    "fchmodat": (268, 53),
+    "fchmodat2": (452, 452),
+    "chown": (92, None),
+    "fchown": (93, 55),
+    "lchown": (94, None),
+    "fchownat": (260, 54),
+    "utime": (132, None),
+    "utimes": (235, None),
+    "futimesat": (261, None),
+    "utimensat": (280, 88),
+}
+SHARED_FILES: dict[str, tuple[int | None, int | None]] = {
+    "setxattr": (188, 5),
+    "lsetxattr": (189, 6),
+    "fsetxattr": (190, 7),
+    "setxattrat": (463, 463),
+    "removexattr": (197, 14),
+    "lremovexattr": (198, 15),
+    "fremovexattr": (199, 16),
+    "removexattrat": (466, 466),
+    "inotify_add_watch": (254, 27),
+}
 _CLONE = {"x86_64": 56, "aarch64": 220}
 _CLONE3 = 435
 _SOCKETPAIR = {"x86_64": 53, "aarch64": 199}
@@ -112,10 +173,18 @@ def _when_call(number: int, body: list[bytes]) -> list[bytes]:
     return [_instruction(_JEQ, number, 0, len(body)), *body]
 
 
-def assemble(machine: str = "", *, network: bool = False) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What a session shares with others, for want of namespaces, and so must not touch."""
+
+    processes: bool = False
+    signals: bool = False  # nothing else keeps them inside
+    files: bool = False
+
+
+def assemble(machine: str = "", *, network: bool = False, shared: Shared = Shared()) -> bytes:
     """The filter for `machine` (as in uname -m; default: this one). Raises KeyError for one without a table."""
     machine = machine or os.uname().machine
-    column = 0 if machine == "x86_64" else 1
     program = [
         _instruction(_LOAD, _ARCHITECTURE),
         _instruction(_JEQ, AUDIT_ARCH[machine], 1, 0),
@@ -124,17 +193,29 @@ def assemble(machine: str = "", *, network: bool = False) -> bytes:
     ]
     if machine == "x86_64":
         program += [_instruction(_JGE, _X32_BIT, 0, 1), _deny(errno.ENOSYS)]
-    denied = [numbers[column] for name, numbers in DENIED.items() if not (network and name == "socket")]
-    for number in denied:
-        if number is not None:
-            program += _when_call(number, [_deny()])
+    answers = {errno.EPERM: {name: each for name, each in DENIED.items() if not (network and name == "socket")}}
+    answers[errno.EPERM] |= _denied_where(shared)
+    answers[0] = NUMB if shared.files else {}
+    column = 0 if machine == "x86_64" else 1
+    for answer, table in answers.items():
+        for number in (numbers[column] for numbers in table.values()):
+            if number is not None:
+                program += _when_call(number, [_deny(answer)])
     program += _when_call(_CLONE3, [_deny(errno.ENOSYS)])
     program += _when_call(_CLONE[machine], _unless(_instruction(_JSET, _NAMESPACE_FLAGS, 0, 1)))
     program += _when_call(_SOCKETPAIR[machine], _pairs_of_streams())
     if network:
         program += _when_call(_SOCKET[machine], _internet_alone())
+    if shared.processes:
+        for numbers in OTHERS.values():
+            program += _when_call(numbers[column] or 0, _unless(_instruction(_JEQ, 0, 1, 0)))
     program += _when_call(_IOCTL[machine], _terminal_injection())
     return b"".join([*program, _instruction(_RETURN, _ALLOW)])
+
+
+def _denied_where(shared: Shared) -> dict[str, tuple[int | None, int | None]]:
+    tables = ((shared.processes, SHARED_PROCESSES), (shared.signals, SIGNALS), (shared.files, SHARED_FILES))
+    return {name: numbers for applies, table in tables if applies for name, numbers in table.items()}
 
 
 def _unless(test: bytes) -> list[bytes]:

@@ -70,6 +70,11 @@ class ZygoteSession:
             finally:
                 self._stop = None
 
+    async def warm_up(self) -> None:
+        """Have the interpreter forked before the first cell asks for it."""
+        async with self._one_at_a_time:
+            await self._ready_worker()
+
     async def interrupt(self) -> None:
         if self._stop is not None:
             _resolve(self._stop, "interrupt")

@@ -49,7 +49,10 @@ class Supervisor:
         """Launch the process tree; returns at once. `ready` holds, later, which libraries are loaded."""
         loop = asyncio.get_running_loop()
         self.ready = loop.create_future()
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        except OSError as error:
+            raise SandboxError(f"no process could be started for the sandbox: {error}") from error
         ours.setblocking(False)
         plan = json.dumps(self._plan | {"control": theirs.fileno()})
         try:
@@ -71,6 +74,15 @@ class Supervisor:
             theirs.close()
         self._socket = ours
         loop.add_reader(ours, self._receive)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it serves, at this moment."""
+        return not self.is_dead and self.ready is not None and self.ready.done()
+
+    @property
+    def is_dead(self) -> bool:
+        return self._why_dead != ""
 
     async def wait_ready(self) -> list[str]:
         """The preloaded libraries that are there, once the zygote serves."""
@@ -199,7 +211,7 @@ class Supervisor:
     def _die(self, why: str) -> None:
         if self._socket is None:
             return
-        self._why_dead = why
+        self._why_dead = why  # for good: a zygote is replaced, never mended
         loop = asyncio.get_running_loop()
         loop.remove_reader(self._socket)
         loop.remove_writer(self._socket)

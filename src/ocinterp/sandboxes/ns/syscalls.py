@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import os
 import struct
+from typing import Any
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUTS = 0x04000000
@@ -27,8 +28,10 @@ MS_PRIVATE = 1 << 18
 MNT_DETACH = 2
 
 PR_SET_PDEATHSIG = 1
+PR_SET_DUMPABLE = 4
 PR_SET_KEEPCAPS = 8
 PR_CAPBSET_DROP = 24
+PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
 PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_RAISE = 2
@@ -45,6 +48,14 @@ def _check(result: int, what: str) -> None:
     if result < 0:
         number = ctypes.get_errno()
         raise OSError(number, f"{what}: {os.strerror(number)}")
+
+
+def call(number: int, *arguments: Any) -> int:
+    """A system call by its number; whole numbers, bytes and None (a null pointer) are its arguments."""
+    words = [ctypes.c_long(each) if isinstance(each, int) else each for each in arguments]
+    result = _libc.syscall(ctypes.c_long(number), *words)
+    _check(result, f"system call {number}")
+    return result
 
 
 def unshare(flags: int) -> None:

@@ -96,7 +96,8 @@ class Cgroups:
             for folder in made:
                 folder.mkdir()
                 _limit(folder, self.version, resources)
-                (folder / "cgroup.procs").write_text(str(pid))
+                with suppress(ProcessLookupError):  # it is dead already, and its last words say why
+                    (folder / "cgroup.procs").write_text(str(pid))
         except OSError as error:
             self.remove(made)
             raise SandboxError(f"the total memory of a session could not be bounded: {error}") from error

@@ -59,8 +59,6 @@ class Worker:
         self._output: Output | None = None
         self._interrupted = False
         self._guard: Guard | None = None
-        self._is_ready = False
-        self._killed = False
         self.ended = ended
         self.cpu_seconds = 0.0  # of the cells that were reported
 
@@ -100,11 +98,20 @@ class Worker:
         worker = cls(ours, pipes, pidfd, ended, resources.display_bytes)
         try:
             worker._guard = supervisor.guards.around(_pid_of(pidfd), resources, worker.kill)
+            worker._reader, worker._writer = await asyncio.open_unix_connection(sock=ours, limit=_CHUNK * 16)
+            await worker._confirm()
         except BaseException:
             await worker.close()
             raise
-        worker._reader, worker._writer = await asyncio.open_unix_connection(sock=ours, limit=_CHUNK * 16)
         return worker
+
+    async def _confirm(self) -> None:
+        """Hear that it is confined: from there on model-written code may have its word in a frame."""
+        frame = await self._next(None)
+        if frame is None:
+            raise SandboxError("the interpreter died before it could run anything")
+        if "ready" not in frame[0]:
+            raise SandboxError(f"the sandbox could not confine the interpreter: {frame[0].get('failed')}")
 
     async def run(self, cell: str, source: str, output: Output) -> Report | None:
         """Run one cell; how it ended, or None when the worker hung up or talked nonsense."""
@@ -137,7 +144,6 @@ class Worker:
         self._signal(signal.SIGINT)
 
     def kill(self) -> None:
-        self._killed = True
         self._signal(signal.SIGKILL)
 
     @property
@@ -164,24 +170,18 @@ class Worker:
     async def _until_done(self, cell: str, key: str, output: Output) -> Report | None:
         while (frame := await self._next(output)) is not None:
             header, payload = frame
-            if not self._is_ready:
-                if "ready" not in header:
-                    raise SandboxError(f"the sandbox could not confine the interpreter: {header.get('failed')}")
-                self._is_ready = True  # from here on model-written code may have its word in a frame
-            elif header.get("key") != key:
+            if header.get("key") != key:
                 continue
-            elif header.get("cell") == cell and (bundle := _bundle(header.get("shows"), payload)) is not None:
+            if header.get("cell") == cell and (bundle := _bundle(header.get("shows"), payload)) is not None:
                 for stream in self._pipes:
                     self._take_all(stream)  # what was printed before it was shown
                 output.show(bundle)
             elif header.get("done") == cell and (report := _report(header, payload)):
                 self.cpu_seconds += report.cpu_seconds
                 return report
-        if not self._is_ready and not self._killed:
-            raise SandboxError("the interpreter died before it could run anything")
         return None
 
-    async def _next(self, output: Output) -> tuple[wire.Header, bytes] | None:
+    async def _next(self, output: Output | None) -> tuple[wire.Header, bytes] | None:
         """The next frame; None when the worker hung up or talks nonsense. One that is too large is not taken in."""
         assert self._reader is not None
         try:
@@ -194,7 +194,8 @@ class Worker:
                     break
                 while size:
                     size -= len(await self._reader.readexactly(min(size, _CHUNK)))
-                output.leave_out()
+                if output is not None:
+                    output.leave_out()
             payload = await self._reader.readexactly(size)
         except (asyncio.IncompleteReadError, ConnectionError, ValueError, RecursionError):
             return None

@@ -23,14 +23,13 @@ import importlib
 import json
 import os
 import select
-import shutil
 import signal
 import socket
 import sys
 from pathlib import Path
 from typing import Any
 
-from ocinterp.sandboxes.ns import isolation, kernel, seccomp, syscalls, workspace
+from ocinterp.sandboxes.ns import isolation, kernel, workspace
 
 MAX_MESSAGE = 1 << 17
 # What a program commonly imports; having it in the parent makes every session cheaper.
@@ -50,6 +49,7 @@ def main(plan: dict[str, Any]) -> None:
     control = socket.socket(fileno=plan["control"])
     zygote = Zygote(plan, control)
     try:
+        zygote.isolate(plan)
         zygote.warm_up()
         zygote.serve()
     except Exception as error:  # noqa: BLE001  whatever it is, the supervisor must hear of it
@@ -62,14 +62,12 @@ class Zygote:
 
     def __init__(self, plan: dict[str, Any], control: socket.socket) -> None:
         self._control = control
-        self._isolated = plan["isolation"] == "namespaces"
-        self._root = plan["sessions"]
-        self._workspace = plan["workspace"]
+        self._root: str = plan["sessions"]
+        self._walled = plan["isolation"] == "walled"
         self._preload: list[str] = plan["preload"]
         self._packages: list[str] = plan["packages"]
         self._workers: dict[int, tuple[int, str]] = {}  # pid -> (key of its spawn, session)
-        self._filter = seccomp.assemble(network=plan["network"]) if self._isolated else b""
-        self._own_pids = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC) if self._isolated else -1
+        self._isolation: isolation.Isolation  # once `isolate` has found it
         self._operations = {
             "open": self._open,
             "spawn": self._spawn,
@@ -78,6 +76,10 @@ class Zygote:
             "close": self._close,
         }
         control.set_inheritable(False)
+
+    def isolate(self, plan: dict[str, Any]) -> None:
+        """Find the way in which sessions are kept apart. Raises OSError where the machine lacks it."""
+        self._isolation = isolation.chosen(plan)
 
     def warm_up(self) -> None:
         """Import what sessions will want, and report which of it there is."""
@@ -108,11 +110,8 @@ class Zygote:
                 return
 
     def end(self) -> None:
-        """Take everything down. As PID 1 this process takes all others with it; without isolation it must ask."""
-        if not self._isolated:
-            for pid in self._workers:
-                _kill_group(pid)
-            shutil.rmtree(self._root, ignore_errors=True)
+        """Take everything down."""
+        self._isolation.end(self._root)
         os._exit(0)
 
     def say(self, message: dict[str, Any], fd: int | None = None) -> None:
@@ -140,24 +139,16 @@ class Zygote:
         return True
 
     def _open(self, request: Request, _: list[int]) -> Reply:
-        folder = self._folder(request)
-        if self._isolated:
-            isolation.mount_session(folder, size_bytes=request["disk"], files=request["files"])
-        else:
-            Path(folder, "workspace").mkdir(parents=True, mode=0o700)
+        self._isolation.open(self._folder(request), size_bytes=request["disk"], files=request["files"])
         return {}, None
 
     def _spawn(self, request: Request, fds: list[int]) -> Reply:
-        walls = isolation.Walls(request["memory"], request["file"], request["processes"], self._filter)
-        if self._isolated:
-            # A new PID namespace for the next child only: unshare twice in a row is refused, setns takes it back.
-            syscalls.setns(self._own_pids, syscalls.CLONE_NEWPID)
-            syscalls.unshare(syscalls.CLONE_NEWPID)
-        pid = os.fork()
+        walls = isolation.Walls(request["memory"], request["file"], request["processes"])
+        pid, pidfd = self._isolation.fork()
         if not pid:
             self._become_worker(self._folder(request), walls, fds, request["display"])
         self._workers[pid] = (request["key"], request["session"])
-        return {}, os.pidfd_open(pid)
+        return {}, pidfd
 
     def _become_worker(self, folder: str, walls: isolation.Walls, fds: list[int], display_bytes: int) -> None:
         """In the child: never returns."""
@@ -170,11 +161,7 @@ class Zygote:
             for number, fd in ((1, fds[1]), (2, fds[2]), (kernel.CONTROL, fds[0])):
                 os.dup2(fd, number, inheritable=number != kernel.CONTROL)
             os.closerange(kernel.CONTROL + 1, 1 << 16)
-            if self._isolated:
-                isolation.enter(folder, self._workspace, walls)
-            else:
-                os.chdir(f"{folder}/workspace")
-                isolation.limit(walls, count_processes=False)
+            self._isolation.enter(folder, walls)
             kernel.serve(display_bytes)
         except BaseException as error:  # noqa: BLE001  the host must hear why there is no worker
             with contextlib.suppress(OSError):  # the program may have closed the channel
@@ -197,16 +184,12 @@ class Zygote:
                 os.kill(worker, signal.SIGKILL)
                 self._bury(*os.wait4(worker, 0))
         folder = self._folder(request)
-        if not Path(folder).exists():
-            pass  # whoever asked was cancelled before it was opened
-        elif self._isolated:
-            isolation.unmount_session(folder)
-        else:
-            shutil.rmtree(folder, ignore_errors=True)
+        if Path(folder).exists():  # or whoever asked was cancelled before it was opened
+            self._isolation.close(folder)
         return {}, None
 
     def _folder(self, request: Request) -> str:
-        return f"{self._root}/{request['session']}"
+        return self._root if self._walled else f"{self._root}/{request['session']}"
 
     def _reap(self) -> None:
         with contextlib.suppress(ChildProcessError):
@@ -220,8 +203,7 @@ class Zygote:
         if pid not in self._workers:
             return
         key, _ = self._workers.pop(pid)
-        if not self._isolated:
-            _kill_group(pid)  # what the worker left behind; a PID namespace would have taken it along
+        self._isolation.tidy(set(self._workers))
         code = os.waitstatus_to_exitcode(status)
         self.say({"exit": key, "status": code, "cpu": usage.ru_utime + usage.ru_stime})
 
@@ -236,8 +218,3 @@ def _can_import(name: str) -> bool:
     except ImportError:
         return False
     return True
-
-
-def _kill_group(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(pid, signal.SIGKILL)
