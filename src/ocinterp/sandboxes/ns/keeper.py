@@ -66,8 +66,14 @@ def hold_of(waited: int, pid: int) -> int:
 
 
 def end_strangers(known: set[int]) -> None:
-    """End every child of this process, and what they leave in turn, but for those that are `known`."""
-    while strangers := _children() - known:
+    """End every child of this process, and what they leave in turn, but for those that are `known`.
+
+    The kernel's list may leave some out while others come and go: it is only believed when it was empty twice.
+    """
+    empty = 0
+    while empty < 2:
+        strangers = _children() - known
+        empty = 0 if strangers else empty + 1
         for pid in strangers:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

@@ -159,7 +159,9 @@ class Worker:
         fds = [fd for fd in (*self._pipes.values(), self._pidfd) if fd >= 0]
         self._pipes, self._pidfd = {}, -1
         try:
-            if self._writer is not None:
+            if self._writer is None:
+                self._control.close()
+            else:
                 self._writer.close()
                 with contextlib.suppress(ConnectionError):
                     await self._writer.wait_closed()
