@@ -27,9 +27,7 @@ def command(
     files: Annotated[list[Path] | None, typer.Argument(help="Files the code may read.", readable=False)] = None,
     timeout: Annotated[float | None, typer.Option(help="Seconds the code may run.", metavar="S")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the files that the code makes.", metavar="DIR")] = None,
-    sandbox: Annotated[
-        str | None, typer.Option(help="auto, ns, bwrap, landlock, or unsafe (no isolation at all).")
-    ] = None,
+    sandbox: Annotated[str | None, typer.Option(help="auto, ns, bwrap, landlock; unsafe: no isolation.")] = None,
     net: Annotated[bool, typer.Option("--net", help="Let the code use the network; the record says so.")] = False,
 ) -> None:
     """Run code in the sandbox, without a model. Exits 1 when the code failed."""
