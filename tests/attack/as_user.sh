@@ -25,4 +25,4 @@ home="$(mktemp -d)"
 trap 'rm -rf "$home"' EXIT
 chown 65534:65534 "$home"
 PYTHONPATH="$PWD/src:$PWD/.venv/lib/python$version/site-packages" HOME="$home" TMPDIR="$home" PYTHONDONTWRITEBYTECODE=1 \
-    "${as_user[@]}" "$python" -m pytest -q -p no:cacheprovider tests/attack tests/sandboxes/test_totals.py "$@"
+    "${as_user[@]}" "$python" -m pytest -q -p no:cacheprovider tests/attack tests/sandboxes/test_totals.py tests/sandboxes/test_pool.py "$@"

@@ -102,7 +102,7 @@ async def test_the_host_keeps_what_landlock_does_not_cover(session: Session, tmp
 async def test_nothing_can_be_written_outside_the_session(session: Session) -> None:
     for place in ("/", "/etc", "/usr", "/usr/lib", "/dev", "/var", "/home", "/root", "/run"):
         await refused(session, f"open('{place}/ocinterp-attack', 'w').write('x')")
-        assert not Path(place, "ocinterp-attack").exists()
+        assert not os.path.lexists(f"{place}/ocinterp-attack")
 
 
 async def test_private_places_cannot_be_looked_into(session: Session) -> None:
