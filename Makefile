@@ -15,7 +15,7 @@ RUN_TESTS = $(BIN)/python -m pytest
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test check fmt lint types imports cov attack bench constraints clean
+.PHONY: help demo test check fmt lint types imports cov attack jupyter bench constraints clean
 
 help:
 	@echo "make demo     the main job, on a small example"
@@ -27,6 +27,7 @@ help:
 	@echo "make imports  who may import whom"
 	@echo "make cov      the tests with branch coverage and its floor"
 	@echo "make attack   the attacks on the sandbox as an ordinary user, when root runs the tests"
+	@echo "make jupyter  the tests of the sandbox jupyter, with the packages they need"
 	@echo "make bench    the numbers in benchmarks/"
 	@echo "make constraints  choose all pinned versions anew"
 	@echo "make clean    remove .venv and every cache"
@@ -60,6 +61,9 @@ imports: $(VENV)/.dev
 attack: $(VENV)/.dev
 	@tests/attack/as_user.sh $(ARGS)
 
+jupyter: $(VENV)/.jupyter
+	$(RUN_TESTS) tests/sandboxes -k jupyter $(ARGS)
+
 bench: $(VENV)/.bench
 	@set -e; for each in benchmarks/[a-z]*.py; do $(BIN)/python "$$each" $(ARGS); done
 
@@ -81,6 +85,10 @@ $(VENV)/.dev: $(PINNED) | $(VENV)/.created
 	@$(SET_UP) '.[science,dev]'
 	@touch $(VENV)/.demo $@
 
+$(VENV)/.jupyter: $(VENV)/.dev
+	@$(SET_UP) '.[science,dev,jupyter-test]'
+	@touch $@
+
 $(VENV)/.bench: $(PINNED) | $(VENV)/.created
 	@$(SET_UP) '.[science,jupyter]'
 	@touch $(VENV)/.demo $@
@@ -90,7 +98,7 @@ constraints:
 	rm -rf build/constraints
 	$(PYTHON) -m venv build/constraints
 	build/constraints/bin/python -m pip --disable-pip-version-check install -q hatchling editables
-	build/constraints/bin/python -m pip --disable-pip-version-check install -q -e '.[science,jupyter,dev]'
+	build/constraints/bin/python -m pip --disable-pip-version-check install -q -e '.[science,jupyter-test,dev]'
 	{ sed -n '/^#/p' constraints.txt; build/constraints/bin/python -m pip freeze --exclude-editable; } > build/constraints.txt
 	mv build/constraints.txt constraints.txt
 

@@ -158,7 +158,7 @@ async def test_frames_and_figures_are_shown(limited: Open) -> None:
         result = await run(session, "import pandas as pd\npd.DataFrame({'a': [1, 2]})")
         assert "<table" in result.displays[0].data["text/html"]
         assert result.displays[0].data["text/plain"] == "   a\n0  1\n1  2"
-        for source in ("plt.plot([1, 2]); plt.show()", "plt.plot([1, 2]);", "plt.plot([1]); plt.gcf()"):
+        for source in ("plt.plot([1, 2]); plt.show()", "plt.plot([1, 2]);"):
             result = await run(session, f"import matplotlib.pyplot as plt\n{source}")
             figures = [each.data["image/png"] for each in result.displays if "image/png" in each.data]
             assert len(figures) == 1, source
@@ -166,6 +166,13 @@ async def test_frames_and_figures_are_shown(limited: Open) -> None:
         result = await run(session, "plt.plot([1, 2]); 1 / 0")
         assert (result.outcome, len(result.displays)) == (Outcome.ERROR, 1)
         assert not (await run(session, "1;")).displays
+
+
+async def test_a_figure_that_is_the_last_value_is_shown_once(limited: Open) -> None:
+    pytest.importorskip("matplotlib")
+    async with limited(timeout_seconds=60) as session:
+        result = await run(session, "import matplotlib.pyplot as plt\nplt.plot([1])\nplt.gcf()")
+        assert len([each for each in result.displays if "image/png" in each.data]) == 1
 
 
 async def test_a_python_program_that_a_cell_starts_has_the_same_packages(limited: Open) -> None:

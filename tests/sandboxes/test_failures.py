@@ -49,8 +49,8 @@ async def test_a_zygote_that_breaks_leaves_its_last_words() -> None:
         await supervisor.stop()
 
 
-async def test_a_closed_sandbox_says_so(tier: str) -> None:
-    sandbox = TIERS[tier]()
+async def test_a_closed_sandbox_says_so(named: str) -> None:
+    sandbox = sandbox_named(named, Resources())
     async with sandbox:
         await sandbox.ready()
     with pytest.raises(SandboxError, match="closed"):
@@ -58,8 +58,8 @@ async def test_a_closed_sandbox_says_so(tier: str) -> None:
             await session.run(Cell("c", "1"))
 
 
-async def test_libraries_that_are_missing_are_not_reported_as_there(tier: str) -> None:
-    async with TIERS[tier](preload=("json", "no_such_library")) as sandbox:
+async def test_libraries_that_are_missing_are_not_reported_as_there(named: str) -> None:
+    async with sandbox_named(named, Resources(), preload=("json", "no_such_library")) as sandbox:
         assert await sandbox.ready() == ["json"]
         assert await sandbox.ready() == ["json"]
 
@@ -71,8 +71,8 @@ async def test_an_interpreter_without_a_place_to_work_in_is_the_sandboxs_failure
             await session.run(Cell("c", "1"))
 
 
-async def test_more_requests_than_the_socket_holds_are_all_answered(tier: str) -> None:
-    async with TIERS[tier]() as sandbox, sandbox.open() as session, asyncio.TaskGroup() as group:
+async def test_more_requests_than_the_socket_holds_are_all_answered(named: str) -> None:
+    async with sandbox_named(named, Resources()) as sandbox, sandbox.open() as session, asyncio.TaskGroup() as group:
         await session.put("a", b"")
         answers = [group.create_task(session.files()) for _ in range(2000)]
     assert {answer.result()[0].name for answer in answers} == {"a"}
@@ -81,7 +81,7 @@ async def test_more_requests_than_the_socket_holds_are_all_answered(tier: str) -
 async def test_a_tier_is_chosen_by_its_name() -> None:
     assert sandbox_named("auto", Resources()).name == "ns"
     assert sandbox_named("unsafe", Resources()).name == "unsafe"
-    with pytest.raises(UsageError, match="auto, ns, bwrap, landlock, unsafe"):
+    with pytest.raises(UsageError, match="auto, ns, bwrap, landlock, jupyter, unsafe"):
         sandbox_named("nonesuch", Resources())
 
 

@@ -17,7 +17,7 @@ from ocinterp.render import printable
 from ocinterp.types import Cell, ExecutionResult, LiveEvent, Outcome, OutputEvent
 
 if TYPE_CHECKING:
-    from ocinterp.sandboxes.zygotes import NamespaceSandbox
+    from ocinterp.sandboxes.probe import AnySandbox
 
 _AFTERMATH = re.compile(r"The variables are kept|The interpreter was started again")
 
@@ -27,7 +27,7 @@ def command(
     files: Annotated[list[Path] | None, typer.Argument(help="Files the code may read.", readable=False)] = None,
     timeout: Annotated[float | None, typer.Option(help="Seconds the code may run.", metavar="S")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the files that the code makes.", metavar="DIR")] = None,
-    sandbox: Annotated[str | None, typer.Option(help="auto, ns, bwrap, landlock; unsafe: no isolation.")] = None,
+    sandbox: Annotated[str | None, typer.Option(help="auto, ns, bwrap, landlock, jupyter[:URL], unsafe.")] = None,
     net: Annotated[bool, typer.Option("--net", help="Let the code use the network; the record says so.")] = False,
 ) -> None:
     """Run code in the sandbox, without a model. Exits 1 when the code failed."""
@@ -76,7 +76,7 @@ class _Screen:
             print(printable(text) if stream.isatty() else text, end=end, flush=True, file=stream)
 
 
-async def _execute(cell: Cell, box: NamespaceSandbox, given: dict[str, bytes], keeper: Keeper | None) -> bool:
+async def _execute(cell: Cell, box: AnySandbox, given: dict[str, bytes], keeper: Keeper | None) -> bool:
     from ocinterp.chat.session import made
     from ocinterp.cli.keep import save_files
 

@@ -17,7 +17,7 @@ from ocinterp.feedback import VisibleTests, first_of
 from ocinterp.loop import Limits, rollout
 from ocinterp.protocols import FeedbackProvider, Model, Session
 from ocinterp.render import printable
-from ocinterp.sandboxes.zygotes import NamespaceSandbox
+from ocinterp.sandboxes.probe import AnySandbox
 from ocinterp.types import Event, FileInfo, Task, Trajectory, TurnEvent
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Job:
     rounds: int | None  # None: as many as the record has
     typed: bool = False
 
-    async def carry_out(self, sandbox: NamespaceSandbox, model: Model, replayed: Trajectory | None) -> RunOutcome:
+    async def carry_out(self, sandbox: AnySandbox, model: Model, replayed: Trajectory | None) -> RunOutcome:
         """Run the loop to its end. What was finished is in the store even when this raises."""
         keeper = None if self.wish.out is None else Keeper(self.wish.out, spare=self.wish.files)
         if keeper is not None:

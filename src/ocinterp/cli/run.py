@@ -39,7 +39,7 @@ def command(
     out: Annotated[
         Path | None, typer.Option(help="Folder for the files and figures that were made.", metavar="DIR")
     ] = None,
-    sandbox: Annotated[str | None, typer.Option(help="auto, ns, bwrap, landlock; unsafe: no isolation.")] = None,
+    sandbox: Annotated[str | None, typer.Option(help="auto, ns, bwrap, landlock, jupyter[:URL], unsafe.")] = None,
     net: Annotated[bool, typer.Option("--net", help="Let the code use the network; the record says so.")] = False,
     answer: Annotated[bool, typer.Option(help="Show the model its results, and let it answer in words.")] = False,
 ) -> None:

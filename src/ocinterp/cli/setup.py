@@ -22,8 +22,8 @@ from ocinterp.errors import UsageError
 from ocinterp.feedback import execution_output, failures
 from ocinterp.protocols import FeedbackProvider, Model, ignore
 from ocinterp.sandboxes.limits import Resources
-from ocinterp.sandboxes.probe import ISOLATING, sandbox_named
-from ocinterp.sandboxes.zygotes import DATA_LIBRARIES, NamespaceSandbox
+from ocinterp.sandboxes.probe import ISOLATING, AnySandbox, sandbox_named
+from ocinterp.sandboxes.zygotes import DATA_LIBRARIES
 from ocinterp.types import Trajectory
 
 if TYPE_CHECKING:
@@ -56,17 +56,18 @@ def sandbox(
     *,
     preload: Sequence[str] = DATA_LIBRARIES,
     network: bool = False,
-) -> NamespaceSandbox:
+) -> AnySandbox:
     """The sandbox as asked for, else as configured. Raises UsageError for an unknown one, and for a silly time."""
     limits = Resources(timeout_seconds=settings.timeout(timeout_seconds))
     asked = name or settings.get("sandbox", "auto")
-    box = sandbox_named(asked, limits, preload=tuple(preload), network=network)
+    token = settings.environ.get("JUPYTER_TOKEN", "")
+    box = sandbox_named(asked, limits, preload=tuple(preload), network=network, jupyter_token=token)
     if asked == "auto" and box.name != ISOLATING[0]:
         _notice(f"namespaces are refused here, so code runs in the {box.name} sandbox: `ocinterp doctor` says more")
     return box
 
 
-def origin(choice: Choice, box: NamespaceSandbox) -> dict[str, str]:
+def origin(choice: Choice, box: AnySandbox) -> dict[str, str]:
     """What a record says of how it came about."""
     return {"model": name_of(choice), "sandbox": box.name, "network": box.network, "version": __version__}
 

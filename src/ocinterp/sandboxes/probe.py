@@ -10,12 +10,14 @@ from functools import cache
 from pathlib import Path
 
 from ocinterp.errors import SandboxError, UsageError
+from ocinterp.sandboxes.jupyter.local import JupyterSandbox
+from ocinterp.sandboxes.jupyter.sandbox import JupyterServerSandbox
 from ocinterp.sandboxes.limits import Resources, Service
 from ocinterp.sandboxes.zygotes import BubblewrapSandbox, LandlockSandbox, NamespaceSandbox, UnsafeSandbox
 from ocinterp.types import Cell
 
 TIERS: dict[str, type[NamespaceSandbox]] = {
-    each.name: each for each in (NamespaceSandbox, BubblewrapSandbox, LandlockSandbox, UnsafeSandbox)
+    each.name: each for each in (NamespaceSandbox, BubblewrapSandbox, LandlockSandbox, JupyterSandbox, UnsafeSandbox)
 }
 
 # Kernel switches that forbid user namespaces to ordinary users, the value that does, and what to do.
@@ -36,6 +38,7 @@ _ABOUT = {
     "ns": "user, pid, mount, net, ipc and uts namespaces, seccomp, resource limits",
     "bwrap": "a bubblewrap for each session, Landlock, seccomp, resource limits",
     "landlock": "Landlock, seccomp, resource limits; no namespaces: docs/security.md says what that leaves open",
+    "jupyter": "an ipykernel for each session, behind the walls of ns",
     "unsafe": "no isolation at all",
 }
 
@@ -49,6 +52,9 @@ class Finding:
     why: str
 
 
+AnySandbox = NamespaceSandbox | JupyterServerSandbox
+
+
 def sandbox_named(
     name: str,
     resources: Resources,
@@ -56,11 +62,16 @@ def sandbox_named(
     preload: tuple[str, ...] = (),
     network: bool = False,
     service: Service = Service(),
-) -> NamespaceSandbox:
+    jupyter_token: str = "",
+) -> AnySandbox:
     """The sandbox of a tier: "auto" is the strongest that isolates here; "unsafe" is chosen by its name alone.
 
-    Raises SandboxError where nothing isolates, UsageError for an unknown name.
+    "jupyter:URL" is a Jupyter server's; `jupyter_token` opens it where the URL holds no token. Raises SandboxError
+    where nothing isolates, UsageError for an unknown name.
     """
+    tier_name, _, address = name.partition(":")
+    if tier_name == "jupyter" and address:
+        return JupyterServerSandbox(address, resources, token=jupyter_token)
     if name != "unsafe" and platform.system() != "Linux":
         raise SandboxError(f"no isolation is available on {platform.system()} yet; --sandbox unsafe runs without any")
     tier = TIERS.get(strongest() if name == "auto" else name)

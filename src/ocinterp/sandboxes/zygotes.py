@@ -36,6 +36,7 @@ class NamespaceSandbox:
 
     name = "ns"
     single = False  # whether each session needs a zygote of its own
+    session = ZygoteSession
 
     def __init__(
         self,
@@ -111,7 +112,7 @@ class NamespaceSandbox:
 
     async def _new(self) -> tuple[ZygoteSession, Zygote]:
         zygote = await self._running().lease()
-        return ZygoteSession(zygote.supervisor, uuid.uuid4().hex, self._resources), zygote
+        return self.session(zygote.supervisor, uuid.uuid4().hex, self._resources), zygote
 
     async def _close(self, session: ZygoteSession, zygote: Zygote) -> None:
         try:

@@ -59,7 +59,7 @@ def chosen(plan: dict[str, Any]) -> Isolation:
     """The kind that a plan (layout.py) asks for."""
     match plan["isolation"]:
         case "namespaces":
-            return Namespaces(plan["workspace"], network=plan["network"])
+            return Namespaces(plan["workspace"], network=plan["network"], local_sockets=plan["worker"] == "bridge")
         case "landlock":
             return Landlock(plan["reach"], network=plan["network"])
         case "walled":
@@ -69,11 +69,16 @@ def chosen(plan: dict[str, Any]) -> Isolation:
 
 
 class Namespaces:
-    """Each worker is PID 1 of namespaces of its own; each session has a file system of its own, in memory."""
+    """Each worker is PID 1 of namespaces of its own; each session has a file system of its own, in memory.
 
-    def __init__(self, workspace: str, *, network: bool) -> None:
+    With `local_sockets` each has a network of its own too; else they share an empty one, which is cheaper.
+    """
+
+    def __init__(self, workspace: str, *, network: bool, local_sockets: bool) -> None:
         self._workspace = workspace
-        self._filter = seccomp.assemble(network=network)
+        self._filter = seccomp.assemble(network=network, local_sockets=local_sockets)
+        self._fresh = syscalls.CLONE_NEWNS | syscalls.CLONE_NEWIPC | syscalls.CLONE_NEWUTS
+        self._fresh |= syscalls.CLONE_NEWNET if local_sockets else 0
         self._own_pids = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
 
     def open(self, folder: str, *, size_bytes: int, files: int) -> None:
@@ -94,7 +99,7 @@ class Namespaces:
         return pid, keeper.hold_of(pid, pid) if pid else -1
 
     def enter(self, folder: str, walls: Walls) -> None:
-        syscalls.unshare(syscalls.CLONE_NEWNS | syscalls.CLONE_NEWIPC | syscalls.CLONE_NEWUTS)
+        syscalls.unshare(self._fresh)
         for name, target in (("workspace", self._workspace), ("tmp", "/tmp"), ("shm", "/dev/shm")):
             syscalls.mount(f"{folder}/{name}", target, flags=syscalls.MS_BIND)
         syscalls.unmount("/run/sessions")  # all sessions' files: unseen, and freed when their session is closed

@@ -37,7 +37,7 @@ from ocinterp.sandboxes.ns import figures, orphans, tracebacks, values, wire
 CONTROL = 3
 _RESERVE_BYTES = 4 << 20
 
-_NO_INPUT = (
+NO_INPUT = (
     "input() cannot be answered: nobody is at the keyboard of this program. "
     "Put the value into a variable, or read it from a file."
 )
@@ -87,7 +87,7 @@ class Kernel:
         sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
         figures.connect(self._emit)
         _shuffle_numpy()
-        self._open_streams()
+        open_streams()
 
     def run(self, order: wire.Header, source: str) -> None:
         """Run one cell and report it. An interrupt that came too late for the cell before is thrown away."""
@@ -238,13 +238,6 @@ class Kernel:
         with self._whole():
             wire.write(CONTROL, {**header, "error": [len(part) for part in parts] or None}, parts)
 
-    def _open_streams(self) -> None:
-        for name, fd in (("stdout", 1), ("stderr", 2)):
-            raw = io.FileIO(fd, "w", closefd=False)
-            text = io.TextIOWrapper(io.BufferedWriter(raw), "utf-8", "backslashreplace", line_buffering=True)
-            setattr(sys, name, text)
-            setattr(sys, f"__{name}__", text)
-
     def _flush(self) -> None:
         """Push out what was printed; a program may have closed or replaced its streams, and gets new ones then."""
         for name in ("stdout", "stderr"):
@@ -252,7 +245,16 @@ class Kernel:
                 getattr(sys, name).flush()
             except Exception:  # noqa: BLE001  anything may stand there by now
                 with contextlib.suppress(OSError):
-                    self._open_streams()
+                    open_streams()
+
+
+def open_streams() -> None:
+    """Fresh sys.stdout and sys.stderr on descriptors 1 and 2."""
+    for name, fd in (("stdout", 1), ("stderr", 2)):
+        raw = io.FileIO(fd, "w", closefd=False)
+        text = io.TextIOWrapper(io.BufferedWriter(raw), "utf-8", "backslashreplace", line_buffering=True)
+        setattr(sys, name, text)
+        setattr(sys, f"__{name}__", text)
 
 
 def _encoded(text: str) -> bytes:
@@ -266,7 +268,7 @@ def _silenced(source: str) -> bool:
 
 
 def _no_input(prompt: object = "", /) -> str:
-    raise EOFError(_NO_INPUT)
+    raise EOFError(NO_INPUT)
 
 
 def _cpu_seconds() -> float:

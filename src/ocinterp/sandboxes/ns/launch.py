@@ -174,7 +174,17 @@ def _become_zygote(plan: dict[str, Any], control: socket.socket) -> None:
     # Only what the zygote needs: whoever runs inside can read these words, and the host's paths are not theirs to know.
     known = {
         name: plan[name]
-        for name in ("control", "isolation", "network", "packages", "preload", "reach", "sessions", "workspace")
+        for name in (
+            "control",
+            "isolation",
+            "network",
+            "packages",
+            "preload",
+            "reach",
+            "sessions",
+            "worker",
+            "workspace",
+        )
         if name in plan
     }
     inside = json.dumps(known | {"support": plan["support_inside"]})

@@ -103,6 +103,7 @@ def plan_root(*, preload: tuple[str, ...], network: bool = False) -> dict[str, A
         "environment": _ENVIRONMENT | _search_paths(base, packages),
         "launcher_environment": _search_paths(os.path.realpath(sys.base_prefix)),
         "sessions": "/run/sessions",
+        "worker": "kernel",
         "workspace": WORKSPACE,
     }
 
@@ -123,6 +124,7 @@ def plan_bare(*, preload: tuple[str, ...], sessions: Path) -> dict[str, Any]:
         "environment": _ENVIRONMENT | _search_paths(sys.prefix, packages) | own,
         "launcher_environment": _search_paths(os.path.realpath(sys.base_prefix)),
         "sessions": str(sessions),
+        "worker": "kernel",
         "workspace": "",
     }
 

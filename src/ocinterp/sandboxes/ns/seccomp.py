@@ -182,8 +182,14 @@ class Shared:
     files: bool = False
 
 
-def assemble(machine: str = "", *, network: bool = False, shared: Shared = Shared()) -> bytes:
-    """The filter for `machine` (as in uname -m; default: this one). Raises KeyError for one without a table."""
+def assemble(
+    machine: str = "", *, network: bool = False, local_sockets: bool = False, shared: Shared = Shared()
+) -> bytes:
+    """The filter for `machine` (as in uname -m; default: this one). Raises KeyError for one without a table.
+
+    With `local_sockets` streams between processes of one machine are let through: the caller must have a network
+    namespace of its own, for that is what bounds their abstract names.
+    """
     machine = machine or os.uname().machine
     program = [
         _instruction(_LOAD, _ARCHITECTURE),
@@ -193,7 +199,8 @@ def assemble(machine: str = "", *, network: bool = False, shared: Shared = Share
     ]
     if machine == "x86_64":
         program += [_instruction(_JGE, _X32_BIT, 0, 1), _deny(errno.ENOSYS)]
-    answers = {errno.EPERM: {name: each for name, each in DENIED.items() if not (network and name == "socket")}}
+    sockets = network or local_sockets
+    answers = {errno.EPERM: {name: each for name, each in DENIED.items() if not (sockets and name == "socket")}}
     answers[errno.EPERM] |= _denied_where(shared)
     answers[0] = NUMB if shared.files else {}
     column = 0 if machine == "x86_64" else 1
@@ -206,6 +213,8 @@ def assemble(machine: str = "", *, network: bool = False, shared: Shared = Share
     program += _when_call(_SOCKETPAIR[machine], _pairs_of_streams())
     if network:
         program += _when_call(_SOCKET[machine], _internet_alone())
+    elif local_sockets:
+        program += _when_call(_SOCKET[machine], _pairs_of_streams())
     if shared.processes:
         for numbers in OTHERS.values():
             program += _when_call(numbers[column] or 0, _unless(_instruction(_JEQ, 0, 1, 0)))
@@ -224,7 +233,7 @@ def _unless(test: bytes) -> list[bytes]:
 
 
 def _pairs_of_streams() -> list[bytes]:
-    """Allow socketpair(AF_UNIX, SOCK_STREAM or SOCK_SEQPACKET) alone.
+    """Allow AF_UNIX with SOCK_STREAM or SOCK_SEQPACKET alone, in socketpair() and, where that is let through, socket().
 
     A pair of datagram sockets may be taken apart and bound to abstract names, by which sessions could talk.
     """

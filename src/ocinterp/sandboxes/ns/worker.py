@@ -26,7 +26,8 @@ from ocinterp.sandboxes.ns.totals import Guard
 from ocinterp.types import Failure, Stream
 
 _CHUNK = 1 << 16
-_MAX_LATE_BYTES = 10_000
+LATE = "[printed after its cell had ended]\n"
+MAX_LATE_BYTES = 10_000
 _MAX_NAME_CHARACTERS = 200
 _MAX_ERROR_CHARACTERS = 50_000
 
@@ -108,16 +109,15 @@ class Worker:
     async def _confirm(self) -> None:
         """Hear that it is confined: from there on model-written code may have its word in a frame."""
         frame = await self._next(None)
-        if frame is None:
-            raise SandboxError("the interpreter died before it could run anything")
-        if "ready" not in frame[0]:
-            raise SandboxError(f"the sandbox could not confine the interpreter: {frame[0].get('failed')}")
+        if frame is None or "ready" not in frame[0]:
+            why = "it died" if frame is None else frame[0].get("failed")
+            raise SandboxError(f"the sandbox could not start an interpreter: {why}{self._leftovers()}")
 
     async def run(self, cell: str, source: str, output: Output) -> Report | None:
         """Run one cell; how it ended, or None when the worker hung up or talked nonsense."""
         assert self._writer is not None
         if late := self._leftovers():
-            output.note("stderr", f"[printed after its cell had ended]\n{late}")
+            output.note("stderr", LATE + late)
         self._output = output
         loop = asyncio.get_running_loop()
         for stream, fd in self._pipes.items():
@@ -225,7 +225,7 @@ class Worker:
     def _leftovers(self) -> str:
         """What threads and children of an earlier cell printed since: it must not pass for the next cell's output."""
         found = b"".join(os.read(fd, size) for fd in self._pipes.values() if (size := _held(fd)))
-        return found[:_MAX_LATE_BYTES].decode("utf-8", "replace")
+        return found[:MAX_LATE_BYTES].decode("utf-8", "replace")
 
     def _signal(self, number: signal.Signals) -> None:
         if self._pidfd >= 0:

@@ -77,7 +77,7 @@ def regular_files(root: str, after: str = "") -> tuple[list[tuple[str, int, floa
                     visited += 1
                     if visited >= MAX_VISITED:
                         break
-                    if _plain(entry.name):
+                    if is_plain(entry.name):
                         _note(entry, folders, found, pending)
         finally:
             os.close(fd)
@@ -95,7 +95,8 @@ def _that_fit(found: list[tuple[str, int, float]]) -> list[tuple[str, int, float
     return found
 
 
-def _plain(name: str) -> bool:
+def is_plain(name: str) -> bool:
+    """Whether a listing shows an entry of this name."""
     return not name.startswith(".") and name != "__pycache__" and name.isprintable()
 
 

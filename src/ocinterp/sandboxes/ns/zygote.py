@@ -29,7 +29,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ocinterp.sandboxes.ns import isolation, kernel, workspace
+from ocinterp.sandboxes.ns import bridge, isolation, kernel, workspace
 
 MAX_MESSAGE = 1 << 17
 # What a program commonly imports; having it in the parent makes every session cheaper.
@@ -67,6 +67,7 @@ class Zygote:
         self._preload: list[str] = plan["preload"]
         self._packages: list[str] = plan["packages"]
         self._workers: dict[int, tuple[int, str]] = {}  # pid -> (key of its spawn, session)
+        self._serve = bridge.serve if plan["worker"] == "bridge" else kernel.serve
         self._isolation: isolation.Isolation  # once `isolate` has found it
         self._operations = {
             "open": self._open,
@@ -162,7 +163,7 @@ class Zygote:
                 os.dup2(fd, number, inheritable=number != kernel.CONTROL)
             os.closerange(kernel.CONTROL + 1, 1 << 16)
             self._isolation.enter(folder, walls)
-            kernel.serve(display_bytes)
+            self._serve(display_bytes)
         except BaseException as error:  # noqa: BLE001  the host must hear why there is no worker
             with contextlib.suppress(OSError):  # the program may have closed the channel
                 kernel.say_failed(error)
