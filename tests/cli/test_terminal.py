@@ -312,10 +312,10 @@ def test_a_full_disk_under_the_output_is_one_clear_line(home: Path, command: lis
 
 
 def test_ctrl_c_in_the_editor_is_the_editors(terminal: Run, serve: Run, home: Path, monkeypatch: Any) -> None:
-    editor = home / "slow.sh"
-    editor.write_text("#!/bin/sh\necho editing\nsleep 600\n")
-    editor.chmod(0o755)
-    monkeypatch.setenv("EDITOR", str(editor))
+    # Not a shell: one that hears the signal just before it starts its child waits for the child all the same.
+    editor = home / "slow.py"
+    editor.write_text("import time; print('editing', flush=True); time.sleep(600)")
+    monkeypatch.setenv("EDITOR", f"{sys.executable} -I -S {editor}")
     chat = terminal("chat", "--model", serve(Says(code("x = 41")), Says(code("print(x + 1)"))))
     chat.expect(PROMPT)
     chat.type("go\r")
