@@ -26,7 +26,8 @@ from typing import Any
 
 from ocinterp.protocols import Session
 from ocinterp.sandboxes.limits import Resources
-from ocinterp.sandboxes.zygotes import DATA_LIBRARIES, NamespaceSandbox
+from ocinterp.sandboxes.profiles import DATA, STDLIB, Profile
+from ocinterp.sandboxes.zygotes import NamespaceSandbox
 from ocinterp.testing.processes import descendants
 from ocinterp.types import Cell, Outcome
 
@@ -105,16 +106,16 @@ async def expect(session: Session, source: str, printed: str) -> None:
         raise SystemExit(f"a cell did not do what it should: {result}")
 
 
-async def start(preload: tuple[str, ...]) -> None:
-    async with NamespaceSandbox(preload=preload) as sandbox:
+async def start(profile: Profile) -> None:
+    async with NamespaceSandbox(profile=profile) as sandbox:
         await sandbox.ready()
 
 
 async def bench_ours(counts: Counts) -> None:
     heading("ocinterp, tier ns")
-    await measure("zygote start and end, standard library", counts.starts, lambda: start(()))
-    await measure("zygote start and end, numpy pandas matplotlib", counts.starts, lambda: start(DATA_LIBRARIES))
-    async with NamespaceSandbox(preload=DATA_LIBRARIES) as sandbox:
+    await measure("zygote start and end, standard library", counts.starts, lambda: start(STDLIB))
+    await measure("zygote start and end, numpy pandas matplotlib", counts.starts, lambda: start(DATA))
+    async with NamespaceSandbox(profile=DATA) as sandbox:
         await sandbox.ready()
         await measure("session: open, first result of pandas, close", counts.sessions, lambda: first_result(sandbox))
         async with sandbox.open() as session:

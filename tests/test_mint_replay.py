@@ -11,6 +11,7 @@ from pathlib import Path
 from ocinterp.loop import rollout
 from ocinterp.models.replay import ReplayFeedback, ReplayModel, load, outcome_of
 from ocinterp.sandboxes.limits import Resources
+from ocinterp.sandboxes.profiles import Profile
 from ocinterp.sandboxes.zygotes import NamespaceSandbox
 from ocinterp.types import Task, Trajectory, Turn
 
@@ -58,7 +59,7 @@ async def replay_all(trajectories: list[Trajectory]) -> list[Trajectory]:
 
     keys = [tuple(turn.completion.text for turn in each.turns) for each in trajectories]
     resources = Resources(timeout_seconds=3.0)
-    async with NamespaceSandbox(resources, preload=("numpy",)) as sandbox, asyncio.TaskGroup() as group:
+    async with NamespaceSandbox(resources, profile=Profile(("numpy",))) as sandbox, asyncio.TaskGroup() as group:
         for key, recorded in zip(keys, trajectories, strict=True):
             if key not in jobs:
                 jobs[key] = group.create_task(one(recorded))

@@ -40,6 +40,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         if name.startswith(_OURS):
             monkeypatch.delenv(name)
     monkeypatch.setenv("OCINTERP_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("OCINTERP_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("OCINTERP_CONFIG", str(tmp_path / "config.toml"))
     monkeypatch.chdir(tmp_path)
     return tmp_path

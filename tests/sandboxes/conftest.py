@@ -15,6 +15,7 @@ import pytest_asyncio
 from ocinterp.protocols import Session
 from ocinterp.sandboxes.limits import Resources
 from ocinterp.sandboxes.probe import TIERS, AnySandbox, probe, sandbox_named
+from ocinterp.sandboxes.profiles import Profile
 from sandboxes.jupyter_server import serving
 
 Open = Callable[..., AbstractAsyncContextManager[Session]]
@@ -120,7 +121,7 @@ def limited(named: str) -> Open:
     @asynccontextmanager
     async def opened(*, preload: tuple[str, ...] = (), **limits: float) -> AsyncGenerator[Session]:
         resources = Resources(**limits)  # pyright: ignore[reportArgumentType]  a limit in bytes is a whole number
-        async with sandbox_named(named, resources, preload=preload) as sandbox, sandbox.open() as session:
+        async with sandbox_named(named, resources, profile=Profile(preload)) as sandbox, sandbox.open() as session:
             yield session
 
     return opened

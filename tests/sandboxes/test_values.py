@@ -73,7 +73,7 @@ def test_a_long_text_keeps_its_ends() -> None:
             "pass  # %time\ny = (10\n  % 3)  # it's (\nz = 10 \\\n  %y",
         ),
         ("files = !ls", "raise RuntimeError('shell commands do not run here: !ls')"),
-        ("!pip install x", "raise RuntimeError('shell commands do not run here: !pip install x')"),
+        ("!apt install x", "raise RuntimeError('shell commands do not run here: !apt install x')"),
     ],
 )
 def test_only_what_python_does_not_understand_is_replaced(source: str, expected: str) -> None:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from ocinterp.cli.added import With, layer
+
 
 def command(
     files: Annotated[list[Path] | None, typer.Argument(help="Files the code may read.", readable=False)] = None,
@@ -15,6 +17,7 @@ def command(
     timeout: Annotated[float | None, typer.Option(help="Seconds each cell may run.", metavar="S")] = None,
     sandbox: Annotated[str | None, typer.Option(help="auto, ns, bwrap, landlock, jupyter[:URL], unsafe.")] = None,
     net: Annotated[bool, typer.Option("--net", help="Let the code use the network; the record says so.")] = False,
+    added: With = None,
     answer: Annotated[bool, typer.Option(help="Show the model its results, and let it answer in words.")] = False,
     resume: Annotated[
         str | None, typer.Option(help="Go on with a saved session: its id, or last.", metavar="ID")
@@ -36,6 +39,7 @@ def command(
         sandbox=sandbox,
         answer=answer,
         network=net,
+        added=layer(loaded, added),
         resume=resume,
     )
     if not setup.run_to_end(repl.chat(wish, loaded)):

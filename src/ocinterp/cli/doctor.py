@@ -21,8 +21,10 @@ def command() -> None:
 
 async def _examine() -> bool:
     from ocinterp import __version__
-    from ocinterp.cli import settings, setup
+    from ocinterp.cli import added, settings, setup
+    from ocinterp.cli.layers import size
     from ocinterp.models.resolve import explain
+    from ocinterp.sandboxes import layers
     from ocinterp.sandboxes.limits import MIB, Resources
     from ocinterp.sandboxes.ns import totals
     from ocinterp.sandboxes.probe import ISOLATING, probe
@@ -46,6 +48,11 @@ async def _examine() -> bool:
     _line("", f"together no more memory than one process: {guards.name}, {guards.about}")
     there = setup.packages()
     _line("packages", ", ".join(there) if there else "only the standard library: pip install 'ocinterp[science]'")
+    kept = layers.kept(added.folder(loaded))
+    total = size(sum(each.size_bytes for each in kept))
+    _line(
+        "layers", f"{added.folder(loaded)} ({f'{len(kept)}, {total}' if kept else 'none: --with NAMES adds packages'})"
+    )
     steps = await explain(None, config=loaded.config, environ=loaded.environ)
     for step in steps:
         _line("model", f"{'→' if step.chosen else ' '} {step.name}: {step.finding}")

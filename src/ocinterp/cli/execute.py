@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
+from ocinterp.cli.added import With, advice, layer
 from ocinterp.cli.keep import Keeper
 from ocinterp.cli.live import decoded
 from ocinterp.errors import UsageError
 from ocinterp.render import printable
+from ocinterp.sandboxes.profiles import STDLIB
 from ocinterp.types import Cell, ExecutionResult, LiveEvent, Outcome, OutputEvent
 
 if TYPE_CHECKING:
@@ -29,12 +31,13 @@ def command(
     out: Annotated[Path | None, typer.Option(help="Folder for the files that the code makes.", metavar="DIR")] = None,
     sandbox: Annotated[str | None, typer.Option(help="auto, ns, bwrap, landlock, jupyter[:URL], unsafe.")] = None,
     net: Annotated[bool, typer.Option("--net", help="Let the code use the network; the record says so.")] = False,
+    added: With = None,
 ) -> None:
     """Run code in the sandbox, without a model. Exits 1 when the code failed."""
     from ocinterp.cli import settings, setup
 
     loaded = settings.load()
-    box = setup.sandbox(loaded, sandbox, timeout, preload=(), network=net)
+    box = setup.sandbox(loaded, sandbox, timeout, profile=STDLIB, network=net, added=layer(loaded, added))
     cell = Cell("stdin" if file == "-" else Path(file).name, _source(file))
     given = setup.read_files(files or [])
     keeper = None if out is None else Keeper(out, spare=files or ())
@@ -89,6 +92,8 @@ async def _execute(cell: Cell, box: AnySandbox, given: dict[str, bytes], keeper:
         result = await session.run(cell, on_output=screen)
         if not result.ok:
             screen.say(_told(result), sys.stderr)
+            if cure := advice(result):
+                screen.say(f"ocinterp: {cure}", sys.stderr)
         new = await made(session, before)
         if keeper is not None:
             for path in (await save_files(session, new, keeper, unsaved.append)).values():

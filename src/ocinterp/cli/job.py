@@ -23,6 +23,8 @@ from ocinterp.types import Event, FileInfo, Task, Trajectory, TurnEvent
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from ocinterp.sandboxes.layers import Layer
+
 
 @dataclass(frozen=True, slots=True)
 class Wish:
@@ -39,6 +41,7 @@ class Wish:
     sandbox: str | None = None
     answer: bool = False
     network: bool = False
+    added: Layer | None = None
 
 
 @dataclass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING
 
+from ocinterp.cli.added import advice
 from ocinterp.cli.keep import Keeper
 from ocinterp.errors import UsageError
 from ocinterp.render import error_line, printable
@@ -119,6 +120,8 @@ class Live:
         if result.error is not None and result.error.traceback:
             self.line(printable(result.error.traceback.rstrip()), "red", verbatim=True)
         self.line(f"✗ {result.outcome}: {error_line(result)} ({milliseconds})", "bold red")
+        if cure := advice(result):
+            self.line(f"ocinterp: {cure}", "dim")
 
     def _answered(self, feedback: tuple[Feedback, ...]) -> None:
         for each in feedback:

@@ -1,4 +1,4 @@
-"""The command line: `ocinterp run | chat | exec | doctor | sessions | demo`."""
+"""The command line: `ocinterp run | chat | exec | doctor | sessions | layers | demo`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from ocinterp import __version__
-from ocinterp.cli import chat, demo, doctor, execute, run, sessions
+from ocinterp.cli import chat, demo, doctor, execute, layers, run, sessions
 from ocinterp.errors import OcinterpError, UsageError
 
 EXIT_USAGE, EXIT_FAILURE = 2, 3
@@ -31,6 +31,7 @@ app.command("exec")(execute.command)
 app.command("doctor")(doctor.command)
 app.command("demo")(demo.command)
 app.add_typer(sessions.app, name="sessions")
+app.add_typer(layers.app, name="layers")
 
 
 def _version(wanted: bool) -> None:

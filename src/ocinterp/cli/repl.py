@@ -10,7 +10,7 @@ from pathlib import Path
 from ocinterp.chat.export import export
 from ocinterp.chat.session import restore
 from ocinterp.chat.store import SessionStore, title_of
-from ocinterp.cli import setup, slash
+from ocinterp.cli import added, setup, slash
 from ocinterp.cli.lines import Lines
 from ocinterp.cli.live import Live
 from ocinterp.cli.settings import Settings
@@ -27,7 +27,7 @@ async def chat(wish: ChatWish, settings: Settings) -> bool:
     """Set everything up, and talk until the person leaves; at a pipe's end, whether the last line of it went well."""
     live = Live(setup.console())
     lines = Lines()
-    box = setup.sandbox(settings, wish.sandbox, wish.timeout_seconds, network=wish.network)
+    box = setup.sandbox(settings, wish.sandbox, wish.timeout_seconds, network=wish.network, added=wish.added)
     choice = await resolve(wish.model, config=settings.config, environ=settings.environ)
     live.typed = setup.is_typed(choice)
     live.line(choice.line, "dim")
@@ -42,7 +42,7 @@ async def chat(wish: ChatWish, settings: Settings) -> bool:
                 store=store,
                 live=live,
                 lines=lines,
-                origin=setup.origin(choice, box),
+                origin=setup.origin(choice, box, wish.added),
             )
             async with talk.stack:
                 for name, content in given.items():
@@ -65,6 +65,7 @@ async def _resume(talk: Chat, name: str) -> None:
     talk.trajectory = replace(stored.trajectory, provenance=_continued(stored.trajectory, talk.trajectory))
     live, turns = talk.live, talk.trajectory.turns
     live.line(f"resumed {stored.id}: {len(turns)} turn{'s' * (len(turns) != 1)}; its code is run again", "dim")
+    added.say_missing(stored.trajectory.provenance, talk.wish.added, lambda line: live.line(line, "yellow"))
     await talk.interruptibly(_restore(talk))
     if turns:
         live.heading("where you left off", "dim")
@@ -83,9 +84,11 @@ async def _restore(talk: Chat) -> None:
 
 
 def _continued(before: Trajectory, now: Trajectory) -> dict[str, str]:
-    """Where a resumed record comes from: every model that had a part in it is named."""
+    """Where a resumed record comes from: every model and every package that had a part in it is named."""
     models = [*before.provenance.get("model", "").split(", "), now.provenance["model"]]
-    return {**now.provenance, "model": ", ".join(dict.fromkeys(name for name in models if name))}
+    packages = added.both(before.provenance.get("packages", ""), now.provenance.get("packages", ""))
+    origin = {**now.provenance, "model": ", ".join(dict.fromkeys(name for name in models if name))}
+    return origin | ({"packages": packages} if packages else {})
 
 
 def _leave(talk: Chat) -> None:

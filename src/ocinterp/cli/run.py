@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ocinterp.cli.added import With, layer, say_missing
 from ocinterp.errors import OcinterpError, UsageError
 
 if TYPE_CHECKING:
@@ -41,6 +45,7 @@ def command(
     ] = None,
     sandbox: Annotated[str | None, typer.Option(help="auto, ns, bwrap, landlock, jupyter[:URL], unsafe.")] = None,
     net: Annotated[bool, typer.Option("--net", help="Let the code use the network; the record says so.")] = False,
+    added: With = None,
     answer: Annotated[bool, typer.Option(help="Show the model its results, and let it answer in words.")] = False,
 ) -> None:
     from ocinterp.cli import settings, setup
@@ -61,20 +66,31 @@ def command(
         answer=answer,
         network=net,
     )
-    try:
-        outcome = setup.run_to_end(fulfil(wish, loaded))
-    except OcinterpError as error:
-        if wish.as_json:
-            print(json.dumps({"format": "ocinterp-run/1", "ok": False, "error": str(error)}, ensure_ascii=False))
-        raise
+    with _failure_told(as_json=as_json):
+        outcome = setup.run_to_end(fulfil(replace(wish, added=layer(loaded, added)), loaded))
     if wish.as_json:
         print(json.dumps(outcome.as_json(), ensure_ascii=False, indent=2))
     if not outcome.ok:
-        print(f"ocinterp: {outcome.complaint()}", file=sys.stderr)
+        _tell(outcome.complaint())
         raise typer.Exit(1)
 
 
 command.__doc__ = _HELP
+
+
+@contextmanager
+def _failure_told(*, as_json: bool) -> Generator[None]:
+    """Let whoever reads JSON read of a failure too."""
+    try:
+        yield
+    except OcinterpError as error:
+        if as_json:
+            print(json.dumps({"format": "ocinterp-run/1", "ok": False, "error": str(error)}, ensure_ascii=False))
+        raise
+
+
+def _tell(line: str) -> None:
+    print(f"ocinterp: {line}", file=sys.stderr)
 
 
 def _request_of(wish: Wish) -> str:
@@ -101,11 +117,13 @@ async def fulfil(wish: Wish, settings: Settings) -> RunOutcome:
     from ocinterp.models.resolve import resolve
     from ocinterp.types import Task, Trajectory
 
-    box = setup.sandbox(settings, wish.sandbox, wish.timeout_seconds, network=wish.network)
+    box = setup.sandbox(settings, wish.sandbox, wish.timeout_seconds, network=wish.network, added=wish.added)
     rounds = settings.rounds(wish.rounds)
     choice = await resolve(wish.model, config=settings.config, environ=settings.environ)
-    print(f"ocinterp: {choice.line}", file=sys.stderr)
-    replayed = setup.replayed_by(choice, tell=lambda line: print(f"ocinterp: {line}", file=sys.stderr))
+    _tell(choice.line)
+    replayed = setup.replayed_by(choice, tell=_tell)
+    if replayed is not None:
+        say_missing(replayed.provenance, wish.added, _tell)
     given = setup.read_files(wish.files)
     console = setup.console(quiet=wish.as_json)
     if replayed is not None and wish.request == "-":
@@ -113,9 +131,9 @@ async def fulfil(wish: Wish, settings: Settings) -> RunOutcome:
     elif replayed is not None:
         raise UsageError("a replay has its own request: leave out yours (--model person lets you answer it)")
     else:
-        prompt = opening(_request_of(wish), given, setup.packages(), wish.tests, network=box.network != "off")
+        prompt = opening(_request_of(wish), given, setup.packages(wish.added), wish.tests, network=box.network != "off")
     task = Task("run", prompt, visible_tests=wish.tests)
-    start = Trajectory(task.id, task.prompt, provenance=setup.origin(choice, box))
+    start = Trajectory(task.id, task.prompt, provenance=setup.origin(choice, box, wish.added))
     with SessionStore(settings.data_folder) as store:
         session_id = store.create(start)
         store.hold(session_id)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ocinterp.cli.added import With
+
 if TYPE_CHECKING:
     from ocinterp.chat.store import SessionStore, Stored
 
@@ -69,12 +71,13 @@ def resume(
     timeout: Annotated[float | None, typer.Option(help="Seconds each cell may run.", metavar="S")] = None,
     sandbox: Annotated[str | None, typer.Option(help="auto, ns, bwrap, landlock, jupyter[:URL], unsafe.")] = None,
     net: Annotated[bool, typer.Option("--net", help="Let the code use the network; the record says so.")] = False,
+    added: With = None,
     answer: Annotated[bool, typer.Option(help="Show the model its results, and let it answer in words.")] = False,
 ) -> None:
     """Go on with a saved session; its code is run again to bring its variables back."""
     from ocinterp.cli import chat
 
-    chat.command(None, model, rounds, timeout, sandbox, net, answer, session)
+    chat.command(None, model, rounds, timeout, sandbox, net, added, answer, session)
 
 
 @app.command()

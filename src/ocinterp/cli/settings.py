@@ -7,21 +7,22 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ocinterp.errors import UsageError
 
-_KNOWN = {"model", "base_url", "api_key", "sandbox", "timeout", "rounds"}
+_KNOWN = {"model", "base_url", "api_key", "sandbox", "timeout", "rounds", "with"}
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The config file's values, the environment, and the folder of saved sessions."""
+    """The config file's values, the environment, and the folders of saved sessions and of what can be made again."""
 
     config: Mapping[str, str]
     environ: Mapping[str, str]
     config_path: Path
     data_folder: Path
+    cache_folder: Path
     unknown: tuple[str, ...] = field(default=())
 
     def get(self, name: str, default: str) -> str:
@@ -54,14 +55,20 @@ class Settings:
 
 def load() -> Settings:
     """Read the config file (`config.toml`, at $OCINTERP_CONFIG or the platform's place), if there is one."""
-    from platformdirs import user_config_path, user_data_path
+    from platformdirs import user_cache_path, user_config_path, user_data_path
 
     environ = dict(os.environ)
     path = Path(environ.get("OCINTERP_CONFIG") or user_config_path("ocinterp") / "config.toml")
     folder = Path(environ.get("OCINTERP_DATA") or user_data_path("ocinterp"))
+    cache = Path(environ.get("OCINTERP_CACHE") or user_cache_path("ocinterp"))
     values = _read(path)
-    config = {name: str(value) for name, value in values.items() if name in _KNOWN}
-    return Settings(config, environ, path, folder, tuple(sorted(set(values) - _KNOWN)))
+    config = {name: _text(value) for name, value in values.items() if name in _KNOWN}
+    return Settings(config, environ, path, folder, cache, tuple(sorted(set(values) - _KNOWN)))
+
+
+def _text(value: Any) -> str:
+    """A value as a command line would have it: a list is a list of names."""
+    return ",".join(map(str, cast("list[object]", value))) if isinstance(value, list) else str(value)
 
 
 def _read(path: Path) -> dict[str, Any]:

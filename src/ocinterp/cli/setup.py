@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -23,11 +24,12 @@ from ocinterp.feedback import execution_output, failures
 from ocinterp.protocols import FeedbackProvider, Model, ignore
 from ocinterp.sandboxes.limits import Resources
 from ocinterp.sandboxes.probe import ISOLATING, AnySandbox, sandbox_named
-from ocinterp.sandboxes.zygotes import DATA_LIBRARIES
+from ocinterp.sandboxes.profiles import DATA, Profile
 from ocinterp.types import Trajectory
 
 if TYPE_CHECKING:
     from ocinterp.models.resolve import Choice
+    from ocinterp.sandboxes.layers import Layer
 
 T = TypeVar("T")
 
@@ -44,9 +46,10 @@ def run_to_end(work: Coroutine[object, object, T], *, saved: bool = True) -> T:
         raise typer.Exit(130) from None
 
 
-def packages() -> list[str]:
+def packages(added: Layer | None = None) -> list[str]:
     """What model-written code may import beside the standard library, of what we name to models."""
-    return [name for name in _PACKAGES if importlib.util.find_spec(name) is not None]
+    there = [name for name in _PACKAGES if importlib.util.find_spec(name) is not None]
+    return list(dict.fromkeys([*there, *(added.names if added else ())]))
 
 
 def sandbox(
@@ -54,22 +57,25 @@ def sandbox(
     name: str | None,
     timeout_seconds: float | None,
     *,
-    preload: Sequence[str] = DATA_LIBRARIES,
+    profile: Profile = DATA,
     network: bool = False,
+    added: Layer | None = None,
 ) -> AnySandbox:
     """The sandbox as asked for, else as configured. Raises UsageError for an unknown one, and for a silly time."""
     limits = Resources(timeout_seconds=settings.timeout(timeout_seconds))
     asked = name or settings.get("sandbox", "auto")
     token = settings.environ.get("JUPYTER_TOKEN", "")
-    box = sandbox_named(asked, limits, preload=tuple(preload), network=network, jupyter_token=token)
+    profile = replace(profile, layers=(added.folder,) if added else (), available=tuple(packages(added)))
+    box = sandbox_named(asked, limits, profile=profile, network=network, jupyter_token=token)
     if asked == "auto" and box.name != ISOLATING[0]:
         _notice(f"namespaces are refused here, so code runs in the {box.name} sandbox: `ocinterp doctor` says more")
     return box
 
 
-def origin(choice: Choice, box: AnySandbox) -> dict[str, str]:
+def origin(choice: Choice, box: AnySandbox, added: Layer | None = None) -> dict[str, str]:
     """What a record says of how it came about."""
-    return {"model": name_of(choice), "sandbox": box.name, "network": box.network, "version": __version__}
+    made_by = {"model": name_of(choice), "sandbox": box.name, "network": box.network, "version": __version__}
+    return made_by | ({"packages": ", ".join(added.packages)} if added and added.packages else {})
 
 
 class _Console(Console):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Generator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ocinterp.chat.opening import opening
 from ocinterp.chat.session import Held
@@ -40,6 +40,9 @@ from ocinterp.types import (
     TurnEvent,
 )
 
+if TYPE_CHECKING:
+    from ocinterp.sandboxes.layers import Layer
+
 
 @dataclass(frozen=True, slots=True)
 class ChatWish:
@@ -52,6 +55,7 @@ class ChatWish:
     sandbox: str | None = None
     answer: bool = False
     network: bool = False
+    added: Layer | None = None
     resume: str | None = None
 
 
@@ -96,7 +100,7 @@ class Chat:
         message = Feedback(Source.HUMAN, text)
         if not self.trajectory.turns:
             network = self.trajectory.provenance.get("network") != "off"
-            prompt = opening(text, self.given, setup.packages(), network=network)
+            prompt = opening(text, self.given, setup.packages(self.wish.added), network=network)
             self.trajectory = replace(self.trajectory, prompt=prompt)
         else:
             before, last = replace(self.trajectory, turns=self.trajectory.turns[:-1]), self.trajectory.turns[-1]

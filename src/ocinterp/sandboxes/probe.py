@@ -13,6 +13,7 @@ from ocinterp.errors import SandboxError, UsageError
 from ocinterp.sandboxes.jupyter.local import JupyterSandbox
 from ocinterp.sandboxes.jupyter.sandbox import JupyterServerSandbox
 from ocinterp.sandboxes.limits import Resources, Service
+from ocinterp.sandboxes.profiles import STDLIB, Profile
 from ocinterp.sandboxes.zygotes import BubblewrapSandbox, LandlockSandbox, NamespaceSandbox, UnsafeSandbox
 from ocinterp.types import Cell
 
@@ -59,7 +60,7 @@ def sandbox_named(
     name: str,
     resources: Resources,
     *,
-    preload: tuple[str, ...] = (),
+    profile: Profile = STDLIB,
     network: bool = False,
     service: Service = Service(),
     jupyter_token: str = "",
@@ -71,13 +72,15 @@ def sandbox_named(
     """
     tier_name, _, address = name.partition(":")
     if tier_name == "jupyter" and address:
+        if profile.layers:
+            raise UsageError("a Jupyter server has the packages it has: install them there, and leave out --with")
         return JupyterServerSandbox(address, resources, token=jupyter_token)
     if name != "unsafe" and platform.system() != "Linux":
         raise SandboxError(f"no isolation is available on {platform.system()} yet; --sandbox unsafe runs without any")
     tier = TIERS.get(strongest() if name == "auto" else name)
     if tier is None:
         raise UsageError(f"there is no sandbox {name!r}: choose one of auto, {', '.join(TIERS)}")
-    return tier(resources, preload=preload, network=network, service=service)
+    return tier(resources, profile=profile, network=network, service=service)
 
 
 @cache

@@ -20,16 +20,14 @@ from ocinterp.sandboxes.ns import layout
 from ocinterp.sandboxes.ns.pool import Pool, Zygote
 from ocinterp.sandboxes.ns.session import ZygoteSession
 from ocinterp.sandboxes.ns.supervisor import Supervisor
-
-# Imported once in the zygote, so that every session has them at once.
-DATA_LIBRARIES = ("numpy", "pandas", "matplotlib.pyplot")
+from ocinterp.sandboxes.profiles import STDLIB, Profile
 
 
 class NamespaceSandbox:
     """The default on Linux: fresh namespaces, a read-only root, no network, seccomp, resource limits.
 
     `async with` it, then `open()` any number of sessions, from one event loop; beyond `service.sessions` they wait for
-    each other. Entering does not wait for the libraries in `preload` to be imported; the first cell does. With
+    each other. Entering does not wait for the libraries of `profile` to be imported; the first cell does. With
     `network` programs may speak to whatever the host can reach, the host itself included. A zygote that dies is
     replaced; the sessions it held raise SandboxError, as all do where the machine forbids what the tier needs.
     """
@@ -42,13 +40,13 @@ class NamespaceSandbox:
         self,
         resources: Resources = Resources(),
         *,
-        preload: tuple[str, ...] = (),
+        profile: Profile = STDLIB,
         network: bool = False,
         service: Service = Service(),
     ) -> None:
         self.network: Literal["off", "host"] = "host" if network else "off"
         self._resources = resources
-        self._preload = preload
+        self._profile = profile
         self._service = service
         self._pool: Pool | None = None
         self._room = asyncio.Semaphore(service.sessions)
@@ -57,7 +55,7 @@ class NamespaceSandbox:
         self._folder: Path | None = None
 
     def _plan(self) -> dict[str, Any]:
-        return layout.plan_root(preload=self._preload, network=self.network == "host")
+        return layout.plan_root(self._profile, network=self.network == "host")
 
     def _new_folder(self) -> Path:
         """A folder of the host's for the sessions of one zygote; it goes when the sandbox is left."""
@@ -94,7 +92,7 @@ class NamespaceSandbox:
             self._folder = None
 
     async def ready(self) -> list[str]:
-        """Wait until sessions can be opened; the libraries of `preload` that are there."""
+        """Wait until sessions can be opened; the libraries imported ahead that are there."""
         return await self._running().ready()
 
     @asynccontextmanager
@@ -174,7 +172,7 @@ class LandlockSandbox(NamespaceSandbox):
     name = "landlock"
 
     def _plan(self) -> dict[str, Any]:
-        return layout.plan_landlock(preload=self._preload, network=self.network == "host", sessions=self._new_folder())
+        return layout.plan_landlock(self._profile, network=self.network == "host", sessions=self._new_folder())
 
 
 class UnsafeSandbox(NamespaceSandbox):
@@ -186,11 +184,11 @@ class UnsafeSandbox(NamespaceSandbox):
         self,
         resources: Resources = Resources(),
         *,
-        preload: tuple[str, ...] = (),
+        profile: Profile = STDLIB,
         network: bool = True,
         service: Service = Service(),
     ) -> None:
-        super().__init__(resources, preload=preload, network=True, service=service)
+        super().__init__(resources, profile=profile, network=True, service=service)
 
     def _plan(self) -> dict[str, Any]:
-        return layout.plan_bare(preload=self._preload, sessions=self._new_folder())
+        return layout.plan_bare(self._profile, sessions=self._new_folder())

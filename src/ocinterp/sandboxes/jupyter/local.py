@@ -9,6 +9,7 @@ from ocinterp.errors import UsageError
 from ocinterp.sandboxes.limits import Resources, Service
 from ocinterp.sandboxes.ns import bridge
 from ocinterp.sandboxes.ns.session import ZygoteSession
+from ocinterp.sandboxes.profiles import STDLIB, Profile
 from ocinterp.sandboxes.zygotes import NamespaceSandbox
 
 
@@ -32,7 +33,7 @@ class JupyterSandbox(NamespaceSandbox):
         self,
         resources: Resources = Resources(),
         *,
-        preload: tuple[str, ...] = (),
+        profile: Profile = STDLIB,
         network: bool = False,
         service: Service = Service(),
     ) -> None:
@@ -40,7 +41,7 @@ class JupyterSandbox(NamespaceSandbox):
             raise UsageError("the sandbox jupyter has no network: leave out --net, or use --sandbox ns")
         if importlib.util.find_spec("ipykernel") is None:
             raise UsageError("the sandbox jupyter needs ipykernel: pip install 'ocinterp[jupyter]'")
-        super().__init__(resources, preload=preload, service=service)
+        super().__init__(resources, profile=profile, service=service)
 
     def _plan(self) -> dict[str, Any]:
         plan = super()._plan()

@@ -21,7 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from ocinterp.sandboxes.ns import ipython, kernel, tracebacks, wire
+from ocinterp.sandboxes.ns import ipython, kernel, wire
 
 PRELOAD = ("zmq", "jupyter_client.session", "ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.zmqshell")
 ENVIRONMENT = {
@@ -77,7 +77,7 @@ def _be_ipykernel(folder: str, key: str) -> None:
     if app.ipython_dir != folder:  # nothing that the program has left elsewhere configures the next kernel
         app.ipython_dir = folder
     app.initialize([])
-    ipython.adapt(app.shell, tracebacks.describe, kernel.NO_INPUT, kernel.open_streams)
+    ipython.adapt(app.shell, kernel.describe, kernel.NO_INPUT, kernel.open_streams)
     app.start()
 
 

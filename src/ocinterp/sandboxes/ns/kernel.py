@@ -29,10 +29,10 @@ import sys
 import threading
 import time
 import types
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
-from ocinterp.sandboxes.ns import figures, orphans, tracebacks, values, wire
+from ocinterp.sandboxes.ns import figures, orphans, packages, tracebacks, values, wire
 
 CONTROL = 3
 _RESERVE_BYTES = 4 << 20
@@ -43,8 +43,13 @@ NO_INPUT = (
 )
 
 
-def prepare() -> None:
+_available: tuple[str, ...] = ()  # the packages that a program is told of
+
+
+def prepare(available: Sequence[str] = ()) -> None:
     """Once, in the zygote: what `python` itself would have set up, and what a program must not find missing."""
+    global _available
+    _available = tuple(available)
     site.setquit()
     site.setcopyright()
     site.sethelper()
@@ -65,6 +70,14 @@ def serve(display_bytes: int) -> None:
         header, source = frame
         kernel.run(header, source.decode("utf-8", "surrogatepass"))
     os._exit(0)
+
+
+def describe(error: BaseException) -> dict[str, str]:
+    """What a cell ended with; a missing module's error names what is there."""
+    described = tracebacks.describe(error)
+    if type(error) is ModuleNotFoundError:
+        described["traceback"] += packages.note(described["message"], _available)
+    return described
 
 
 class Kernel:
@@ -139,7 +152,7 @@ class Kernel:
         if os.getpid() != self._pid and not isinstance(error, SystemExit):
             self._say_in_child(error)
         try:
-            return tracebacks.describe(error)
+            return describe(error)
         except BaseException as broken:  # noqa: BLE001  out of memory, for one
             return {"name": type(broken).__name__, "message": "", "traceback": ""}
 
@@ -171,7 +184,7 @@ class Kernel:
         raise KeyboardInterrupt
 
     def _execute(self, name: str, source: str) -> None:
-        source = values.plain_python(source)
+        source = values.plain_python(source, _available)
         linecache.cache[name] = (len(source), None, list(io.StringIO(source, newline=None)), name)
         tree = ast.parse(source, name)
         last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None

@@ -175,6 +175,7 @@ def _become_zygote(plan: dict[str, Any], control: socket.socket) -> None:
     known = {
         name: plan[name]
         for name in (
+            "available",
             "control",
             "isolation",
             "network",

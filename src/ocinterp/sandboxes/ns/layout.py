@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from ocinterp.sandboxes.ns.launch import DEVICES
+from ocinterp.sandboxes.profiles import Profile
 
 HERE = Path(__file__).parent
 PYTHON_HOME = "/opt/python"
 PACKAGES = "/opt/packages"
+LAYERS = "/opt/layers"
 SUPPORT = "/opt/ocinterp/ns"
 WORKSPACE = "/workspace"
 ON_PATH = "on_path"  # the folder of what any Python program inside may import
@@ -66,8 +68,8 @@ _ENVIRONMENT = {
 }
 
 
-def plan_root(*, preload: tuple[str, ...], network: bool = False) -> dict[str, Any]:
-    """The plan of an isolated zygote that has imported `preload`; launch.py carries it out."""
+def plan_root(profile: Profile, *, network: bool = False) -> dict[str, Any]:
+    """The plan of an isolated zygote; launch.py carries it out."""
     base, python, binds = _interpreter()
     links: list[tuple[str, str]] = [("/dev/fd", "/proc/self/fd"), ("/dev/stdin", "/proc/self/fd/0")]
     links += [("/dev/stdout", "/proc/self/fd/1"), ("/dev/stderr", "/proc/self/fd/2")]
@@ -78,9 +80,10 @@ def plan_root(*, preload: tuple[str, ...], network: bool = False) -> dict[str, A
         elif path.is_dir():
             binds.append((name, name))
     packages: list[str] = []
-    for number, folder in enumerate(package_folders()):
-        packages.append(f"{PACKAGES}/{number}")
-        binds.append((folder, packages[-1]))
+    for place, folders in ((PACKAGES, package_folders()), (LAYERS, map(os.path.realpath, profile.layers))):
+        for number, folder in enumerate(folders):
+            packages.append(f"{place}/{number}")
+            binds.append((folder, packages[-1]))
     binds.append((str(HERE), SUPPORT))
     files = dict(_ACCOUNTS)
     if network:
@@ -96,7 +99,8 @@ def plan_root(*, preload: tuple[str, ...], network: bool = False) -> dict[str, A
         "files": files,
         "python": python,
         "packages": packages,
-        "preload": list(preload),
+        "preload": list(profile.preload),
+        "available": list(profile.available),
         "support": str(HERE),
         "support_inside": SUPPORT,
         "boot": BOOT,
@@ -108,16 +112,17 @@ def plan_root(*, preload: tuple[str, ...], network: bool = False) -> dict[str, A
     }
 
 
-def plan_bare(*, preload: tuple[str, ...], sessions: Path) -> dict[str, Any]:
+def plan_bare(profile: Profile, *, sessions: Path) -> dict[str, Any]:
     """The plan of a zygote with no isolation at all: the host's own tree, its own processes, its own network."""
-    packages = [*package_folders(), str(HERE / ON_PATH)]
+    packages = _on_host(profile)
     own = {"HOME": str(sessions), "TMPDIR": str(sessions)}
     return {
         "isolation": "none",
         "network": True,
         "python": sys.executable,
         "packages": packages,
-        "preload": list(preload),
+        "preload": list(profile.preload),
+        "available": list(profile.available),
         "support": str(HERE),
         "support_inside": str(HERE),
         "boot": BOOT,
@@ -129,12 +134,12 @@ def plan_bare(*, preload: tuple[str, ...], sessions: Path) -> dict[str, Any]:
     }
 
 
-def plan_landlock(*, preload: tuple[str, ...], network: bool, sessions: Path) -> dict[str, Any]:
+def plan_landlock(profile: Profile, *, network: bool, sessions: Path) -> dict[str, Any]:
     """The plan of a zygote in the host's own tree, of which its sessions may reach only what they need."""
-    base, packages = os.path.realpath(sys.base_prefix), [*package_folders(), str(HERE / ON_PATH)]
+    base, packages = os.path.realpath(sys.base_prefix), _on_host(profile)
     look = [*_HARMLESS, *(_NETWORK_FILES if network else ())]
     run = [*_SYSTEM, base, *packages, str(HERE)]
-    return plan_bare(preload=preload, sessions=sessions) | {
+    return plan_bare(profile, sessions=sessions) | {
         "isolation": "landlock",
         "network": network,
         "python": os.path.realpath(getattr(sys, "_base_executable", sys.executable)),
@@ -148,6 +153,11 @@ def plan_walled(plan: dict[str, Any]) -> dict[str, Any]:
     # What is inside those walls is there to be seen; Landlock keeps sessions off the zygote beside them.
     reach = {"run": ["/"], "use": [f"/dev/{name}" for name in DEVICES], "own": ["/dev/shm"]}
     return plan | {"isolation": "walled", "reach": reach, "sessions": "/"}
+
+
+def _on_host(profile: Profile) -> list[str]:
+    """The folders that a program imports from in the host's own tree."""
+    return [*package_folders(), *map(os.path.realpath, profile.layers), str(HERE / ON_PATH)]
 
 
 def package_folders() -> list[str]:

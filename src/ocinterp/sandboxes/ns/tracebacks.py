@@ -9,7 +9,7 @@ from pathlib import Path
 
 _MAX_CHARACTERS = 20_000
 _LIBRARY = tuple({str(Path(place)) + "/" for place in (Path(os.__file__).parent, Path(__file__).parent)})
-_PACKAGES = ("/site-packages/", "/dist-packages/", "/opt/packages/")
+_PACKAGES = ("/site-packages/", "/dist-packages/", "/opt/packages/", "/opt/layers/")
 
 
 def describe(error: BaseException) -> dict[str, str]:

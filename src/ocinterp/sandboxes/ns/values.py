@@ -6,7 +6,10 @@ import ast
 import base64
 import re
 import textwrap
+from collections.abc import Sequence
 from typing import Any, cast
+
+from ocinterp.sandboxes.ns import packages
 
 MAX_TEXT = 100_000  # characters of one representation
 
@@ -70,10 +73,11 @@ def _clip(text: str) -> str:
     return f"{text[:half]}\n... {len(text) - MAX_TEXT} characters left out ...\n{text[-half:]}"
 
 
-def plain_python(source: str) -> str:
+def plain_python(source: str, available: Sequence[str] = ()) -> str:
     """The source as Python alone understands it; IPython is more forgiving, and so are we.
 
     A cell that is indented as a whole is moved to the margin, `%magic` lines vanish, `!commands` say they cannot run.
+    What would install packages vanishes where they are there, else it says that it cannot, and what is `available`.
     """
     if source[:1] in {" ", "\t", "\n"}:
         source = _at_margin(source)
@@ -83,7 +87,9 @@ def plain_python(source: str) -> str:
         ast.parse(source)
     except SyntaxError:
         inside = _inside(source)
-        return _MAGIC.sub(lambda found: found[0] if found.start() in inside else _replace_magic(found), source)
+        return _MAGIC.sub(
+            lambda found: found[0] if found.start() in inside else _replace_magic(found, available), source
+        )
     return source
 
 
@@ -116,8 +122,10 @@ def _at_margin(source: str) -> str:
     return source
 
 
-def _replace_magic(found: re.Match[str]) -> str:
+def _replace_magic(found: re.Match[str], available: Sequence[str]) -> str:
     indent, text = found.groups()
+    if (instead := packages.replace_install(text.rstrip(), available)) is not None:
+        return indent + instead
     if text.startswith("%"):
         return f"{indent}pass  # {text}"
     return f"{indent}raise RuntimeError({f'shell commands do not run here: {text}'!r})"

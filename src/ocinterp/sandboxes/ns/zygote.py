@@ -66,6 +66,7 @@ class Zygote:
         self._walled = plan["isolation"] == "walled"
         self._preload: list[str] = plan["preload"]
         self._packages: list[str] = plan["packages"]
+        self._available: list[str] = plan["available"]
         self._workers: dict[int, tuple[int, str]] = {}  # pid -> (key of its spawn, session)
         self._serve = bridge.serve if plan["worker"] == "bridge" else kernel.serve
         self._isolation: isolation.Isolation  # once `isolate` has found it
@@ -88,7 +89,7 @@ class Zygote:
             importlib.import_module(name)
         sys.path.extend(self._packages)
         present = [name for name in self._preload if _can_import(name)]
-        kernel.prepare()
+        kernel.prepare(self._available)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # nobody reads it any more, and a full pipe would stop us
         gc.collect()
         gc.freeze()
