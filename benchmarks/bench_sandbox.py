@@ -14,28 +14,24 @@ import argparse
 import asyncio
 import importlib
 import importlib.util
-import os
 import statistics
-import sys
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
+
+from _measure import MS, cpu_seconds, machine, private_mib
 
 from ocinterp.protocols import Session
 from ocinterp.sandboxes.limits import Resources
-from ocinterp.sandboxes.profiles import DATA, STDLIB, Profile
+from ocinterp.sandboxes.profiles import DATA, Profile
 from ocinterp.sandboxes.zygotes import NamespaceSandbox
 from ocinterp.testing.processes import descendants
 from ocinterp.types import Cell, Outcome
 
-MS = 1000.0
-MIB = 1024.0  # of KiB
 FIRST = "import numpy, pandas\nprint(int(pandas.Series(numpy.arange(3)).sum()))"
 DEAF = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass"
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,34 +51,15 @@ FULL = Counts(starts=7, sessions=25, cells=500, kills=10, live=20, leftovers=100
 QUICK = Counts(starts=3, sessions=5, cells=50, kills=3, live=5, leftovers=100, kernels=2)
 
 
-def private_mib(pids: list[int]) -> float:
-    total = 0
-    for pid in pids:
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Private_"):
-                total += int(line.split()[1])
-    return total / MIB
-
-
-def cpu_ticks() -> int:
-    """Of this process and all below it, and of those they have waited for."""
-    total = 0
-    for pid in (os.getpid(), *descendants()):
-        with suppress(OSError):
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            total += sum(int(each) for each in fields[11:15])  # utime, stime, cutime, cstime: see proc(5)
-    return total
-
-
 async def measure(what: str, times: int, act: Callable[[], Awaitable[Any]], *, less_ms: float = 0.0) -> None:
     """Print the median wall time of `act`, less what was to be expected, and its mean CPU time."""
     walls: list[float] = []
-    before = cpu_ticks()
+    before = cpu_seconds()
     for _ in range(times):
         start = time.perf_counter()
         await act()
         walls.append((time.perf_counter() - start) * MS - less_ms)
-    cpu = (cpu_ticks() - before) / TICKS * MS / times
+    cpu = (cpu_seconds() - before) * MS / times
     print(f"| {what:<58} | {statistics.median(walls):9.2f} ms | {cpu:9.2f} ms | {times:4} |")
 
 
@@ -113,7 +90,7 @@ async def start(profile: Profile) -> None:
 
 async def bench_ours(counts: Counts) -> None:
     heading("ocinterp, tier ns")
-    await measure("zygote start and end, standard library", counts.starts, lambda: start(STDLIB))
+    await measure("zygote start and end, nothing imported ahead", counts.starts, lambda: start(Profile()))
     await measure("zygote start and end, numpy pandas matplotlib", counts.starts, lambda: start(DATA))
     async with NamespaceSandbox(profile=DATA) as sandbox:
         await sandbox.ready()
@@ -228,7 +205,7 @@ async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="fewer repetitions: about 10 s")
     counts = QUICK if parser.parse_args().quick else FULL
-    print(f"Python {sys.version.split()[0]}, Linux {os.uname().release}, {os.cpu_count()} CPUs, uid {os.getuid()}")
+    print(machine())
     await bench_ours(counts)
     await bench_jupyter(counts)
 

@@ -13,7 +13,7 @@ from ocinterp.sandboxes.limits import Resources
 from ocinterp.sandboxes.ns import layout
 from ocinterp.sandboxes.ns.supervisor import Supervisor
 from ocinterp.sandboxes.probe import TIERS, probe, sandbox_named
-from ocinterp.sandboxes.profiles import STDLIB, Profile
+from ocinterp.sandboxes.profiles import Profile
 from ocinterp.sandboxes.zygotes import NamespaceSandbox
 from ocinterp.types import Cell
 
@@ -30,7 +30,7 @@ async def test_a_sandbox_must_be_entered_before_use() -> None:
 
 async def test_an_interpreter_that_cannot_be_started_is_named() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        plan = layout.plan_bare(STDLIB, sessions=Path(folder)) | {"python": "/missing/python"}
+        plan = layout.plan_bare(Profile(), sessions=Path(folder)) | {"python": "/missing/python"}
         supervisor = Supervisor(plan)
         await supervisor.start()
         with pytest.raises(SandboxError, match="/missing/python"):
@@ -42,7 +42,7 @@ async def test_an_interpreter_that_cannot_be_started_is_named() -> None:
 
 async def test_a_zygote_that_breaks_leaves_its_last_words() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        plan = layout.plan_bare(STDLIB, sessions=Path(folder)) | {"boot": "raise RuntimeError('no luck')"}
+        plan = layout.plan_bare(Profile(), sessions=Path(folder)) | {"boot": "raise RuntimeError('no luck')"}
         supervisor = Supervisor(plan)
         await supervisor.start()
         with pytest.raises(SandboxError, match="no luck"):

@@ -15,7 +15,7 @@ from ocinterp.cli.keep import Keeper
 from ocinterp.cli.live import decoded
 from ocinterp.errors import UsageError
 from ocinterp.render import printable
-from ocinterp.sandboxes.profiles import STDLIB
+from ocinterp.sandboxes.profiles import Profile
 from ocinterp.types import Cell, ExecutionResult, LiveEvent, Outcome, OutputEvent
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def command(
     from ocinterp.cli import settings, setup
 
     loaded = settings.load()
-    box = setup.sandbox(loaded, sandbox, timeout, profile=STDLIB, network=net, added=layer(loaded, added))
+    box = setup.sandbox(loaded, sandbox, timeout, profile=Profile(), network=net, added=layer(loaded, added))
     cell = Cell("stdin" if file == "-" else Path(file).name, _source(file))
     given = setup.read_files(files or [])
     keeper = None if out is None else Keeper(out, spare=files or ())

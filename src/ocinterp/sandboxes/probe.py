@@ -13,7 +13,7 @@ from ocinterp.errors import SandboxError, UsageError
 from ocinterp.sandboxes.jupyter.local import JupyterSandbox
 from ocinterp.sandboxes.jupyter.sandbox import JupyterServerSandbox
 from ocinterp.sandboxes.limits import Resources, Service
-from ocinterp.sandboxes.profiles import STDLIB, Profile
+from ocinterp.sandboxes.profiles import Profile
 from ocinterp.sandboxes.zygotes import BubblewrapSandbox, LandlockSandbox, NamespaceSandbox, UnsafeSandbox
 from ocinterp.types import Cell
 
@@ -60,7 +60,7 @@ def sandbox_named(
     name: str,
     resources: Resources,
     *,
-    profile: Profile = STDLIB,
+    profile: Profile = Profile(),
     network: bool = False,
     service: Service = Service(),
     jupyter_token: str = "",

@@ -18,5 +18,11 @@ class Profile:
     available: tuple[str, ...] = ()  # the packages that a program is told of when it misses one
 
 
-STDLIB = Profile()
+# What short programs are made of.
+STDLIB = Profile(
+    preload=(
+        "bisect", "collections", "copy", "datetime", "decimal", "fractions", "functools", "hashlib", "heapq", "itertools",
+        "json", "math", "random", "re", "statistics", "string", "typing",
+    )
+)  # fmt: skip
 DATA = Profile(preload=("numpy", "pandas", "matplotlib.pyplot"))

@@ -20,7 +20,7 @@ from ocinterp.sandboxes.ns import layout
 from ocinterp.sandboxes.ns.pool import Pool, Zygote
 from ocinterp.sandboxes.ns.session import ZygoteSession
 from ocinterp.sandboxes.ns.supervisor import Supervisor
-from ocinterp.sandboxes.profiles import STDLIB, Profile
+from ocinterp.sandboxes.profiles import Profile
 
 
 class NamespaceSandbox:
@@ -40,7 +40,7 @@ class NamespaceSandbox:
         self,
         resources: Resources = Resources(),
         *,
-        profile: Profile = STDLIB,
+        profile: Profile = Profile(),
         network: bool = False,
         service: Service = Service(),
     ) -> None:
@@ -184,7 +184,7 @@ class UnsafeSandbox(NamespaceSandbox):
         self,
         resources: Resources = Resources(),
         *,
-        profile: Profile = STDLIB,
+        profile: Profile = Profile(),
         network: bool = True,
         service: Service = Service(),
     ) -> None:

@@ -9,7 +9,7 @@ from ocinterp.errors import UsageError
 from ocinterp.sandboxes.limits import Resources, Service
 from ocinterp.sandboxes.ns import bridge
 from ocinterp.sandboxes.ns.session import ZygoteSession
-from ocinterp.sandboxes.profiles import STDLIB, Profile
+from ocinterp.sandboxes.profiles import Profile
 from ocinterp.sandboxes.zygotes import NamespaceSandbox
 
 
@@ -33,7 +33,7 @@ class JupyterSandbox(NamespaceSandbox):
         self,
         resources: Resources = Resources(),
         *,
-        profile: Profile = STDLIB,
+        profile: Profile = Profile(),
         network: bool = False,
         service: Service = Service(),
     ) -> None:
