@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import resource
 import shutil
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -77,35 +79,32 @@ class Namespaces:
     def __init__(self, workspace: str, *, network: bool, local_sockets: bool) -> None:
         self._workspace = workspace
         self._filter = seccomp.assemble(network=network, local_sockets=local_sockets)
-        self._fresh = syscalls.CLONE_NEWNS | syscalls.CLONE_NEWIPC | syscalls.CLONE_NEWUTS
+        uid, gid = os.getuid(), os.getgid()
+        maps = {"setgroups": "deny", "uid_map": f"{uid} {uid} 1", "gid_map": f"{gid} {gid} 1"}
+        self._maps = [(f"/proc/self/{name}", text.encode()) for name, text in maps.items()]
+        self._fresh = syscalls.CLONE_NEWPID | syscalls.CLONE_NEWNS | syscalls.CLONE_NEWIPC | syscalls.CLONE_NEWUTS
         self._fresh |= syscalls.CLONE_NEWNET if local_sockets else 0
-        self._own_pids = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
 
     def open(self, folder: str, *, size_bytes: int, files: int) -> None:
         """A file system of bounded size; the zygote keeps it while workers come and go."""
-        Path(folder).mkdir()
+        os.mkdir(folder)  # noqa: PTH102  a Path costs the zygote, and after it each fork, more than the system call
         syscalls.mount("session", folder, "tmpfs", _UNTRUSTED, f"size={size_bytes},nr_inodes={files},mode=755")
         _make_folders(folder, ("workspace", "tmp", "shm"))
 
     def close(self, folder: str) -> None:
         syscalls.unmount(folder)
-        Path(folder).rmdir()
+        os.rmdir(folder)  # noqa: PTH106
 
     def fork(self) -> tuple[int, int]:
-        # A new PID namespace for the next child only: unshare twice in a row is refused, setns takes it back.
-        syscalls.setns(self._own_pids, syscalls.CLONE_NEWPID)
-        syscalls.unshare(syscalls.CLONE_NEWPID)
-        pid = os.fork()
-        return pid, keeper.hold_of(pid, pid) if pid else -1
+        return syscalls.clone(self._fresh)
 
     def enter(self, folder: str, walls: Walls) -> None:
-        syscalls.unshare(self._fresh)
         for name, target in (("workspace", self._workspace), ("tmp", "/tmp"), ("shm", "/dev/shm")):
             syscalls.mount(f"{folder}/{name}", target, flags=syscalls.MS_BIND)
         syscalls.unmount("/run/sessions")  # all sessions' files: unseen, and freed when their session is closed
         syscalls.mount("proc", "/proc", "proc", _UNTRUSTED | syscalls.MS_NOEXEC)
         os.chdir(self._workspace)
-        _enter_own_user_namespace()
+        _enter_own_user_namespace(self._maps)
         limit(walls)
         _give_up_rights(self._filter)
 
@@ -226,7 +225,8 @@ def _give_up_rights(program: bytes) -> None:
 
 def _make_folders(folder: str, names: tuple[str, ...]) -> None:
     for name in names:
-        Path(folder, name).mkdir(mode=0o700, exist_ok=True)
+        with suppress(FileExistsError):
+            os.mkdir(f"{folder}/{name}", 0o700)  # noqa: PTH102
 
 
 def _remove(folder: str) -> None:
@@ -244,11 +244,10 @@ def _remove(folder: str) -> None:
     shutil.rmtree(folder, onerror=give_back)
 
 
-def _enter_own_user_namespace() -> None:
+def _enter_own_user_namespace(maps: Sequence[tuple[str, bytes]]) -> None:
     """RLIMIT_NPROC is counted per user namespace (Linux 5.14): one of its own keeps sessions out of each other's count."""
-    uid, gid = os.getuid(), os.getgid()
     syscalls.unshare(syscalls.CLONE_NEWUSER)
-    for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
-        fd = os.open(f"/proc/self/{name}", os.O_WRONLY)
-        os.write(fd, text.encode())
+    for name, text in maps:
+        fd = os.open(name, os.O_WRONLY)
+        os.write(fd, text)
         os.close(fd)

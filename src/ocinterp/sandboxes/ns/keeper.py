@@ -33,8 +33,6 @@ def fork() -> tuple[int, int]:
         finally:
             for fd in (told, go):
                 os.close(fd)
-    signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.close(go)
     os.close(told)
     syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)

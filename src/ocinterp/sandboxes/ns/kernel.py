@@ -22,6 +22,7 @@ import io
 import linecache
 import mmap
 import os
+import random
 import resource
 import signal
 import site
@@ -32,10 +33,12 @@ import types
 from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
-from ocinterp.sandboxes.ns import figures, orphans, packages, tracebacks, values, wire
+from ocinterp.sandboxes.ns import figures, orphans, packages, signals, tracebacks, values, wire
 
 CONTROL = 3
+_INTERRUPT = (signals.SIGINT,)
 _RESERVE_BYTES = 4 << 20
+_READY = wire.pack({"ready": True})
 
 NO_INPUT = (
     "input() cannot be answered: nobody is at the keyboard of this program. "
@@ -44,10 +47,14 @@ NO_INPUT = (
 
 
 _available: tuple[str, ...] = ()  # the packages that a program is told of
+_prepared: list[Kernel] = []  # the one that every worker begins with
 
 
 def prepare(available: Sequence[str] = ()) -> None:
-    """Once, in the zygote: what `python` itself would have set up, and what a program must not find missing."""
+    """Once, in the zygote: what `python` itself would have set up, and what a program must not find missing.
+
+    Descriptors 1 and 2 must be pipes, as they will be. What is made here costs a worker nothing.
+    """
     global _available
     _available = tuple(available)
     site.setquit()
@@ -55,6 +62,8 @@ def prepare(available: Sequence[str] = ()) -> None:
     site.sethelper()
     builtins.input = _no_input
     orphans.adopt()
+    signals.mask(signals.BLOCK, _INTERRUPT)  # but for the cells of a worker
+    _prepared.append(Kernel())
 
 
 def say_failed(error: BaseException) -> None:
@@ -64,8 +73,9 @@ def say_failed(error: BaseException) -> None:
 
 def serve(display_bytes: int) -> None:
     """Run cells until the host hangs up."""
-    kernel = Kernel(display_bytes)
-    wire.write(CONTROL, {"ready": True})
+    kernel = _prepared.pop()
+    kernel.begin(display_bytes)
+    os.write(CONTROL, _READY)
     while (frame := wire.read(CONTROL)) is not None:
         header, source = frame
         kernel.run(header, source.decode("utf-8", "surrogatepass"))
@@ -83,31 +93,35 @@ def describe(error: BaseException) -> dict[str, str]:
 class Kernel:
     """One program's namespace, from its first cell to its last."""
 
-    def __init__(self, display_bytes: int) -> None:
-        self._pid = os.getpid()
-        self._display_bytes = display_bytes
+    def __init__(self) -> None:
+        self._pid = 0
+        self._display_bytes = 0
         self._address: wire.Header = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._writing = threading.Lock()
         self._interruptible = False
         self._interrupt_waits = False
         self._reserve: mmap.mmap | None = None
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         self._main = sys.modules["__main__"] = types.ModuleType("__main__")
         self._main.__dict__.update(__builtins__=builtins, display=self._display)
         sys.argv = [""]
-        sys.path.insert(0, "")
         sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
         figures.connect(self._emit)
-        _shuffle_numpy()
         open_streams()
+
+    def begin(self, display_bytes: int) -> None:
+        """In the worker, once."""
+        self._pid = os.getpid()
+        self._display_bytes = display_bytes
+        sys.path.insert(0, "")
+        _shuffle()
 
     def run(self, order: wire.Header, source: str) -> None:
         """Run one cell and report it. An interrupt that came too late for the cell before is thrown away."""
         cell = order["cell"]
         self._address = {"cell": cell, "key": order["key"]}
         if order["stale_interrupt"]:
-            signal.sigtimedwait({signal.SIGINT}, 0)
+            signal.sigtimedwait(_INTERRUPT, 0)
         self._interrupt_waits = False
         self._set_aside()
         cpu, wall = _cpu_seconds(), time.perf_counter()
@@ -127,23 +141,23 @@ class Kernel:
             unseen = self._attempt(figures.show)  # what was drawn is shown even when something failed later
             return error or unseen
         except KeyboardInterrupt as late:  # it struck between the program and the few lines around it
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            signals.mask(signals.BLOCK, _INTERRUPT)
             return tracebacks.describe(late)
         finally:
             self._flush()
 
     def _attempt(self, act: Callable[[], None]) -> dict[str, str] | None:
         try:
-            signal.signal(signal.SIGINT, self._interrupted)
+            signals.handle(signals.SIGINT, self._interrupted)
             self._interruptible = True
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+            signals.mask(signals.UNBLOCK, _INTERRUPT)
             act()
         except BaseException as error:  # noqa: BLE001  the program's, whatever it is
             self._interruptible = False
             return self._describe(error)
         finally:
             self._interruptible = False
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            signals.mask(signals.BLOCK, _INTERRUPT)
         return None
 
     def _describe(self, error: BaseException) -> dict[str, str]:
@@ -178,9 +192,9 @@ class Kernel:
             self._interrupt_waits = True
             return
         if os.getpid() == self._pid:
-            signal.signal(number, signal.SIG_IGN)
+            signals.handle(number, signals.IGNORE)
             os.killpg(0, number)
-            signal.signal(number, self._interrupted)
+            signals.handle(number, self._interrupted)
         raise KeyboardInterrupt
 
     def _execute(self, name: str, source: str) -> None:
@@ -289,8 +303,9 @@ def _cpu_seconds() -> float:
     return time.process_time() + children.ru_utime + children.ru_stime
 
 
-def _shuffle_numpy() -> None:
-    """Forks share the state of numpy's global generator; the standard library reseeds its own."""
+def _shuffle() -> None:
+    """Forks share the state of generators of random numbers."""
+    random.seed()
     numpy = sys.modules.get("numpy")
     if numpy is not None:
         numpy.random.seed()

@@ -62,8 +62,9 @@ class ZygoteSession(CellSession):
             await self._ask("close")
 
     async def _start(self) -> Worker:
-        await self._open()
-        return await Worker.spawn(self._supervisor, self._name, self._resources)
+        await self._supervisor.wait_ready()
+        first, self._opened = not self._opened, True
+        return await Worker.spawn(self._supervisor, self._name, self._resources, first=first)
 
     async def _ask(self, op: str, **fields: Any) -> tuple[dict[str, Any], int]:
         try:

@@ -17,10 +17,12 @@ MAX_HEADER_BYTES = 1 << 16
 
 Header = dict[str, Any]
 
+_encode = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
+
 
 def pack(header: Header, parts: Iterable[bytes] = ()) -> bytes:
     """One frame as bytes. Raises ValueError for numbers that JSON cannot say, and for a header that is too large."""
-    head = json.dumps(header, ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode()
+    head = _encode(header).encode()
     if len(head) > MAX_HEADER_BYTES:
         raise ValueError(f"a header of {len(head)} bytes")
     payload = b"".join(parts)

@@ -64,8 +64,9 @@ class Worker:
         self.cpu_seconds = 0.0  # of the cells that were reported
 
     @classmethod
-    async def spawn(cls, supervisor: Supervisor, session: str, resources: Resources) -> Worker:
-        """Have the zygote fork a worker into `session`. Raises SandboxError."""
+    async def spawn(cls, supervisor: Supervisor, session: str, resources: Resources, *, first: bool = False) -> Worker:
+        """Have the zygote fork a worker into `session`, the first one into a new session. Raises SandboxError."""
+        room = {"disk": resources.disk_bytes, "files": resources.files} if first else {}
         key = supervisor.new_key()
         ended = supervisor.exit_of(key)
         with ExitStack() as unused:
@@ -90,6 +91,7 @@ class Worker:
                     file=resources.disk_bytes,
                     processes=resources.processes,
                     display=resources.display_bytes,
+                    **room,
                 )
             except OSError as error:
                 raise SandboxError(f"the sandbox could not start an interpreter: {error}") from error

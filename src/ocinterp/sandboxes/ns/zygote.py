@@ -5,6 +5,7 @@ no model-written code itself, and is one thread, so that it can fork.
 
     {"op": "open",  "key": k, "session": s, "disk": bytes, "files": n}      -> {"done": k}
     {"op": "spawn", "key": k, "session": s, limits...} + 3 descriptors      -> {"done": k} + a pidfd
+                                              (with "disk" and "files" too: opens the session first)
     {"op": "list",  "key": k, "session": s, "after": name}   -> {"done": k, "files": [[name, size, mtime]], "more": bool}
     {"op": "file",  "key": k, "session": s, "name": n, "write": bool}       -> {"done": k} + a descriptor
     {"op": "close", "key": k, "session": s}                                 -> {"done": k}
@@ -26,10 +27,10 @@ import select
 import signal
 import socket
 import sys
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
-from ocinterp.sandboxes.ns import bridge, isolation, kernel, workspace
+from ocinterp.sandboxes.ns import bridge, isolation, keeper, kernel, workspace
 
 MAX_MESSAGE = 1 << 17
 # What a program commonly imports; having it in the parent makes every session cheaper.
@@ -57,6 +58,15 @@ def main(plan: dict[str, Any]) -> None:
     zygote.end()
 
 
+@dataclass(frozen=True, slots=True)
+class _Served:
+    """Whom a worker serves."""
+
+    key: str  # of its spawn
+    session: str
+    end: int  # the zygote's own pidfd
+
+
 class Zygote:
     """The state of the service: which sessions are open, and which worker serves whom."""
 
@@ -67,7 +77,9 @@ class Zygote:
         self._preload: list[str] = plan["preload"]
         self._packages: list[str] = plan["packages"]
         self._available: list[str] = plan["available"]
-        self._workers: dict[int, tuple[int, str]] = {}  # pid -> (key of its spawn, session)
+        self._workers: dict[int, _Served] = {}  # by their pids
+        self._ends: dict[int, int] = {}  # the pidfd that tells of a worker's end -> its pid
+        self._poll = select.poll()
         self._serve = bridge.serve if plan["worker"] == "bridge" else kernel.serve
         self._isolation: isolation.Isolation  # once `isolate` has found it
         self._operations = {
@@ -89,26 +101,28 @@ class Zygote:
             importlib.import_module(name)
         sys.path.extend(self._packages)
         present = [name for name in self._preload if _can_import(name)]
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        unread, nowhere = os.pipe()
+        os.close(unread)  # nobody reads what the zygote says any more, and a full pipe would stop it
+        for number in (1, 2):
+            os.dup2(nowhere, number)
+        os.close(nowhere)
         kernel.prepare(self._available)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # nobody reads it any more, and a full pipe would stop us
         gc.collect()
         gc.freeze()
         self.say({"ready": present, "missing": sorted(set(self._preload) - set(present))})
 
     def serve(self) -> None:
-        waker, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, _wake)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, children would not wait to be waited for
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        poll = select.poll()
-        poll.register(self._control, select.POLLIN)
-        poll.register(waker, select.POLLIN)
+        control = self._control.fileno()
+        self._poll.register(control, select.POLLIN)
         while True:
-            ready = {fd for fd, _ in poll.poll()}
-            if waker in ready:
-                os.read(waker, 4096)
-                self._reap()
-            if self._control.fileno() in ready and not self._answer():
+            ready = [fd for fd, _ in self._poll.poll()]
+            for fd in ready:
+                if fd in self._ends:
+                    self._bury(self._ends[fd])
+            if control in ready and not self._answer():
                 return
 
     def end(self) -> None:
@@ -145,21 +159,27 @@ class Zygote:
         return {}, None
 
     def _spawn(self, request: Request, fds: list[int]) -> Reply:
+        if "disk" in request:
+            self._open(request, fds)
         walls = isolation.Walls(request["memory"], request["file"], request["processes"])
         pid, pidfd = self._isolation.fork()
         if not pid:
             self._become_worker(self._folder(request), walls, fds, request["display"])
-        self._workers[pid] = (request["key"], request["session"])
+        try:
+            end = keeper.hold_of(pid, pid)
+        except OSError:
+            os.close(pidfd)
+            raise
+        self._workers[pid] = _Served(request["key"], request["session"], end)
+        self._ends[end] = pid
+        self._poll.register(end, select.POLLIN)
         return {}, pidfd
 
     def _become_worker(self, folder: str, walls: isolation.Walls, fds: list[int], display_bytes: int) -> None:
         """In the child: never returns."""
         try:
-            signal.set_wakeup_fd(-1)
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             os.setsid()
             self._control.detach()  # or its number would be closed again, whatever it means by then
-            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
             for number, fd in ((1, fds[1]), (2, fds[2]), (kernel.CONTROL, fds[0])):
                 os.dup2(fd, number, inheritable=number != kernel.CONTROL)
             os.closerange(kernel.CONTROL + 1, 1 << 16)
@@ -181,37 +201,28 @@ class Zygote:
         return {}, opened(folder, request["name"])
 
     def _close(self, request: Request, _: list[int]) -> Reply:
-        for worker, (_key, session) in list(self._workers.items()):
-            if session == request["session"]:
-                os.kill(worker, signal.SIGKILL)
-                self._bury(*os.wait4(worker, 0))
+        for pid, served in list(self._workers.items()):
+            if served.session == request["session"]:
+                os.kill(pid, signal.SIGKILL)
+                self._bury(pid)
         folder = self._folder(request)
-        if Path(folder).exists():  # or whoever asked was cancelled before it was opened
+        if os.path.exists(folder):  # noqa: PTH110  or whoever asked was cancelled before it was opened
             self._isolation.close(folder)
         return {}, None
 
     def _folder(self, request: Request) -> str:
         return self._root if self._walled else f"{self._root}/{request['session']}"
 
-    def _reap(self) -> None:
-        with contextlib.suppress(ChildProcessError):
-            while True:
-                pid, status, usage = os.wait4(-1, os.WNOHANG)
-                if not pid:
-                    return
-                self._bury(pid, status, usage)
-
-    def _bury(self, pid: int, status: int, usage: Any) -> None:
-        if pid not in self._workers:
-            return
-        key, _ = self._workers.pop(pid)
+    def _bury(self, pid: int) -> None:
+        """Tell of a worker that has ended, or that is about to."""
+        _, status, usage = os.wait4(pid, 0)
+        served = self._workers.pop(pid)
+        del self._ends[served.end]
+        self._poll.unregister(served.end)
+        os.close(served.end)
         self._isolation.tidy(set(self._workers))
         code = os.waitstatus_to_exitcode(status)
-        self.say({"exit": key, "status": code, "cpu": usage.ru_utime + usage.ru_stime})
-
-
-def _wake(_number: int, _frame: Any) -> None:
-    """A signal that only has to end poll()."""
+        self.say({"exit": served.key, "status": code, "cpu": usage.ru_utime + usage.ru_stime})
 
 
 def _can_import(name: str) -> bool:
