@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from ocinterp.types import Task, Trajectory, Turn
 FILES = 24
 TRAJECTORIES = 1632
 AT_ONCE = 4
+SHARE = 1 if os.environ.get("OCINTERP_TEST_ALL") else 4  # of all, which take minutes, every fourth
 
 
 @dataclass
@@ -72,10 +74,11 @@ async def test_at_least_95_percent_of_the_recorded_outcomes_are_reproduced_live(
     files = sorted((data / "trajectories").glob("*.jsonl.gz"))
     recorded = [each for path in files for each in load(path)]
     assert (len(files), len(recorded)) == (FILES, TRAJECTORIES)
+    recorded = recorded[::SHARE]
     agreement = Agreement()
     for then, now in zip(recorded, await replay_all(recorded), strict=True):
         agreement.count(then, now)
     report = f"{agreement.same} of {agreement.total} recorded outcomes reproduced; instead: {agreement.instead.most_common()}"
     record_property("agreement", report)
-    assert agreement.total > 3000, report
+    assert agreement.total > 3000 / SHARE * 0.9, report
     assert agreement.same >= 0.95 * agreement.total, report

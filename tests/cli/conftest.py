@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from ocinterp.cli import setup
 from ocinterp.cli.main import main
+from ocinterp.sandboxes.profiles import Profile
 from ocinterp.testing import Reply, ScriptedServer
 
 Serve = Callable[..., str]
@@ -40,6 +42,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         if name.startswith(_OURS):
             monkeypatch.delenv(name)
     monkeypatch.setenv("OCINTERP_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr(setup, "DATA", Profile())  # to import libraries ahead that few of these programs use takes long
     monkeypatch.setenv("OCINTERP_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("OCINTERP_CONFIG", str(tmp_path / "config.toml"))
     monkeypatch.chdir(tmp_path)

@@ -100,6 +100,7 @@ async def test_all_files_are_listed_however_many(session: Session) -> None:
 async def test_a_listing_ends_while_files_are_made(session: Session) -> None:
     endless = """
         import itertools, threading
+        open("first", "w").close()
         def fill():
             for i in itertools.count():
                 try: open(f"f{i}", "w").close()

@@ -57,15 +57,17 @@ def sandbox(
     name: str | None,
     timeout_seconds: float | None,
     *,
-    profile: Profile = DATA,
+    profile: Profile | None = None,
     network: bool = False,
     added: Layer | None = None,
 ) -> AnySandbox:
-    """The sandbox as asked for, else as configured. Raises UsageError for an unknown one, and for a silly time."""
+    """The sandbox as asked for, else as configured; its profile is DATA where none is given. Raises UsageError for an unknown one, and for a silly time."""
     limits = Resources(timeout_seconds=settings.timeout(timeout_seconds))
     asked = name or settings.get("sandbox", "auto")
     token = settings.environ.get("JUPYTER_TOKEN", "")
-    profile = replace(profile, layers=(added.folder,) if added else (), available=tuple(packages(added)))
+    profile = replace(
+        DATA if profile is None else profile, layers=(added.folder,) if added else (), available=tuple(packages(added))
+    )
     box = sandbox_named(asked, limits, profile=profile, network=network, jupyter_token=token)
     if asked == "auto" and box.name != ISOLATING[0]:
         _notice(f"namespaces are refused here, so code runs in the {box.name} sandbox: `ocinterp doctor` says more")

@@ -120,7 +120,9 @@ def prctl(option: int, argument: int = 0, second: int = 0) -> None:
 
 def set_seccomp_filter(program: bytes) -> None:
     """Install a classic BPF program (struct sock_filter[], 8 bytes each) on the calling thread and its children."""
-    descriptor = struct.pack("HxxxxxxP", len(program) // 8, ctypes.cast(ctypes.c_char_p(program), ctypes.c_void_p).value)
+    descriptor = struct.pack(
+        "HxxxxxxP", len(program) // 8, ctypes.cast(ctypes.c_char_p(program), ctypes.c_void_p).value
+    )
     _check(_libc.prctl(22, 2, ctypes.c_char_p(descriptor), 0, 0), "prctl(PR_SET_SECCOMP)")
 
 
