@@ -14,12 +14,17 @@ class Lines:
 
     def __init__(self) -> None:
         self._buffer = b""
+        self._terminal: int | None = None
 
     async def next(self) -> str | None:
         """The next line without its end; None when there are no more."""
         while b"\n" not in self._buffer:
-            await _readable(sys.stdin.fileno())
-            data = os.read(sys.stdin.fileno(), _CHUNK)
+            fd = self._descriptor()
+            await _readable(fd)
+            try:
+                data = os.read(fd, _CHUNK)
+            except BlockingIOError:  # a Ctrl-C has thrown away what was typed before it
+                continue
             if not data:
                 break
             self._buffer += data
@@ -27,6 +32,18 @@ class Lines:
             return None
         line, _, self._buffer = self._buffer.partition(b"\n")
         return line.decode("utf-8", "replace").removesuffix("\r")
+
+    def _descriptor(self) -> int:
+        """Standard input; of a terminal one that never blocks, opened anew, since the old one is shared with others."""
+        fd = sys.stdin.fileno()
+        if not os.isatty(fd):
+            return fd
+        if self._terminal is None:
+            try:
+                self._terminal = os.open(os.ttyname(fd), os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+            except OSError:  # a terminal that has no name here, as in some containers
+                self._terminal = fd
+        return self._terminal
 
 
 async def _readable(fd: int) -> None:
