@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Protocol
 
@@ -49,7 +50,7 @@ class Interpreter(Protocol):
         ...
 
 
-class CellSession:
+class CellSession(ABC):
     """A session without its files. Whoever inherits says how an interpreter is started."""
 
     def __init__(self, resources: Resources) -> None:
@@ -58,9 +59,9 @@ class CellSession:
         self._one_at_a_time = asyncio.Lock()
         self._stop: asyncio.Future[str] | None = None  # resolved with the reason why the running cell must stop
 
+    @abstractmethod
     async def _start(self) -> Interpreter:
         """A fresh interpreter among the session's files. Raises SandboxError."""
-        raise NotImplementedError
 
     def _how(self, ended: Exit) -> str:
         """A sentence on how an interpreter ended."""
