@@ -149,6 +149,14 @@ def test_everything_that_is_installed_is_pinned() -> None:
     assert {package_name(each) for each in requirements()} <= {package_name(each) for each in pins}
 
 
+def test_the_image_of_containers_has_what_the_science_extra_has() -> None:
+    image = (REPOSITORY / "docker" / "requirements.txt").read_text("utf-8").splitlines()
+    project: dict[str, Any] = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]
+    extra: list[str] = project["optional-dependencies"]["science"]
+    assert {package_name(each) for each in image} == {package_name(each) for each in [*extra, "numpy"]}
+    assert set(image) <= set((REPOSITORY / "constraints.txt").read_text("utf-8").splitlines())
+
+
 def test_the_changelog_begins_with_this_version() -> None:
     headings = re.findall(r"^## \[?([\w.]+)", (REPOSITORY / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
     assert headings[0] == ocinterp.__version__

@@ -22,7 +22,7 @@ def test_version_and_help(ocinterp: Run) -> None:
 def test_doctor_names_the_sandbox_the_packages_and_every_place_it_looked_for_a_model(ocinterp: Run) -> None:
     ended = ocinterp("doctor")
     assert ended.code == 0
-    for word in ("sandbox", "ns: works", "numpy", "Ollama at", "provider keys", "config"):
+    for word in ("sandbox", "ns: works", "container  ", "numpy", "Ollama at", "provider keys", "config"):
         assert word in ended.out
 
 

@@ -82,7 +82,7 @@ async def test_more_requests_than_the_socket_holds_are_all_answered(named: str) 
 async def test_a_tier_is_chosen_by_its_name() -> None:
     assert sandbox_named("auto", Resources()).name == "ns"
     assert sandbox_named("unsafe", Resources()).name == "unsafe"
-    with pytest.raises(UsageError, match="auto, ns, bwrap, landlock, jupyter, unsafe"):
+    with pytest.raises(UsageError, match="auto, ns, bwrap, landlock, container, jupyter, unsafe"):
         sandbox_named("nonesuch", Resources())
 
 

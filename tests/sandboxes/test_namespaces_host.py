@@ -27,6 +27,7 @@ def started_host(
     program = f"""\
 import asyncio, json, os, sys
 sys.path.insert(0, {str(path)!r})
+from ocinterp.sandboxes.container.sandbox import ContainerSandbox
 from ocinterp.sandboxes.limits import Resources
 from ocinterp.sandboxes.zygotes import NamespaceSandbox
 from ocinterp.types import Cell

@@ -15,7 +15,9 @@ def command(
     model: Annotated[str | None, typer.Option("--model", "-m", help="Which model; see `ocinterp doctor`.")] = None,
     rounds: Annotated[int | None, typer.Option(help="Answers per request, at most.", metavar="N", min=1)] = None,
     timeout: Annotated[float | None, typer.Option(help="Seconds each cell may run.", metavar="S")] = None,
-    sandbox: Annotated[str | None, typer.Option(help="auto, ns, bwrap, landlock, jupyter[:URL], unsafe.")] = None,
+    sandbox: Annotated[
+        str | None, typer.Option(help="auto, ns, bwrap, landlock, container[:IMAGE], jupyter[:URL], unsafe.")
+    ] = None,
     net: Annotated[bool, typer.Option("--net", help="Let the code use the network; the record says so.")] = False,
     added: With = None,
     answer: Annotated[bool, typer.Option(help="Show the model its results, and let it answer in words.")] = False,

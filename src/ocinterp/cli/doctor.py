@@ -25,6 +25,7 @@ async def _examine() -> bool:
     from ocinterp.cli.layers import size
     from ocinterp.models.resolve import explain
     from ocinterp.sandboxes import layers
+    from ocinterp.sandboxes.container import engine
     from ocinterp.sandboxes.limits import MIB, Resources
     from ocinterp.sandboxes.ns import totals
     from ocinterp.sandboxes.probe import ISOLATING, probe
@@ -41,6 +42,7 @@ async def _examine() -> bool:
     for finding in findings:
         works = "works" if finding.works else "no" if chosen else "DOES NOT WORK"
         _line("sandbox", f"{'→' if finding is chosen else ' '} {finding.tier}: {works}: {finding.why}")
+    _line("container", await engine.describe())
     limits = Resources()
     _line("limits", f"{limits.memory_bytes // MIB} MiB of memory a process, {limits.disk_bytes // MIB} MiB of files, "
           f"{limits.processes} processes, {limits.output_bytes // MIB} MiB of output a cell")  # fmt: skip

@@ -29,7 +29,9 @@ def command(
     files: Annotated[list[Path] | None, typer.Argument(help="Files the code may read.", readable=False)] = None,
     timeout: Annotated[float | None, typer.Option(help="Seconds the code may run.", metavar="S")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the files that the code makes.", metavar="DIR")] = None,
-    sandbox: Annotated[str | None, typer.Option(help="auto, ns, bwrap, landlock, jupyter[:URL], unsafe.")] = None,
+    sandbox: Annotated[
+        str | None, typer.Option(help="auto, ns, bwrap, landlock, container[:IMAGE], jupyter[:URL], unsafe.")
+    ] = None,
     net: Annotated[bool, typer.Option("--net", help="Let the code use the network; the record says so.")] = False,
     added: With = None,
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from contextlib import suppress
 
 _CHUNK = 1 << 16
 
@@ -38,12 +39,12 @@ class Lines:
         fd = sys.stdin.fileno()
         if not os.isatty(fd):
             return fd
-        if self._terminal is None:
-            try:
-                self._terminal = os.open(os.ttyname(fd), os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-            except OSError:  # a terminal that has no name here, as in some containers
-                self._terminal = fd
-        return self._terminal
+        if self._terminal is not None:
+            return self._terminal
+        with suppress(OSError):  # a terminal that has no name here, as in some containers
+            fd = os.open(os.ttyname(fd), os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        self._terminal = fd
+        return fd
 
 
 async def _readable(fd: int) -> None:

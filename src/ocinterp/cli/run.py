@@ -26,6 +26,8 @@ The model writes code, the sandbox runs it, failures go back to the model, up to
 come from standard input. Exits 0 only if the last run was clean and every --test held.
 """
 
+_SANDBOXES = "auto, ns, bwrap, landlock, container[:IMAGE], jupyter[:URL], unsafe."
+
 
 def command(
     request: Annotated[
@@ -43,7 +45,7 @@ def command(
     out: Annotated[
         Path | None, typer.Option(help="Folder for the files and figures that were made.", metavar="DIR")
     ] = None,
-    sandbox: Annotated[str | None, typer.Option(help="auto, ns, bwrap, landlock, jupyter[:URL], unsafe.")] = None,
+    sandbox: Annotated[str | None, typer.Option(help=_SANDBOXES)] = None,
     net: Annotated[bool, typer.Option("--net", help="Let the code use the network; the record says so.")] = False,
     added: With = None,
     answer: Annotated[bool, typer.Option(help="Show the model its results, and let it answer in words.")] = False,

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from ocinterp.errors import SandboxError, UsageError
+from ocinterp.sandboxes.container.sandbox import ContainerSandbox
 from ocinterp.sandboxes.jupyter.local import JupyterSandbox
 from ocinterp.sandboxes.jupyter.sandbox import JupyterServerSandbox
 from ocinterp.sandboxes.limits import Resources, Service
@@ -18,7 +19,15 @@ from ocinterp.sandboxes.zygotes import BubblewrapSandbox, LandlockSandbox, Names
 from ocinterp.types import Cell
 
 TIERS: dict[str, type[NamespaceSandbox]] = {
-    each.name: each for each in (NamespaceSandbox, BubblewrapSandbox, LandlockSandbox, JupyterSandbox, UnsafeSandbox)
+    each.name: each
+    for each in (
+        NamespaceSandbox,
+        BubblewrapSandbox,
+        LandlockSandbox,
+        ContainerSandbox,
+        JupyterSandbox,
+        UnsafeSandbox,
+    )
 }
 
 # Kernel switches that forbid user namespaces to ordinary users, the value that does, and what to do.
@@ -39,6 +48,7 @@ _ABOUT = {
     "ns": "user, pid, mount, net, ipc and uts namespaces, seccomp, resource limits",
     "bwrap": "a bubblewrap for each session, Landlock, seccomp, resource limits",
     "landlock": "Landlock, seccomp, resource limits; no namespaces: docs/security.md says what that leaves open",
+    "container": "a container for each session, Landlock, seccomp, resource limits",
     "jupyter": "an ipykernel for each session, behind the walls of ns",
     "unsafe": "no isolation at all",
 }
@@ -67,6 +77,7 @@ def sandbox_named(
 ) -> AnySandbox:
     """The sandbox of a tier: "auto" is the strongest that isolates here; "unsafe" is chosen by its name alone.
 
+    "container:IMAGE" names the image, "container:gvisor" and "container:gvisor:IMAGE" another kernel beneath it.
     "jupyter:URL" is a Jupyter server's; `jupyter_token` opens it where the URL holds no token. Raises SandboxError
     where nothing isolates, UsageError for an unknown name.
     """
@@ -75,6 +86,8 @@ def sandbox_named(
         if profile.layers:
             raise UsageError("a Jupyter server has the packages it has: install them there, and leave out --with")
         return JupyterServerSandbox(address, resources, token=jupyter_token)
+    if tier_name == "container" and address:
+        return ContainerSandbox(resources, profile=profile, network=network, service=service, wanted=address)
     if name != "unsafe" and platform.system() != "Linux":
         raise SandboxError(f"no isolation is available on {platform.system()} yet; --sandbox unsafe runs without any")
     tier = TIERS.get(strongest() if name == "auto" else name)

@@ -18,11 +18,5 @@ class Profile:
     available: tuple[str, ...] = ()  # the packages that a program is told of when it misses one
 
 
-# What short programs are made of.
-STDLIB = Profile(
-    preload=(
-        "bisect", "collections", "copy", "datetime", "decimal", "fractions", "functools", "hashlib", "heapq", "itertools",
-        "json", "math", "random", "re", "statistics", "string", "typing",
-    )
-)  # fmt: skip
+STDLIB = Profile()  # every zygote imports the modules of the standard library that short programs are made of
 DATA = Profile(preload=("numpy", "pandas", "matplotlib.pyplot"))

@@ -44,7 +44,7 @@ class NamespaceSandbox:
         network: bool = False,
         service: Service = Service(),
     ) -> None:
-        self.network: Literal["off", "host"] = "host" if network else "off"
+        self.network: Literal["off", "host", "bridge"] = "host" if network else "off"
         self._resources = resources
         self._profile = profile
         self._service = service
@@ -57,6 +57,9 @@ class NamespaceSandbox:
     def _plan(self) -> dict[str, Any]:
         return layout.plan_root(self._profile, network=self.network == "host")
 
+    def _supervisor(self) -> Supervisor:
+        return Supervisor(self._plan())
+
     def _new_folder(self) -> Path:
         """A folder of the host's for the sessions of one zygote; it goes when the sandbox is left."""
         try:
@@ -67,7 +70,7 @@ class NamespaceSandbox:
             raise SandboxError(f"there is no place for the files of sessions: {error}") from error
 
     async def __aenter__(self) -> Self:
-        self._pool = Pool(lambda: Supervisor(self._plan()), self._service, single=self.single)
+        self._pool = Pool(self._supervisor, self._service, single=self.single)
         try:
             await self._pool.start()
         except BaseException:

@@ -7,5 +7,7 @@ Who runs where:
         └── zygote (PID 1)          | zygote.py      trusted; imports libraries once, forks a worker per session
             └── worker (PID 1)      | kernel.py      confined by isolation.py + seccomp.py, then runs cells
 
+In a container caller.py takes the launcher's place.
+
 Everything but supervisor.py and layout.py runs in those child processes and needs the standard library only.
 """

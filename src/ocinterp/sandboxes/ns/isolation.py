@@ -65,7 +65,7 @@ def chosen(plan: dict[str, Any]) -> Isolation:
         case "landlock":
             return Landlock(plan["reach"], network=plan["network"])
         case "walled":
-            return Walled(plan["reach"], network=plan["network"])
+            return Walled(plan["reach"], network=plan["network"], counted=plan.get("counted", True))
         case _:
             return Bare()
 
@@ -154,6 +154,7 @@ class Landlock(Bare):
 
     folders = ("workspace", "tmp")
     among_the_persons = True  # files and processes; else those of the zygote alone
+    counts_processes = False  # the kernel counts by user
 
     def __init__(self, reach: dict[str, list[str]], *, network: bool) -> None:
         super().__init__()
@@ -173,7 +174,7 @@ class Landlock(Bare):
         os.chdir(f"{folder}/workspace")
         own = [os.path.realpath(f"{folder}/{name}") for name in self.folders]
         os.environ.update(HOME=own[0], TMPDIR=own[1])
-        limit(walls, count_processes=not self.among_the_persons)  # the kernel counts by user
+        limit(walls, count_processes=self.counts_processes)
         syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
         if self._abi:
             reach = self._reach | {"own": [*self._reach.get("own", ()), *own]}
@@ -182,9 +183,16 @@ class Landlock(Bare):
 
 
 class Walled(Landlock):
-    """Behind bubblewrap's or a container's walls: one session in all, whose folders are /workspace and /tmp."""
+    """Behind bubblewrap's or a container's walls: one session in all, whose folders are /workspace and /tmp.
+
+    `counted`: no other process is the same user's, so the kernel's count, which is by user, may be bounded.
+    """
 
     among_the_persons = False
+
+    def __init__(self, reach: dict[str, list[str]], *, network: bool, counted: bool) -> None:
+        super().__init__(reach, network=network)
+        self.counts_processes = counted
 
     def open(self, folder: str, *, size_bytes: int, files: int) -> None:
         """The folders are there; what is around them bounds their size."""

@@ -13,10 +13,12 @@ import sysconfig
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ocinterp.sandboxes.ns.launch import DEVICES
-from ocinterp.sandboxes.profiles import Profile
+
+if TYPE_CHECKING:  # a container asks this module for its paths, and has no more than this folder
+    from ocinterp.sandboxes.profiles import Profile
 
 HERE = Path(__file__).parent
 PYTHON_HOME = "/opt/python"
@@ -104,8 +106,8 @@ def plan_root(profile: Profile, *, network: bool = False) -> dict[str, Any]:
         "support": str(HERE),
         "support_inside": SUPPORT,
         "boot": BOOT,
-        "environment": _ENVIRONMENT | _search_paths(base, packages),
-        "launcher_environment": _search_paths(os.path.realpath(sys.base_prefix)),
+        "environment": _ENVIRONMENT | search_paths(base, packages),
+        "launcher_environment": search_paths(os.path.realpath(sys.base_prefix)),
         "sessions": "/run/sessions",
         "worker": "kernel",
         "workspace": WORKSPACE,
@@ -126,8 +128,8 @@ def plan_bare(profile: Profile, *, sessions: Path) -> dict[str, Any]:
         "support": str(HERE),
         "support_inside": str(HERE),
         "boot": BOOT,
-        "environment": _ENVIRONMENT | _search_paths(sys.prefix, packages) | own,
-        "launcher_environment": _search_paths(os.path.realpath(sys.base_prefix)),
+        "environment": _ENVIRONMENT | search_paths(sys.prefix, packages) | own,
+        "launcher_environment": search_paths(os.path.realpath(sys.base_prefix)),
         "sessions": str(sessions),
         "worker": "kernel",
         "workspace": "",
@@ -144,7 +146,7 @@ def plan_landlock(profile: Profile, *, network: bool, sessions: Path) -> dict[st
         "network": network,
         "python": os.path.realpath(getattr(sys, "_base_executable", sys.executable)),
         "reach": {"run": run, "look": look, "use": [f"/dev/{name}" for name in DEVICES]},
-        "environment": _ENVIRONMENT | _search_paths(base, packages),
+        "environment": _ENVIRONMENT | search_paths(base, packages),
     }
 
 
@@ -158,6 +160,26 @@ def plan_walled(plan: dict[str, Any]) -> dict[str, Any]:
 def _on_host(profile: Profile) -> list[str]:
     """The folders that a program imports from in the host's own tree."""
     return [*package_folders(), *map(os.path.realpath, profile.layers), str(HERE / ON_PATH)]
+
+
+def plan_contained(profile: Profile, *, network: bool, counted: bool) -> dict[str, Any]:
+    """The plan of a zygote in a container, under the image's own interpreter, which caller.py finds there.
+
+    Which packages there are is the image's affair, so a program is not told of any. `counted`: its user runs nothing else, so that RLIMIT_NPROC, which counts by user, may bound its processes.
+    """
+    return plan_walled(
+        {
+            "counted": counted,
+            "network": network,
+            "preload": list(profile.preload),
+            "available": [],
+            "support": SUPPORT,
+            "boot": BOOT,
+            "environment": _ENVIRONMENT,
+            "worker": "kernel",
+            "workspace": WORKSPACE,
+        }
+    )
 
 
 def package_folders() -> list[str]:
@@ -179,7 +201,7 @@ def _interpreter() -> tuple[str, str, list[tuple[str, str]]]:
     return PYTHON_HOME, f"{PYTHON_HOME}/{relative}", [(base, PYTHON_HOME)]
 
 
-def _search_paths(base: str, packages: Sequence[str] = ()) -> dict[str, str]:
+def search_paths(base: str, packages: Sequence[str] = ()) -> dict[str, str]:
     """Where programs are found, and what Python programs that a cell starts import from."""
     paths = {"PATH": f"{base}/bin:/usr/local/bin:/usr/bin:/bin", "PYTHONPATH": ":".join(packages)}
     if sysconfig.get_config_var("Py_ENABLE_SHARED"):

@@ -94,7 +94,9 @@ class Supervisor:
             async with asyncio.timeout(START_SECONDS):
                 return await asyncio.shield(self.ready)
         except TimeoutError as error:
-            raise SandboxError(f"the sandbox did not start within {START_SECONDS:g} s") from error
+            raise SandboxError(
+                f"the sandbox did not start within {START_SECONDS:g} s{await self._last_words()}"
+            ) from error
         except SandboxError as error:
             raise SandboxError(f"{error}{await self._last_words()}") from error
 

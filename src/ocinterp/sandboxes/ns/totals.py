@@ -165,24 +165,28 @@ def by_controller(memory: Path, pids: Path) -> Cgroups | None:
     return None
 
 
-def _candidates() -> Iterator[Cgroups]:
+def groups_of(pid: int | str) -> dict[str, tuple[Path, Path]]:
+    """For each controller ("" for version 2) where its tree is mounted, and the group in it that a process is in."""
     try:
         mounts = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
-        own = dict(line.split(":", 2)[1:] for line in Path("/proc/self/cgroup").read_text().splitlines())
+        own = dict(line.split(":", 2)[1:] for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines())
     except OSError:
-        return
+        return {}
     places = {
         controller: Path(where)
         for _, where, kind, options, *_ in mounts
         for controller in (options.split(",") if kind == "cgroup" else [""])
         if kind in {"cgroup", "cgroup2"}
     }
-    if "" in places and "" in own and (found := delegated(places[""] / own[""].lstrip("/"), places[""])):
+    return {name: (places[name], places[name] / own[name].lstrip("/")) for name in places.keys() & own.keys()}
+
+
+def _candidates() -> Iterator[Cgroups]:
+    groups = groups_of("self")
+    if "" in groups and (found := delegated(groups[""][1], groups[""][0])):
         yield found
-    if {"memory", "pids"} <= places.keys() & own.keys():
-        memory, pids = (places[name] / own[name].lstrip("/") for name in ("memory", "pids"))
-        if found := by_controller(memory, pids):
-            yield found
+    if {"memory", "pids"} <= groups.keys() and (found := by_controller(groups["memory"][1], groups["pids"][1])):
+        yield found
 
 
 def works(groups: Cgroups) -> bool:
