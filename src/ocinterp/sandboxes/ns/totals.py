@@ -96,8 +96,9 @@ class Cgroups:
             for folder in made:
                 folder.mkdir()
                 _limit(folder, self.version, resources)
-                with suppress(ProcessLookupError):  # it is dead already, and its last words say why
-                    (folder / "cgroup.procs").write_text(str(pid))
+                if pid > 0:  # else it is dead already, and its last words say why
+                    with suppress(ProcessLookupError):  # as it may be by now
+                        (folder / "cgroup.procs").write_text(str(pid))
         except OSError as error:
             self.remove(made)
             raise SandboxError(f"the total memory of a session could not be bounded: {error}") from error
