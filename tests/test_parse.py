@@ -93,10 +93,80 @@ def test_python_is_run_by_any_of_its_names(info: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "info", ["bash", "json", "text", "output", "pytb", "pyrex", "js", "markdown", "python-traceback"]
+    "info", ["json", "text", "output", "console", "pytb", "pyrex", "html", "markdown", "python-traceback", "diff"]
 )
-def test_another_language_is_not_run(info: str) -> None:
+def test_what_is_no_language_that_runs_is_not_run(info: str) -> None:
     assert sources(f"```{info}\nprint(1)\n```") == []
+
+
+@pytest.mark.parametrize(
+    ("info", "language"),
+    [
+        *(
+            ("bash", "bash"),
+            ("sh", "bash"),
+            ("shell", "bash"),
+            ("zsh", "bash"),
+            ("{bash}", "bash"),
+            ("sh:x.sh", "bash"),
+        ),
+        *(("js", "javascript"), ("JavaScript", "javascript"), ("node", "javascript"), ("ts", "typescript")),
+        *(("sql", "sql"), ("sqlite", "sql"), ("bash title=x", "bash"), (" sh", "bash")),
+    ],
+)
+def test_another_language_runs_by_any_of_its_names(info: str, language: str) -> None:
+    assert extract_cells(f"So:\n```{info}\nx\n```\nDone.") == [Cell("1", "x", language)]
+
+
+@pytest.mark.parametrize(
+    ("info", "source", "language"),
+    [
+        ("c", "int main(void) { return 0; }", "c"),
+        ("c++", "int main() {}", "cpp"),
+        ("cc", "int main() {}", "cpp"),
+        ("golang", "package main\nfunc main() {}", "go"),
+        ("rs", "fn main() {}", "rust"),
+        ("java", "class A { public static void main(String[] a) {} }", "java"),
+    ],
+)
+def test_what_has_to_be_compiled_runs_where_it_is_a_program(info: str, source: str, language: str) -> None:
+    assert extract_cells(f"```{info}\n{source}\n```") == [Cell("1", source, language)]
+    assert sources(f"```{info}\n{source.replace('main(', 'helper(')}\n```") == []
+
+
+@pytest.mark.parametrize("beside", [code("x = 1"), "```\nimport os\n```", "<execute>\nx = 1\n</execute>"])
+def test_beside_python_no_other_language_runs(beside: str) -> None:
+    cells = extract_cells(f"Save it, then:\n```bash\npython x.py\n```\n{beside}\n```js\nf()\n```")
+    assert [cell.language for cell in cells] == ["python"]
+
+
+@pytest.mark.parametrize(
+    ("info", "block"),
+    [
+        *(("bash", "pip install numpy"), ("sh", "python -m pip install -U x\npython x.py"), ("bash", "npm i left-pad")),
+        *(("bash", "$ ls\nx.py"), ("bash", "sudo apt-get -y install gcc"), ("shell", "# nothing but a remark")),
+        *(("bash", "git clone x\ncd x"), ("bash", "conda create -n x"), ("bash", "go get x"), ("bash", "")),
+        *(
+            ("js", "document.getElementById('x').click()"),
+            ("ts", "import React from 'react';\nf()"),
+            ("js", "<p>x</p>"),
+        ),
+        *(("sql", "SELECT name FROM customers"), ("sql", "with t as (select 1 from x) select * from t")),
+    ],
+)
+def test_what_is_to_be_done_elsewhere_is_not_run(info: str, block: str) -> None:
+    assert sources(f"First:\n```{info}\n{block}\n```") == []
+
+
+@pytest.mark.parametrize(("info", "end"), [("js", "<p>"), ("sql", "select 1 from t"), ("bash", "$ x"), ("c", "f()")])
+def test_a_long_block_of_another_language_is_looked_at_once(info: str, end: str) -> None:
+    for filler in ("\n", " ", "main ", "public\n", "x/"):
+        assert sources(f"```{info}\n# {filler * 200_000}\n{end}\n```") == sources(f"```{info}\n# x\n{end}\n```")
+
+
+@pytest.mark.parametrize("block", ["SELECT 1 + 1;", "CREATE TABLE t (x);\nSELECT * FROM t;", "ATTACH 'a.db' AS a;"])
+def test_sql_runs_where_it_makes_or_opens_what_it_asks(block: str) -> None:
+    assert extract_cells(f"```sql\n{block}\n```") == [Cell("1", block, "sql")]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import gzip
 import json
 import re
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -50,8 +51,12 @@ def is_valid(source: str) -> bool:
     return True
 
 
+def python(text: str) -> list[str]:
+    return [cell.source for cell in extract_cells(text) if cell.language == "python"]
+
+
 def counts(texts: Iterable[str]) -> Counts:
-    answers = [[cell.source for cell in extract_cells(text)] for text in texts]
+    answers = [python(text) for text in texts]
     cells = [source for answer in answers for source in answer]
     return len(answers), sum(map(bool, answers)), len(cells), sum(not is_valid(source) for source in cells)
 
@@ -100,5 +105,11 @@ def test_python_blocks_of_real_documents_come_back_as_they_were_written(data: Pa
     block = re.compile(r"^```python\n(.*?)\n?^```$", re.MULTILINE | re.DOTALL)
     texts = [row["markdown"] for row in rows(data / "synth" / "doocs__leetcode__README_EN_first1500.jsonl.gz")]
     written = [[source for source in block.findall(text) if source.strip()] for text in texts]
-    assert [[cell.source for cell in extract_cells(text)] for text in texts] == written
+    assert [python(text) for text in texts] == written
     assert (len(texts), sum(map(bool, written)), sum(map(len, written))) == (1500, 1380, 1704)
+    others = Counter(cell.language for text in texts for cell in extract_cells(text) if cell.language != "python")
+    assert others == {
+        "bash": 4,
+        "javascript": 2,
+        "typescript": 2,
+    }  # where there is no Python; most are functions in SQL

@@ -1,8 +1,9 @@
-"""Which Python a model's answer asks to run.
+"""Which code a model's answer asks to run.
 
 An answer is read in this order, and the first reading that finds something decides: a text that is a program as it
 stands; tags that say "execute"; tags that say "solution"; a program up to the closing of a fence that the prompt had
-opened; Markdown fences; a text that begins like a program, or is an interactive session.
+opened; Markdown fences; a text that begins like a program, or is an interactive session. All of that is about Python;
+where it finds none, the fences that are tagged with another language and hold a program count.
 Nothing here raises on any text, and the work grows with the text's length, not its square.
 """
 
@@ -16,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from ocinterp import languages
 from ocinterp.types import Cell
 
 _PARSE_LIMIT = 200_000  # characters; a tree takes up to 600 bytes a character, so at most 120 MB and 0.4 s
@@ -76,13 +78,14 @@ _FORMULAS = (
 
 
 def extract_cells(text: str, prefix: str = "") -> list[Cell]:
-    """The Python cells that `text` asks to run, in order, with ids `prefix` + 1, 2, 3 ...
+    """The cells that `text` asks to run, in order, with ids `prefix` + 1, 2, 3 ...
 
     A cell need not be valid Python: what was plainly meant to run is run, so that its syntax error can be fed back.
     """
     text = re.sub(r"\r\n?", "\n", text).rstrip("\n")
     sources = [source for source in map(_typed, _sources(text)) if _has_code(source)]
-    return [Cell(f"{prefix}{number}", source) for number, source in enumerate(sources, 1)]
+    found = [("python", source) for source in sources] or list(_programs(text))
+    return [Cell(f"{prefix}{number}", source, language) for number, (language, source) in enumerate(found, 1)]
 
 
 def _sources(text: str) -> list[str]:
@@ -99,6 +102,14 @@ def _sources(text: str) -> list[str]:
     if fenced := [block.source for block in blocks if _runs(block)]:
         return fenced
     return [text] if _begins_as_program(text) or _is_program(_typed(text)) else []
+
+
+def _programs(text: str) -> Iterator[tuple[str, str]]:
+    """What is in other languages. Beside Python they are advice, as a rule: how to install something, how to start it."""
+    for block in _blocks(text):
+        language = languages.tagged(block.info)
+        if language not in {"", "python"} and languages.is_meant(language, block.source):
+            yield language, block.source
 
 
 def _opened_by_prompt(text: str, blocks: Sequence[_Block]) -> list[str]:

@@ -255,3 +255,46 @@ def _sleepers() -> set[int]:
             if path.read_bytes() == f"sleep\0{SLEEP}\0".encode():
                 found.add(int(path.parent.name))
     return found
+
+
+def _name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
+async def shell(session: Session, source: str) -> ExecutionResult:
+    return await session.run(Cell("attack", textwrap.dedent(source), "bash"))
+
+
+async def test_a_shell_reaches_no_file_and_no_process_of_the_host(
+    session: Session, tmp_path: Path, bystander: subprocess.Popen[bytes]
+) -> None:
+    marker = tmp_path / "marker"
+    marker.write_text("hush")
+    source = f"""
+        cat {marker} /etc/shadow /proc/{bystander.pid}/environ /proc/{os.getpid()}/environ
+        echo x > {marker}; rm -f {marker}; ls /root /home
+        kill -9 {bystander.pid}; kill -9 {os.getpid()}
+        exec 3<>/dev/tcp/127.0.0.1/22"""
+    result = await shell(session, source)
+    assert result.stdout == ""
+    assert "hush" not in result.stderr
+    assert marker.read_text() == "hush"
+    assert bystander.poll() is None
+
+
+async def test_what_a_shell_leaves_running_ends_with_its_cell(sandbox: NamespaceSandbox, session: Session) -> None:
+    await run(session, "1")
+    before = set(descendants())
+    source = "trap '' HUP TERM\nsetsid sh -c '(setsid sleep 1000 &); sleep 1000' & \nkill -STOP $PPID $$ 2>/dev/null; echo left"
+    await shell(session, source)
+    assert not [pid for pid in set(descendants()) - before if _name(pid) in {"sleep", "sh"}]
+    assert (await run(session, "print(1)")).stdout == "1\n"
+
+
+async def test_memory_of_what_has_left_its_shell_is_bounded(session: Session) -> None:
+    hog = "x = b'x' * (200 << 20); open('done', 'a'); import time; time.sleep(1000)"
+    source = f'for i in 1 2 3 4 5 6; do (setsid python3 -c "{hog}" &); done; while :; do sleep 1; done'
+    assert (await shell(session, source)).outcome is Outcome.MEMORY

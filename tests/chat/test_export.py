@@ -277,6 +277,18 @@ def test_a_cell_in_another_language_keeps_its_language(tmp_path: Path) -> None:
     assert fences(tmp_path / "chat.md") == [("bash", "ls\n"), ("text", "a\n")]
 
 
+def test_a_notebook_runs_other_languages_where_jupyter_can(tmp_path: Path) -> None:
+    session = trajectory(
+        told("a", ran("f()", language="javascript"), ran("SELECT 1", language="sql"), ran("1", language="py"))
+    )
+    export(session, tmp_path / "chat.ipynb", title="t")
+    assert [cell["source"] for cell in notebook(tmp_path / "chat.ipynb") if cell["cell_type"] == "code"] == [
+        "%%script node\nf()",
+        "%%script sqlite3 -batch -header -column :memory:\nSELECT 1",
+        "1",
+    ]
+
+
 def test_a_transcript_reads_in_order_and_its_figure_lies_beside_it(tmp_path: Path) -> None:
     path = tmp_path / "my chat (1).md"
     export(SESSION, path, title="Six times seven")

@@ -79,6 +79,18 @@ def test_edit_runs_the_changed_code_and_tells_the_model(
     assert [run.result.stdout for run in turn.runs] == ["41\n", "42\n"]
 
 
+def test_a_program_of_another_language_is_edited_as_what_it_is(
+    ocinterp: Run, serve: Run, home: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setenv("EDITOR", "sed -i s/41/42/")
+    ended = ocinterp("chat", "--model", serve(Says("So:\n```sh\necho 41\n```")), stdin="go\n/edit\n")
+    assert "42" in ended.out
+    (turn,) = last(home).turns
+    assert "```bash\necho 42\n```" in turn.feedback[-1].text
+    assert [(run.cell.language, run.result.stdout) for run in turn.runs] == [("bash", "41\n"), ("bash", "42\n")]
+    assert "may hold programs in bash, c" in last(home).prompt[0].content
+
+
 def test_files_come_in_are_listed_and_go_out(ocinterp: Run, serve: Run, home: Path) -> None:
     (home / "in.txt").write_text("abc")
     (home / "more.txt").write_text("d")

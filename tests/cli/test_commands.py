@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ocinterp import __version__
+from ocinterp.sandboxes import toolchains
 from ocinterp.testing import Says, code
 
 Run = Callable[..., Any]
@@ -39,6 +40,28 @@ def test_exec_runs_a_file_and_exits_0(ocinterp: Run, home: Path) -> None:
 
 def test_exec_reads_standard_input_and_shows_the_last_value(ocinterp: Run) -> None:
     assert ocinterp("exec", "-", stdin="6 * 7").out == "42\n"
+
+
+def test_exec_tells_the_language_by_the_end_of_the_files_name(ocinterp: Run, home: Path) -> None:
+    (home / "a.sh").write_text("ls; echo out; echo err >&2")
+    (home / "q.sql").write_text(".mode list\n.headers off\nSELECT 6 * 7;")
+    ended = ocinterp("exec", "a.sh", "q.sql")
+    assert (ended.code, ended.out, ended.err) == (0, "q.sql\nout\n", "err\n")
+
+
+def test_exec_is_told_the_language_of_standard_input(ocinterp: Run) -> None:
+    ended = ocinterp("exec", "-", "--language", "sh", stdin="echo hi\nexit 3")
+    assert (ended.code, ended.out) == (1, "hi\n")
+    assert ended.err == "ExitStatus: the program ended with exit status 3\n"
+    assert "there is no language 'cobol'" in ocinterp("exec", "-", "--language", "cobol").err
+
+
+def test_doctor_names_the_languages_that_run_and_what_the_others_need(ocinterp: Run) -> None:
+    (line,) = [line for line in ocinterp("doctor").out.splitlines() if line.startswith("languages  python, bash")]
+    missing = line.partition("; missing: ")[2]
+    for language in toolchains.LANGUAGES[1:]:
+        lacking = f"{language} (needs {toolchains.tools_for(language)})"
+        assert language in toolchains.find() or lacking in missing
 
 
 def test_exec_of_nothing_is_nothing(ocinterp: Run) -> None:

@@ -79,7 +79,7 @@ def test_giving_up_says_how_and_what_to_try(ocinterp: Run, serve: Run) -> None:
 def test_an_answer_without_code_is_a_failure_in_one_line(ocinterp: Run, serve: Run) -> None:
     ended = ocinterp("run", "hello", "--model", serve(Says("Hello! How can I help?")))
     assert ended.code == 1
-    assert "no Python to run" in ended.err.splitlines()[-1]
+    assert "no code to run" in ended.err.splitlines()[-1]
 
 
 def test_files_go_in_and_what_was_made_comes_out(ocinterp: Run, serve: Run, home: Path) -> None:

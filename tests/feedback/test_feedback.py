@@ -41,6 +41,13 @@ def says(text: str) -> FeedbackProvider:
     return provide
 
 
+async def test_what_failed_is_asked_for_again_in_its_language_or_in_python_where_that_does_not_run() -> None:
+    for failure, language in (("CompileError", "rust"), ("UnsupportedLanguage", "python")):
+        result = ExecutionResult("1", Outcome.ERROR, error=Failure(failure, "no"))
+        (said,) = await failures(TASK, BEFORE, Turn(Completion(""), (Run(Cell("1", "x", "rust"), result),)))
+        assert said.text.endswith(f"in one ```{language} block.")
+
+
 async def test_failures_speak_of_failed_cells_with_their_traceback() -> None:
     (said,) = await failures(TASK, BEFORE, turn(Outcome.ERROR))
     assert said.source is Source.EXECUTION

@@ -124,8 +124,11 @@ async def test_a_shell_command_says_that_it_cannot_run(session: Session) -> None
 
 
 async def test_another_language_is_refused_as_the_programs_error(session: Session) -> None:
-    result = await session.run(Cell("c", "ls", language="sh"))
+    result = await session.run(Cell("c", "DISPLAY 'hi'.", language="cobol"))
     assert (result.cell_id, result.outcome) == ("c", Outcome.ERROR)
+    assert result.error is not None
+    assert result.error.name == "UnsupportedLanguage"
+    assert result.error.message.startswith("cobol does not run ")
 
 
 async def test_an_awaited_cell_that_was_stopped_does_not_go_on_under_the_next_one(limited: Open) -> None:

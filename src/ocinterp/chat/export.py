@@ -21,8 +21,12 @@ from urllib.parse import quote
 
 from ocinterp import records
 from ocinterp.errors import DataError, UsageError
+from ocinterp.languages import named
 from ocinterp.render import error_line, printable
 from ocinterp.types import Cell, Display, ExecutionResult, Feedback, Outcome, Run, Source, Trajectory, Turn
+
+# Where IPython has no magic of a language's name, or one that means the browser.
+_MAGICS = {"javascript": "script node", "sql": "script sqlite3 -batch -header -column :memory:"}
 
 
 def export(trajectory: Trajectory, path: Path, *, title: str) -> None:
@@ -167,7 +171,7 @@ def _prose_cell(text: str) -> dict[str, object]:
 
 
 def _code_cell(run: Run, number: int) -> dict[str, object]:
-    magic = "" if _is_python(run.cell) else f"%%{run.cell.language}\n"
+    magic = "" if _is_python(run.cell) else f"%%{_MAGICS.get(named(run.cell.language), run.cell.language)}\n"
     return {
         "cell_type": "code",
         "execution_count": number,
@@ -360,7 +364,7 @@ def _reason_against(run: Run) -> str:
 
 
 def _is_python(cell: Cell) -> bool:
-    return cell.language.lower() in {"", "python", "python3", "py"}
+    return named(cell.language) == "python"
 
 
 def _compiles(source: str) -> bool:

@@ -17,8 +17,10 @@ You solve the user's request by writing Python, which is run for you at once in 
   results there too.
 - Print what the user should see. The value of a block's last expression and matplotlib figures are shown as well.
 - {network}obody answers input(), and nothing can be installed. {packages}
-- When a run fails, you see its traceback: find the cause, and give the corrected code whole.
+{others}- When a run fails, you see its traceback: find the cause, and give the corrected code whole.
 """
+
+_OTHERS = "- An answer without ```python may hold programs in {} instead; they share the files, not the variables.\n"
 
 
 def opening(
@@ -27,9 +29,13 @@ def opening(
     packages: Sequence[str] = (),
     tests: Sequence[str] = (),
     *,
+    languages: Sequence[str] = (),
     network: bool = False,
 ) -> tuple[Message, ...]:
-    """The first messages of a session: how things work here, then the request, its files and its visible tests."""
+    """The first messages of a session: how things work here, then the request, its files and its visible tests.
+
+    `languages` are those that run beside Python.
+    """
     there = f"Beside the standard library there are {', '.join(packages)}." if packages else "Use the standard library."
     parts = [request]
     if files:
@@ -37,7 +43,12 @@ def opening(
     if tests:
         parts.append("These expressions must be true after your code has run:\n" + "\n".join(tests))
     return Message(
-        "system", _SYSTEM.format(packages=there, network="N" if network else "There is no network, n")
+        "system",
+        _SYSTEM.format(
+            packages=there,
+            network="N" if network else "There is no network, n",
+            others=_OTHERS.format(", ".join(languages)) if languages else "",
+        ),
     ), Message("user", "\n\n".join(parts))
 
 

@@ -24,7 +24,7 @@ async def _examine() -> bool:
     from ocinterp.cli import added, settings, setup
     from ocinterp.cli.layers import size
     from ocinterp.models.resolve import explain
-    from ocinterp.sandboxes import layers
+    from ocinterp.sandboxes import layers, toolchains
     from ocinterp.sandboxes.container import engine
     from ocinterp.sandboxes.limits import MIB, Resources
     from ocinterp.sandboxes.ns import totals
@@ -55,6 +55,9 @@ async def _examine() -> bool:
     _line(
         "layers", f"{added.folder(loaded)} ({f'{len(kept)}, {total}' if kept else 'none: --with NAMES adds packages'})"
     )
+    missing = [name for name in toolchains.LANGUAGES[1:] if name not in toolchains.find()]
+    lacking = "; ".join(f"{name} (needs {toolchains.tools_for(name)})" for name in missing)
+    _line("languages", f"python, {', '.join(toolchains.find())}{f'; missing: {lacking}' if lacking else ''}")
     steps = await explain(None, config=loaded.config, environ=loaded.environ)
     for step in steps:
         _line("model", f"{'→' if step.chosen else ' '} {step.name}: {step.finding}")

@@ -1,4 +1,4 @@
-"""`ocinterp exec`: run a file of Python in the sandbox, without any model."""
+"""`ocinterp exec`: run a file of code in the sandbox, without any model."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
+from ocinterp import languages
 from ocinterp.cli.added import With, advice, layer
 from ocinterp.cli.keep import Keeper
 from ocinterp.cli.live import decoded
@@ -25,12 +26,15 @@ _AFTERMATH = re.compile(r"The variables are kept|The interpreter was started aga
 
 
 def command(
-    file: Annotated[str, typer.Argument(help="A Python file, or - for standard input.", metavar="FILE|-")],
+    file: Annotated[str, typer.Argument(help="A file of code, or - for standard input.", metavar="FILE|-")],
     files: Annotated[list[Path] | None, typer.Argument(help="Files the code may read.", readable=False)] = None,
     timeout: Annotated[float | None, typer.Option(help="Seconds the code may run.", metavar="S")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the files that the code makes.", metavar="DIR")] = None,
     sandbox: Annotated[
         str | None, typer.Option(help="auto, ns, bwrap, landlock, container[:IMAGE], jupyter[:URL], unsafe.")
+    ] = None,
+    language: Annotated[
+        str | None, typer.Option(help="Of the code; else the file's name tells.", metavar="NAME")
     ] = None,
     net: Annotated[bool, typer.Option("--net", help="Let the code use the network; the record says so.")] = False,
     added: With = None,
@@ -40,13 +44,21 @@ def command(
 
     loaded = settings.load()
     box = setup.sandbox(loaded, sandbox, timeout, profile=Profile(), network=net, added=layer(loaded, added))
-    cell = Cell("stdin" if file == "-" else Path(file).name, _source(file))
+    cell = Cell("stdin" if file == "-" else Path(file).name, _source(file), _language(file, language))
     given = setup.read_files(files or [])
     keeper = None if out is None else Keeper(out, spare=files or ())
     if keeper is not None:
         keeper.prepare()
     clean = setup.run_to_end(_execute(cell, box, given, keeper), saved=False)
     raise typer.Exit(0 if clean else 1)
+
+
+def _language(file: str, asked: str | None) -> str:
+    if asked is None:
+        return languages.of_file(file) or "python"
+    if not (known := languages.named(asked)):
+        raise UsageError(f"there is no language {asked!r}: choose one of {', '.join(languages.NAMES)}")
+    return known
 
 
 def _source(file: str) -> str:

@@ -38,7 +38,7 @@ class RunOutcome:
         """Why the run did not succeed, on one line."""
         last = self.last_run
         if last is None:
-            return "the model's answer holds no Python to run: ask for Python code, or for a computation"
+            return "the model's answer holds no code to run: ask for Python code, or for a computation"
         if not last.clean:
             failed = next(run.result for run in reversed(last.runs) if not run.result.ok)
             rounds = len(self.trajectory.turns)

@@ -133,7 +133,10 @@ async def fulfil(wish: Wish, settings: Settings) -> RunOutcome:
     elif replayed is not None:
         raise UsageError("a replay has its own request: leave out yours (--model person lets you answer it)")
     else:
-        prompt = opening(_request_of(wish), given, setup.packages(wish.added), wish.tests, network=box.network != "off")
+        others, network = setup.languages(box.name), box.network != "off"
+        prompt = opening(
+            _request_of(wish), given, setup.packages(wish.added), wish.tests, languages=others, network=network
+        )
     task = Task("run", prompt, visible_tests=wish.tests)
     start = Trajectory(task.id, task.prompt, provenance=setup.origin(choice, box, wish.added))
     with SessionStore(settings.data_folder) as store:

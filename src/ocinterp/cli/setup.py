@@ -22,6 +22,7 @@ from ocinterp.cli.settings import Settings
 from ocinterp.errors import UsageError
 from ocinterp.feedback import execution_output, failures
 from ocinterp.protocols import FeedbackProvider, Model, ignore
+from ocinterp.sandboxes import toolchains
 from ocinterp.sandboxes.limits import Resources
 from ocinterp.sandboxes.probe import ISOLATING, AnySandbox, sandbox_named
 from ocinterp.sandboxes.profiles import DATA, Profile
@@ -50,6 +51,11 @@ def packages(added: Layer | None = None) -> list[str]:
     """What model-written code may import beside the standard library, of what we name to models."""
     there = [name for name in _PACKAGES if importlib.util.find_spec(name) is not None]
     return list(dict.fromkeys([*there, *(added.names if added else ())]))
+
+
+def languages(sandbox_name: str) -> tuple[str, ...]:
+    """What runs in a sandbox beside Python, by the tools that this machine has."""
+    return () if sandbox_name.startswith("jupyter") else tuple(toolchains.find())
 
 
 def sandbox(

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ocinterp import languages
 from ocinterp.chat.store import title_of
 from ocinterp.cli.keep import Keeper, save_files
 from ocinterp.errors import UsageError
@@ -95,10 +96,12 @@ async def _edit(talk: Chat, rest: str) -> None:
     runs = talk.trajectory.turns[-1].runs if talk.trajectory.turns else ()
     if not runs:
         raise UsageError("the last answer ran no code to edit")
-    before = "\n\n".join(run.cell.source for run in runs)
+    language = runs[-1].cell.language
+    before = "\n\n".join(run.cell.source for run in runs if run.cell.language == language)
+    ending = languages.ending_of(languages.named(language) or "python")
     with talk.deaf():  # Ctrl-C is the editor's
-        source = await asyncio.to_thread(_in_editor, before, talk.settings.environ)
-    cell = Cell(f"{len(talk.trajectory.turns)}.edited", source)
+        source = await asyncio.to_thread(_in_editor, before, ending, talk.settings.environ)
+    cell = Cell(f"{len(talk.trajectory.turns)}.edited", source, language)
     await talk.interruptibly(_run_edited(talk, cell))
 
 
@@ -106,15 +109,15 @@ async def _run_edited(talk: Chat, cell: Cell) -> None:
     """Run the person's version, and put it on record as a run of the last turn: a resumed session runs it too."""
     result = await talk.run(cell)
     last = talk.trajectory.turns[-1]
-    said = Feedback(Source.HUMAN, f"{_EDITED}\n```python\n{cell.source}\n```")
+    said = Feedback(Source.HUMAN, f"{_EDITED}\n```{cell.language}\n{cell.source}\n```")
     turn = replace(last, runs=(*last.runs, Run(cell, result)), feedback=(*last.feedback, said))
     talk.trajectory = replace(talk.trajectory, turns=(*talk.trajectory.turns[:-1], turn), stop=None)
     talk.save()
 
 
-def _in_editor(source: str, environ: Mapping[str, str]) -> str:
+def _in_editor(source: str, ending: str, environ: Mapping[str, str]) -> str:
     editor = environ.get("VISUAL") or environ.get("EDITOR") or "vi"
-    handle, name = tempfile.mkstemp(suffix=".py")
+    handle, name = tempfile.mkstemp(suffix=ending)
     path = Path(name)
     try:
         os.write(handle, source.encode())

@@ -100,7 +100,8 @@ class Chat:
         message = Feedback(Source.HUMAN, text)
         if not self.trajectory.turns:
             network = self.trajectory.provenance.get("network") != "off"
-            prompt = opening(text, self.given, setup.packages(self.wish.added), network=network)
+            others = setup.languages(self.trajectory.provenance.get("sandbox", ""))
+            prompt = opening(text, self.given, setup.packages(self.wish.added), languages=others, network=network)
             self.trajectory = replace(self.trajectory, prompt=prompt)
         else:
             before, last = replace(self.trajectory, turns=self.trajectory.turns[:-1]), self.trajectory.turns[-1]

@@ -5,14 +5,16 @@ from __future__ import annotations
 from ocinterp.render import MODEL_CHARACTERS, describe_run
 from ocinterp.types import Feedback, Run, Source, Task, Trajectory, Turn
 
-_ADVICE = "Fix the cause and give the whole corrected code again in one ```python block."
+_ADVICE = "Fix the cause and give the whole corrected code again in one ```{language} block."
 _CUT_OFF = "Your answer was cut off before its end. Give a shorter one, complete."
 
 
 async def failures(task: Task, before: Trajectory, turn: Turn, /) -> tuple[Feedback, ...]:
     """Speaks when a cell did not end well, or when the answer was cut off: the paper's execution feedback."""
-    if any(not run.result.ok for run in turn.runs):
-        return (Feedback(Source.EXECUTION, f"{_report(turn.runs)}\n\n{_ADVICE}"),)
+    failed = [run for run in turn.runs if not run.result.ok]
+    if failed:
+        advice = _ADVICE.format(language=_language(failed[-1]))
+        return (Feedback(Source.EXECUTION, f"{_report(turn.runs)}\n\n{advice}"),)
     if turn.completion.finish_reason == "length":
         return (Feedback(Source.EXECUTION, _CUT_OFF),)
     return ()
@@ -23,6 +25,12 @@ async def execution_output(task: Task, before: Trajectory, turn: Turn, /) -> tup
     if said := await failures(task, before, turn):
         return said
     return (Feedback(Source.EXECUTION, _report(turn.runs)),) if turn.runs else ()
+
+
+def _language(failed: Run) -> str:
+    """In which language to try again."""
+    refused = failed.result.error is not None and failed.result.error.name == "UnsupportedLanguage"
+    return "python" if refused else failed.cell.language
 
 
 def _report(runs: tuple[Run, ...]) -> str:

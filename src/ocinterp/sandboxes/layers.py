@@ -30,7 +30,7 @@ from typing import Any
 from ocinterp.errors import SandboxError, UsageError
 from ocinterp.protocols import ignore
 from ocinterp.sandboxes.installers import Installer
-from ocinterp.sandboxes.ns.layout import package_folders
+from ocinterp.sandboxes.ns.paths import package_folders
 from ocinterp.sandboxes.requirements import canonical, name_of
 
 FORMAT = "ocinterp-layer/1"

@@ -8,6 +8,7 @@ from typing import Any
 from ocinterp.errors import UsageError
 from ocinterp.sandboxes.limits import Resources, Service
 from ocinterp.sandboxes.ns import bridge
+from ocinterp.sandboxes.ns.cells import only_python
 from ocinterp.sandboxes.ns.session import ZygoteSession
 from ocinterp.sandboxes.profiles import Profile
 from ocinterp.sandboxes.zygotes import NamespaceSandbox
@@ -15,6 +16,9 @@ from ocinterp.sandboxes.zygotes import NamespaceSandbox
 
 class JupyterSession(ZygoteSession):
     """A session whose interpreter hears an interrupt in an event loop, and so later than ours."""
+
+    def _why_not(self, asked: str) -> str:
+        return only_python(asked)  # a kernel for one language is what was asked for
 
     def _grace(self, *, by_hand: bool) -> float:
         return max(self._resources.grace_seconds, self._resources.interrupt_grace_seconds)

@@ -14,7 +14,7 @@ import socket
 import sys
 from typing import Any
 
-from ocinterp.sandboxes.ns import layout
+from ocinterp.sandboxes.ns import paths
 
 SOCKET = "control"  # its name in the folder that the host has mounted
 
@@ -28,8 +28,8 @@ def main(plan: dict[str, Any]) -> None:
         sys.exit(f"the host's socket cannot be reached, as behind a kernel other than the host's: {error}")
     try:
         _show_oneself(control)
-        packages = [*layout.package_folders(), f"{plan['support']}/{layout.ON_PATH}"]
-        environment = plan["environment"] | layout.search_paths(sys.prefix, packages)
+        packages = [*paths.package_folders(), f"{plan['support']}/{paths.ON_PATH}"]
+        environment = plan["environment"] | paths.search_paths(sys.prefix, packages)
         os.set_inheritable(control.fileno(), True)
         inside = json.dumps(plan | {"control": control.fileno(), "packages": packages})
         arguments = [sys.executable, "-I", "-S", "-B", "-X", "utf8", "-c", plan["boot"], "zygote", inside]

@@ -8,14 +8,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Protocol
 
+from ocinterp.languages import named
 from ocinterp.protocols import ignore
 from ocinterp.sandboxes.limits import MIB, Resources
 from ocinterp.sandboxes.ns.output import Output
 from ocinterp.sandboxes.ns.supervisor import Exit
 from ocinterp.sandboxes.ns.worker import Report
+from ocinterp.sandboxes.recipes import NO_MEMORY
 from ocinterp.types import Cell, ExecutionResult, Failure, LiveEvent, Outcome
 
 _EXIT_SECONDS = 1.0  # an interpreter that closed its channel has this long to be gone
+_VARIABLES_KEPT = "The variables are kept."
 _STARTED_AGAIN = "The interpreter was started again: the variables are gone, the files are still there."
 
 
@@ -51,17 +54,29 @@ class Interpreter(Protocol):
 
 
 class CellSession(ABC):
-    """A session without its files. Whoever inherits says how an interpreter is started."""
+    """A session without its files. Whoever inherits says how an interpreter is started.
+
+    A cell of another language than Python is a program of its own: something is started for it, and ends with it.
+    """
 
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
         self._worker: Interpreter | None = None
+        self._program: Interpreter | None = None  # what runs a cell of another language
         self._one_at_a_time = asyncio.Lock()
         self._stop: asyncio.Future[str] | None = None  # resolved with the reason why the running cell must stop
 
     @abstractmethod
     async def _start(self) -> Interpreter:
         """A fresh interpreter among the session's files. Raises SandboxError."""
+
+    async def _start_program(self, language: str, source: str) -> Interpreter:
+        """What will run a cell of another language, once. Raises SandboxError."""
+        raise NotImplementedError
+
+    def _why_not(self, asked: str) -> str:
+        """Why a language other than Python does not run here, in a sentence; empty where it does."""
+        return only_python(asked)
 
     def _how(self, ended: Exit) -> str:
         """A sentence on how an interpreter ended."""
@@ -73,19 +88,22 @@ class CellSession(ABC):
 
     async def run(self, cell: Cell, /, *, on_output: Callable[[LiveEvent], None] = ignore) -> ExecutionResult:
         """Run one cell to its end or its limits. Raises SandboxError when the sandbox fails, and what the listener raises."""
-        if cell.language != "python":
-            text = f"{cell.language} does not run here, only python does"
+        language = named(cell.language)
+        if language != "python" and (text := self._why_not(cell.language)):
             return ExecutionResult(cell.id, Outcome.ERROR, error=Failure("UnsupportedLanguage", text, text))
         async with self._one_at_a_time:
             loop = asyncio.get_running_loop()
             self._stop = stop = loop.create_future()
             try:
-                worker = await self._ready_worker()
+                worker = await (
+                    self._ready_worker() if language == "python" else self._ready_program(language, cell.source)
+                )
             except BaseException:
                 self._stop = None
                 raise
             if stop.done():
                 self._stop = None
+                await self._end_program()
                 return ExecutionResult(
                     cell.id, Outcome.ERROR, error=Failure("KeyboardInterrupt", "interrupted before it began.")
                 )
@@ -99,6 +117,7 @@ class CellSession(ABC):
             started = loop.time()
             try:
                 result = await self._watch(worker, cell, output, stop, started)
+                await self._end_program()
                 output.check()
                 return result
             except BaseException:
@@ -118,8 +137,9 @@ class CellSession(ABC):
 
     async def _end(self) -> None:
         """Kill the interpreter. A cell that still runs ends as killed."""
-        if self._worker is not None:
-            self._worker.kill()
+        for each in (self._worker, self._program):
+            if each is not None:
+                each.kill()
         async with self._one_at_a_time:
             if self._worker is not None:
                 await self._discard(self._worker)
@@ -131,14 +151,32 @@ class CellSession(ABC):
             self._worker = await self._start()
         return self._worker
 
+    async def _ready_program(self, language: str, source: str) -> Interpreter:
+        self._program = await self._start_program(language, source)
+        return self._program
+
+    async def _end_program(self) -> None:
+        """End what ran a cell of another language, and wait until all that it left running is gone too."""
+        program = self._program
+        if program is not None:
+            program.kill()
+            try:
+                await program.ended
+            finally:
+                await self._discard(program)
+
     async def _discard(self, worker: Interpreter) -> None:
-        self._worker = None
+        if worker is self._worker:
+            self._worker = None
+        if worker is self._program:
+            self._program = None
         await worker.close()
 
     async def _watch(
         self, worker: Interpreter, cell: Cell, output: Output, stop: asyncio.Future[str], started: float
     ) -> ExecutionResult:
         loop = asyncio.get_running_loop()
+        once = worker is self._program
         running = asyncio.create_task(worker.run(cell.id, cell.source, output))
         try:
             await asyncio.wait({running, stop}, timeout=self._resources.timeout_seconds, return_when="FIRST_COMPLETED")
@@ -159,7 +197,11 @@ class CellSession(ABC):
             reason = "output"  # seen in the last of what it printed
         if (reason == "timeout" or (ended is not None and not reason)) and worker.out_of_memory:
             reason = "memory"
-        outcome, failure = self._judge(reason, report, ended)
+        if once and not reason and report is not None and report.error is not None:
+            # What took too much was a child of what reports on it; or it saw for itself that there is no more.
+            reason = "memory" if worker.out_of_memory or NO_MEMORY.search(output.text("stderr")) else ""
+        after = "" if once else _VARIABLES_KEPT if ended is None else _STARTED_AGAIN
+        outcome, failure = self._judge(reason, report, ended, after)
         return ExecutionResult(
             cell.id,
             outcome,
@@ -192,29 +234,36 @@ class CellSession(ABC):
         await self._discard(worker)
         return ended
 
-    def _judge(self, reason: str, report: Report | None, ended: Exit | None) -> tuple[Outcome, Failure | None]:
+    def _judge(
+        self, reason: str, report: Report | None, ended: Exit | None, after: str
+    ) -> tuple[Outcome, Failure | None]:
+        """How a cell ended; `after` says what is left of its session."""
         error = report.error if report else None
         traceback = error.traceback if error else ""
         if reason in {"timeout", "output"}:
             traceback = traceback.removesuffix("KeyboardInterrupt\n")  # ours; nobody pressed a key
-        after = "The variables are kept." if ended is None else _STARTED_AGAIN
         if reason == "timeout":
-            text = f"stopped after {self._resources.timeout_seconds:g} s. {after}"
+            text = f"stopped after {self._resources.timeout_seconds:g} s. {after}".rstrip()
             return Outcome.TIMEOUT, Failure("Timeout", text, traceback)
         if reason == "output":
-            text = f"stopped after printing {mib(self._resources.output_bytes)}: print less. {after}"
+            text = f"stopped after printing {mib(self._resources.output_bytes)}: print less. {after}".rstrip()
             return Outcome.OUTPUT, Failure("OutputLimit", text, traceback)
         if reason == "memory":
             most = mib(self._resources.memory_bytes)
-            text = f"killed: the processes of the program together took more than {most} of memory. {after}"
+            text = f"killed: the processes of the program together took more than {most} of memory. {after}".rstrip()
             return Outcome.MEMORY, Failure("MemoryLimit", text, traceback)
         if reason == "interrupt":
-            return Outcome.ERROR, Failure("KeyboardInterrupt", f"interrupted. {after}", traceback)
+            return Outcome.ERROR, Failure("KeyboardInterrupt", f"interrupted. {after}".rstrip(), traceback)
         if ended is not None:
-            return Outcome.KILLED, Failure("Killed", f"{self._how(ended)} {_STARTED_AGAIN}")
+            return Outcome.KILLED, Failure("Killed", f"{self._how(ended)} {after}".rstrip())
         if error is None:
             return Outcome.OK, None
         return (Outcome.MEMORY if error.name == "MemoryError" else Outcome.ERROR), error
+
+
+def only_python(asked: str) -> str:
+    """Why another language does not run where only Python does."""
+    return f"{named(asked) or asked} does not run in this sandbox, only python does"
 
 
 def _how(ended: Exit) -> str:
@@ -232,4 +281,4 @@ def _resolve(stop: asyncio.Future[str], reason: str) -> None:
 
 def mib(size: int) -> str:
     """A size as people say it."""
-    return f"{size / MIB:.3g} MiB"
+    return f"{size / MIB:.3g} MiB" if size < 1000 * MIB else f"{size / MIB:.0f} MiB"

@@ -22,11 +22,16 @@ _UNTRUSTED = syscalls.MS_NOSUID | syscalls.MS_NODEV
 
 @dataclass(frozen=True, slots=True)
 class Walls:
-    """What a worker may use up; sizes in bytes, 0 for any."""
+    """What a worker may use up; sizes in bytes.
+
+    `reserving`: its programs reserve address space that they never use (V8, Java, Go). Then what bounds each process is
+    not its address space but the memory of its own that it may write to, shared memory not included.
+    """
 
     memory_bytes: int
     file_bytes: int
     processes: int
+    reserving: bool = False
 
 
 class Isolation(Protocol):
@@ -118,7 +123,7 @@ class Namespaces:
 class Bare:
     """No isolation at all: the host's own tree, processes and network. Only limits hold, and nothing stays behind."""
 
-    folders: tuple[str, ...] = ("workspace",)
+    folders: tuple[str, ...] = ("workspace", "tmp")
 
     def __init__(self) -> None:
         keeper.protect()
@@ -135,6 +140,7 @@ class Bare:
 
     def enter(self, folder: str, walls: Walls) -> None:
         os.chdir(f"{folder}/workspace")
+        os.environ.update(TMPDIR=f"{folder}/tmp")
         limit(walls, count_processes=False)
 
     def tidy(self, workers: set[int]) -> None:
@@ -152,7 +158,6 @@ class Landlock(Bare):
     `reach` says what may be run, looked at, used and owned beside the session's own folders.
     """
 
-    folders = ("workspace", "tmp")
     among_the_persons = True  # files and processes; else those of the zygote alone
     counts_processes = False  # the kernel counts by user
 
@@ -212,7 +217,7 @@ def limit(walls: Walls, *, count_processes: bool = True) -> None:
     count = ((resource.RLIMIT_NPROC, walls.processes),) if count_processes else ()
     for kind, value in (
         *count,
-        (resource.RLIMIT_AS, walls.memory_bytes),
+        (resource.RLIMIT_DATA if walls.reserving else resource.RLIMIT_AS, walls.memory_bytes),
         (resource.RLIMIT_FSIZE, walls.file_bytes),
         (resource.RLIMIT_NOFILE, 512),
         (resource.RLIMIT_CORE, 0),

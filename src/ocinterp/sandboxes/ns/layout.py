@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import os
 import sys
-import sysconfig
-from collections.abc import Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ocinterp.sandboxes import toolchains
 from ocinterp.sandboxes.ns.launch import DEVICES
-
-if TYPE_CHECKING:  # a container asks this module for its paths, and has no more than this folder
-    from ocinterp.sandboxes.profiles import Profile
+from ocinterp.sandboxes.ns.paths import ON_PATH, package_folders, search_paths
+from ocinterp.sandboxes.profiles import Profile
+from ocinterp.sandboxes.toolchains import SYSTEM, Tool
 
 HERE = Path(__file__).parent
 PYTHON_HOME = "/opt/python"
@@ -26,9 +26,6 @@ PACKAGES = "/opt/packages"
 LAYERS = "/opt/layers"
 SUPPORT = "/opt/ocinterp/ns"
 WORKSPACE = "/workspace"
-ON_PATH = "on_path"  # the folder of what any Python program inside may import
-
-_SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix", "/gnu")
 
 # Loads the modules of this folder without importing the package above it, on the host and inside alike.
 BOOT = """
@@ -48,6 +45,7 @@ _ACCOUNTS = {
 }
 _HARMLESS = (
     "/etc/alternatives", "/etc/fonts", "/etc/ld.so.cache", "/etc/localtime", "/etc/mime.types",
+    "/etc/ssl/openssl.cnf",
     "/proc/cpuinfo", "/proc/filesystems", "/proc/loadavg", "/proc/meminfo", "/proc/self", "/proc/stat",
     "/proc/sys/kernel", "/proc/sys/vm", "/proc/uptime", "/proc/version",
 )  # fmt: skip
@@ -75,7 +73,7 @@ def plan_root(profile: Profile, *, network: bool = False) -> dict[str, Any]:
     base, python, binds = _interpreter()
     links: list[tuple[str, str]] = [("/dev/fd", "/proc/self/fd"), ("/dev/stdin", "/proc/self/fd/0")]
     links += [("/dev/stdout", "/proc/self/fd/1"), ("/dev/stderr", "/proc/self/fd/2")]
-    for name in _SYSTEM:
+    for name in SYSTEM:
         path = Path(name)
         if path.is_symlink():
             links.append((name, str(path.readlink())))
@@ -87,6 +85,9 @@ def plan_root(profile: Profile, *, network: bool = False) -> dict[str, Any]:
             packages.append(f"{place}/{number}")
             binds.append((folder, packages[-1]))
     binds.append((str(HERE), SUPPORT))
+    tools = toolchains.find()
+    binds += sorted({(tool.prefix, tool.place) for tool in tools.values() if tool.prefix})
+    binds += [(folder, folder) for folder in toolchains.settings()]
     files = dict(_ACCOUNTS)
     if network:
         binds += [(place, place) for place in _CERTIFICATES if Path(place).is_dir()]
@@ -106,8 +107,9 @@ def plan_root(profile: Profile, *, network: bool = False) -> dict[str, Any]:
         "support": str(HERE),
         "support_inside": SUPPORT,
         "boot": BOOT,
-        "environment": _ENVIRONMENT | search_paths(base, packages),
+        "environment": _ENVIRONMENT | search_paths(base, packages, [tool.place for tool in tools.values()]),
         "launcher_environment": search_paths(os.path.realpath(sys.base_prefix)),
+        "tools": {language: (tool.name, tool.inside) for language, tool in tools.items()},
         "sessions": "/run/sessions",
         "worker": "kernel",
         "workspace": WORKSPACE,
@@ -116,7 +118,7 @@ def plan_root(profile: Profile, *, network: bool = False) -> dict[str, Any]:
 
 def plan_bare(profile: Profile, *, sessions: Path) -> dict[str, Any]:
     """The plan of a zygote with no isolation at all: the host's own tree, its own processes, its own network."""
-    packages = _on_host(profile)
+    packages, tools = _on_host(profile), toolchains.find()
     own = {"HOME": str(sessions), "TMPDIR": str(sessions)}
     return {
         "isolation": "none",
@@ -128,8 +130,9 @@ def plan_bare(profile: Profile, *, sessions: Path) -> dict[str, Any]:
         "support": str(HERE),
         "support_inside": str(HERE),
         "boot": BOOT,
-        "environment": _ENVIRONMENT | search_paths(sys.prefix, packages) | own,
+        "environment": _ENVIRONMENT | search_paths(sys.prefix, packages, _prefixes(tools)) | own,
         "launcher_environment": search_paths(os.path.realpath(sys.base_prefix)),
+        "tools": {language: (tool.name, tool.path) for language, tool in tools.items()},
         "sessions": str(sessions),
         "worker": "kernel",
         "workspace": "",
@@ -139,14 +142,15 @@ def plan_bare(profile: Profile, *, sessions: Path) -> dict[str, Any]:
 def plan_landlock(profile: Profile, *, network: bool, sessions: Path) -> dict[str, Any]:
     """The plan of a zygote in the host's own tree, of which its sessions may reach only what they need."""
     base, packages = os.path.realpath(sys.base_prefix), _on_host(profile)
-    look = [*_HARMLESS, *(_NETWORK_FILES if network else ())]
-    run = [*_SYSTEM, base, *packages, str(HERE)]
+    prefixes = _prefixes(toolchains.find())
+    look = [*_HARMLESS, *toolchains.settings(), *(_NETWORK_FILES if network else ())]
+    run = [*SYSTEM, base, *packages, str(HERE), *prefixes]
     return plan_bare(profile, sessions=sessions) | {
         "isolation": "landlock",
         "network": network,
         "python": os.path.realpath(getattr(sys, "_base_executable", sys.executable)),
         "reach": {"run": run, "look": look, "use": [f"/dev/{name}" for name in DEVICES]},
-        "environment": _ENVIRONMENT | search_paths(base, packages),
+        "environment": _ENVIRONMENT | search_paths(base, packages, prefixes),
     }
 
 
@@ -176,34 +180,22 @@ def plan_contained(profile: Profile, *, network: bool, counted: bool) -> dict[st
             "support": SUPPORT,
             "boot": BOOT,
             "environment": _ENVIRONMENT,
+            "tools": {},
             "worker": "kernel",
             "workspace": WORKSPACE,
         }
     )
 
 
-def package_folders() -> list[str]:
-    """The folders of installed packages that this interpreter imports from; a checkout's own source is not one."""
-    return [
-        entry
-        for entry in dict.fromkeys(os.path.realpath(entry) for entry in sys.path if entry)
-        if Path(entry).name in {"site-packages", "dist-packages"} and Path(entry).is_dir()
-    ]
-
-
 def _interpreter() -> tuple[str, str, list[tuple[str, str]]]:
     """Where the interpreter will live inside: its prefix, its program, and what must be bound for that."""
     base = os.path.realpath(sys.base_prefix)
     program = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
-    if any(Path(base).is_relative_to(place) for place in _SYSTEM):
+    if any(Path(base).is_relative_to(place) for place in SYSTEM):
         return base, program, []
     relative = os.path.relpath(program, base)
     return PYTHON_HOME, f"{PYTHON_HOME}/{relative}", [(base, PYTHON_HOME)]
 
 
-def search_paths(base: str, packages: Sequence[str] = ()) -> dict[str, str]:
-    """Where programs are found, and what Python programs that a cell starts import from."""
-    paths = {"PATH": f"{base}/bin:/usr/local/bin:/usr/bin:/bin", "PYTHONPATH": ":".join(packages)}
-    if sysconfig.get_config_var("Py_ENABLE_SHARED"):
-        paths["LD_LIBRARY_PATH"] = f"{base}/lib"
-    return paths
+def _prefixes(tools: Mapping[str, Tool]) -> list[str]:
+    return sorted({tool.prefix for tool in tools.values() if tool.prefix})

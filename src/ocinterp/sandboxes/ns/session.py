@@ -7,11 +7,14 @@ import os
 from typing import Any
 
 from ocinterp.errors import SandboxError, UsageError
+from ocinterp.languages import named
+from ocinterp.sandboxes import toolchains
 from ocinterp.sandboxes.limits import Resources
 from ocinterp.sandboxes.ns.cells import CellSession, mib
 from ocinterp.sandboxes.ns.supervisor import Supervisor
 from ocinterp.sandboxes.ns.worker import Worker
 from ocinterp.sandboxes.ns.workspace import parts_of
+from ocinterp.sandboxes.recipes import Kitchen, recipe
 from ocinterp.types import FileInfo
 
 _MAX_PAGES = 100  # of a listing: a program can make files faster than they are listed
@@ -62,9 +65,21 @@ class ZygoteSession(CellSession):
             await self._ask("close")
 
     async def _start(self) -> Worker:
+        return await self._spawn()
+
+    async def _start_program(self, language: str, source: str) -> Worker:
+        name, path = self._supervisor.tools[language]
+        kitchen = Kitchen(name, path, self._supervisor.python, self._resources, source)
+        return await self._spawn(recipe(language, kitchen).as_order())
+
+    async def _spawn(self, program: dict[str, Any] | None = None) -> Worker:
         await self._supervisor.wait_ready()
         first, self._opened = not self._opened, True
-        return await Worker.spawn(self._supervisor, self._name, self._resources, first=first)
+        return await Worker.spawn(self._supervisor, self._name, self._resources, first=first, program=program)
+
+    def _why_not(self, asked: str) -> str:
+        language, there = named(asked), self._supervisor.tools
+        return "" if language in there else toolchains.why_not(language, there, asked)
 
     async def _ask(self, op: str, **fields: Any) -> tuple[dict[str, Any], int]:
         try:

@@ -8,7 +8,7 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,6 +74,16 @@ class Supervisor:
             theirs.close()
         self._socket = ours
         loop.add_reader(ours, self._receive)
+
+    @property
+    def tools(self) -> Mapping[str, tuple[str, str]]:
+        """Language -> its tool's name and place inside, for those beside Python that run there."""
+        return self._plan["tools"]
+
+    @property
+    def python(self) -> str:
+        """Where the interpreter stands inside."""
+        return self._plan["python"]
 
     @property
     def is_ready(self) -> bool:

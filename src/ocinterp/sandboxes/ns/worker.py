@@ -50,11 +50,13 @@ class Worker:
         pidfd: int,
         ended: asyncio.Future[Exit],
         largest_payload: int,
+        program: dict[str, Any] | None,
     ) -> None:
         self._control = control
         self._pipes = pipes
         self._pidfd = pidfd
         self._largest_payload = largest_payload
+        self._program = program
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._output: Output | None = None
@@ -64,9 +66,20 @@ class Worker:
         self.cpu_seconds = 0.0  # of the cells that were reported
 
     @classmethod
-    async def spawn(cls, supervisor: Supervisor, session: str, resources: Resources, *, first: bool = False) -> Worker:
-        """Have the zygote fork a worker into `session`, the first one into a new session. Raises SandboxError."""
-        room = {"disk": resources.disk_bytes, "files": resources.files} if first else {}
+    async def spawn(
+        cls,
+        supervisor: Supervisor,
+        session: str,
+        resources: Resources,
+        *,
+        first: bool = False,
+        program: dict[str, Any] | None = None,
+    ) -> Worker:
+        """Have the zygote fork a worker into `session`, the first one into a new session. Raises SandboxError.
+
+        With `program`, a recipe as an order, it runs one cell of another language than Python.
+        """
+        terms = _terms(resources, first=first, program=program is not None)
         key = supervisor.new_key()
         ended = supervisor.exit_of(key)
         with ExitStack() as unused:
@@ -82,23 +95,13 @@ class Worker:
                     kept.callback(os.close, pipes[stream])
                     unused.callback(os.close, end)
                     ends.append(end)
-                _, pidfd = await supervisor.ask_as(
-                    key,
-                    "spawn",
-                    session,
-                    fds=ends,
-                    memory=resources.memory_bytes,
-                    file=resources.disk_bytes,
-                    processes=resources.processes,
-                    display=resources.display_bytes,
-                    **room,
-                )
+                _, pidfd = await supervisor.ask_as(key, "spawn", session, fds=ends, **terms)
             except OSError as error:
                 raise SandboxError(f"the sandbox could not start an interpreter: {error}") from error
             if pidfd < 0:
                 raise SandboxError("the sandbox could not start an interpreter: out of file descriptors")
             kept.pop_all()
-        worker = cls(ours, pipes, pidfd, ended, resources.display_bytes)
+        worker = cls(ours, pipes, pidfd, ended, resources.display_bytes, program)
         try:
             worker._guard = supervisor.guards.around(_pid_of(pidfd), resources, worker.kill)
             worker._reader, worker._writer = await asyncio.open_unix_connection(sock=ours, limit=_CHUNK * 16)
@@ -127,7 +130,8 @@ class Worker:
             loop.add_reader(fd, self._take, stream)
         try:
             key = secrets.token_hex(8)
-            order = {"cell": cell, "key": key, "stale_interrupt": self._interrupted}
+            order: wire.Header = {"cell": cell, "key": key, "stale_interrupt": self._interrupted}
+            order |= {} if self._program is None else {"program": self._program}
             self._interrupted = False
             self._writer.write(wire.pack(order, [source.encode("utf-8", "surrogatepass")]))
             with contextlib.suppress(ConnectionError):
@@ -233,6 +237,18 @@ class Worker:
         if self._pidfd >= 0:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._pidfd, number)
+
+
+def _terms(resources: Resources, *, first: bool, program: bool) -> dict[str, Any]:
+    """What the zygote has to know of a worker."""
+    terms = {
+        "memory": resources.memory_bytes,
+        "file": resources.disk_bytes,
+        "processes": resources.processes,
+        "display": resources.display_bytes,
+        "program": program,
+    }
+    return terms | ({"disk": resources.disk_bytes, "files": resources.files} if first else {})
 
 
 def _pid_of(pidfd: int) -> int:

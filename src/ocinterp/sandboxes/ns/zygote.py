@@ -4,7 +4,7 @@ It answers the supervisor over a SOCK_SEQPACKET socket: one JSON object a messag
 no model-written code itself, and is one thread, so that it can fork.
 
     {"op": "open",  "key": k, "session": s, "disk": bytes, "files": n}      -> {"done": k}
-    {"op": "spawn", "key": k, "session": s, limits...} + 3 descriptors      -> {"done": k} + a pidfd
+    {"op": "spawn", "key": k, "session": s, "program": bool, limits...} + 3 descriptors   -> {"done": k} + a pidfd
                                               (with "disk" and "files" too: opens the session first)
     {"op": "list",  "key": k, "session": s, "after": name}   -> {"done": k, "files": [[name, size, mtime]], "more": bool}
     {"op": "file",  "key": k, "session": s, "name": n, "write": bool}       -> {"done": k} + a descriptor
@@ -27,10 +27,11 @@ import select
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ocinterp.sandboxes.ns import bridge, isolation, keeper, kernel, workspace
+from ocinterp.sandboxes.ns import bridge, isolation, keeper, kernel, program, workspace
 
 MAX_MESSAGE = 1 << 17
 # What a program commonly imports; having it in the parent makes every session cheaper.
@@ -161,10 +162,11 @@ class Zygote:
     def _spawn(self, request: Request, fds: list[int]) -> Reply:
         if "disk" in request:
             self._open(request, fds)
-        walls = isolation.Walls(request["memory"], request["file"], request["processes"])
+        walls = isolation.Walls(request["memory"], request["file"], request["processes"], request["program"])
         pid, pidfd = self._isolation.fork()
         if not pid:
-            self._become_worker(self._folder(request), walls, fds, request["display"])
+            serve = program.serve if request["program"] else lambda: self._serve(request["display"])
+            self._become_worker(self._folder(request), walls, fds, serve)
         try:
             end = keeper.hold_of(pid, pid)
         except OSError:
@@ -175,7 +177,7 @@ class Zygote:
         self._poll.register(end, select.POLLIN)
         return {}, pidfd
 
-    def _become_worker(self, folder: str, walls: isolation.Walls, fds: list[int], display_bytes: int) -> None:
+    def _become_worker(self, folder: str, walls: isolation.Walls, fds: list[int], serve: Callable[[], None]) -> None:
         """In the child: never returns."""
         try:
             os.setsid()
@@ -184,7 +186,7 @@ class Zygote:
                 os.dup2(fd, number, inheritable=number != kernel.CONTROL)
             os.closerange(kernel.CONTROL + 1, 1 << 16)
             self._isolation.enter(folder, walls)
-            self._serve(display_bytes)
+            serve()
         except BaseException as error:  # noqa: BLE001  the host must hear why there is no worker
             with contextlib.suppress(OSError):  # the program may have closed the channel
                 kernel.say_failed(error)
