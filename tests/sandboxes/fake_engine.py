@@ -29,6 +29,7 @@ channel = os.open(mounts["/run/ocinterp"], os.O_PATH)
 os.set_inheritable(channel, True)
 mounts["/run/ocinterp"] = f"/proc/self/fd/{{channel}}"  # short enough for the address of a socket
 control = mounts["/run/ocinterp"] + "/control"
+assert os.getcwd() == "/proc"  # engines leave files where they are started
 match (home / "does").read_text() if (home / "does").exists() else "":
     case "refuse":
         print("docker: Error response from daemon: unknown or invalid runtime name: runsc", file=sys.stderr)

@@ -11,6 +11,7 @@ import tempfile
 import textwrap
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -246,6 +247,20 @@ async def test_a_sandbox_that_is_left_while_its_container_starts_leaves_nothing(
         pass
     assert ended(set(descendants()) - before)
     assert (podman.home / "removed").exists()
+
+
+async def test_the_folder_of_the_socket_goes_even_without_a_descriptor_to_spare(folder: Path, install: Install) -> None:
+    install("podman", engine.IMAGE, does="keep silent")
+    taken: list[int] = []
+    try:
+        async with sandbox_named("container", LIMITS):
+            with suppress(OSError):
+                while True:
+                    taken.append(os.dup(0))
+    finally:
+        for each in taken:
+            os.close(each)
+    assert list((folder / "temporary").iterdir()) == []
 
 
 async def test_an_engine_that_cannot_be_started_is_named(folder: Path) -> None:

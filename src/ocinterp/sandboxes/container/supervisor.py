@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 import signal
 import socket
 import tempfile
@@ -18,6 +17,8 @@ from ocinterp.sandboxes.container.bounds import EngineBounds
 from ocinterp.sandboxes.container.engine import CHANNEL, Container, Engine, telling
 from ocinterp.sandboxes.ns.caller import SOCKET
 from ocinterp.sandboxes.ns.supervisor import Supervisor
+
+_MOUNTED = "channel"  # the folder, in one of our own, that stands in the container
 
 
 class ContainerSupervisor(Supervisor):
@@ -42,7 +43,7 @@ class ContainerSupervisor(Supervisor):
         self.ready = loop.create_future()
         try:
             self._folder = Path(tempfile.mkdtemp(prefix="ocinterp-container-"))
-            channel = self._folder / "channel"
+            channel = self._folder / _MOUNTED
             channel.mkdir(mode=0o755)
             self._socket = _listening(channel / SOCKET)  # until the zygote has connected, and its connection from then
         except OSError as error:
@@ -57,6 +58,7 @@ class ContainerSupervisor(Supervisor):
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.PIPE,
+                cwd="/proc",  # podman's conmon leaves a file `oom` where it was started, if it may
                 start_new_session=True,  # a Ctrl-C in the terminal is the host's to interpret
             )
         except OSError as error:
@@ -107,9 +109,15 @@ class ContainerSupervisor(Supervisor):
         self._forget_folder()
 
     def _forget_folder(self) -> None:
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder = None
+        if self._folder is None:
+            return
+        channel = self._folder / _MOUNTED
+        with suppress(OSError):  # shutil.rmtree would need a descriptor, of which there may be none left
+            (channel / SOCKET).unlink(missing_ok=True)
+            channel.rmdir()
+        with suppress(OSError):
+            self._folder.rmdir()
+        self._folder = None
 
     async def _last_words(self) -> str:
         stderr = self._process.stderr if self._process else None
