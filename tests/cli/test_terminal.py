@@ -289,7 +289,7 @@ def test_an_answer_in_words_stays_on_the_screen(terminal: Run, serve: Run) -> No
 
 
 def test_a_run_whose_reader_has_had_enough_is_still_saved(serve: Run, home: Path) -> None:
-    model = serve(Says("word " * 50_000 + code("print(42)")))
+    model = serve(Says("word " * 20_000 + code("print(42)")))
     _, said = read_a_little(home, "run", "go", "--model", model)
     assert "Traceback" not in said
     assert last_turns(home)[0].clean
