@@ -35,7 +35,7 @@ from ocinterp.sandboxes.ns import bridge, isolation, keeper, kernel, program, wo
 
 MAX_MESSAGE = 1 << 17
 # What a program commonly imports; having it in the parent makes every session cheaper.
-_COMMON = (
+COMMON = (
     "abc array ast asyncio base64 bisect calendar codecs collections contextlib copy csv ctypes dataclasses datetime "
     "decimal enum fractions functools glob hashlib heapq inspect io itertools json linecache math numbers operator os "
     "pathlib pickle pprint queue random re shutil statistics string struct subprocess tempfile textwrap threading time "
@@ -98,7 +98,7 @@ class Zygote:
 
     def warm_up(self) -> None:
         """Import what sessions will want, and report which of it there is."""
-        for name in _COMMON.split():
+        for name in COMMON.split():
             importlib.import_module(name)
         sys.path.extend(self._packages)
         present = [name for name in self._preload if _can_import(name)]
