@@ -13,6 +13,7 @@ from ocinterp.sandboxes.ns import packages
 
 MAX_TEXT = 100_000  # characters of one representation
 
+_INDENTED = re.compile(r"(?:[ \t]*\n)*[ \t]+\S")  # in its first line that is not blank
 _MAGIC = re.compile(r"^([ \t]*)(?:\w+[ ]*=[ ]*)?((?:%%?|!!?)[A-Za-z_./].*)$", re.MULTILINE)
 # What a line may not begin inside of; anything else is passed over one character at a time.
 _PIECE = re.compile(
@@ -79,7 +80,7 @@ def plain_python(source: str, available: Sequence[str] = ()) -> str:
     A cell that is indented as a whole is moved to the margin, `%magic` lines vanish, `!commands` say they cannot run.
     What would install packages vanishes where they are there, else it says that it cannot, and what is `available`.
     """
-    if source[:1] in {" ", "\t", "\n"}:
+    if _INDENTED.match(source):
         source = _at_margin(source)
     if not _MAGIC.search(source):
         return source
