@@ -19,7 +19,7 @@ from ocinterp.types import Task, Trajectory, Turn
 FILES = 24
 TRAJECTORIES = 1632
 AT_ONCE = 4
-SHARE = 1 if os.environ.get("OCINTERP_TEST_ALL") else 4  # of all, which take minutes, every fourth
+SHARE = 1 if os.environ.get("OCINTERP_TEST_ALL") else 8  # of all, which take minutes, every eighth
 
 
 @dataclass

@@ -24,7 +24,15 @@ from ocinterp.types import Turn
 
 Run = Callable[..., Any]
 
-COMMAND = "import sys; sys.argv[0] = 'ocinterp'; from ocinterp.cli.main import main; main()"
+COMMAND = """
+import sys
+from ocinterp.cli import setup
+from ocinterp.cli.main import main
+from ocinterp.sandboxes.profiles import Profile
+sys.argv[0] = "ocinterp"
+setup.DATA = Profile()  # to import libraries ahead that none of these programs uses takes long
+main()
+"""
 PATH = os.pathsep.join(filter(None, sys.path))
 PATIENCE_SECONDS = 20.0
 PROMPT = "\n>"

@@ -183,8 +183,8 @@ async def test_a_python_program_that_a_cell_starts_has_the_same_packages(limited
     program = "import matplotlib.pyplot as plt, numpy; plt.plot([1, 2]); plt.savefig('x.png'); plt.show(); print(plt.__file__)"
     source = f"""
         import subprocess, sys, matplotlib.pyplot as plt
-        for python in ("python3", sys.executable):
-            print(subprocess.run([python, "-c", {program!r}], capture_output=True, text=True, check=True).stdout.strip() == plt.__file__)
+        for python, program in (("python3", {program!r}), (sys.executable, "from matplotlib import pyplot as plt; print(plt.__file__)")):
+            print(subprocess.run([python, "-c", program], capture_output=True, text=True, check=True).stdout.strip() == plt.__file__)
         """
     async with limited() as session:
         result = await run(session, source)

@@ -236,7 +236,7 @@ async def test_an_interrupt_that_comes_before_the_interpreter_is_there_is_not_lo
         assert result.error.name == "KeyboardInterrupt"
 
 
-@pytest.mark.parametrize("moments", range(12))
+@pytest.mark.parametrize("moments", [0, 1, 2, 3, 5, 8, 12])
 async def test_who_gives_up_while_a_session_opens_gets_the_reason_they_gave(limited: Open, moments: int) -> None:
     async def work() -> None:
         async with limited() as session:

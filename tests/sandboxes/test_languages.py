@@ -15,7 +15,7 @@ from ocinterp.sandboxes.limits import MIB, Resources
 from ocinterp.sandboxes.ns.session import ZygoteSession
 from ocinterp.sandboxes.probe import sandbox_named
 from ocinterp.testing.processes import descendants, ended
-from ocinterp.types import Cell, ExecutionResult, Failure, Outcome, OutputEvent
+from ocinterp.types import Cell, ExecutionResult, Failure, LiveEvent, Outcome, OutputEvent
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -180,12 +180,16 @@ async def test_a_program_that_prints_too_much_is_stopped(hurried: Session) -> No
 
 
 async def test_a_program_can_be_interrupted(shared: Session) -> None:
-    interrupting: list[asyncio.Task[None]] = []
     async with asyncio.TaskGroup() as group:
+
+        def interrupt(event: LiveEvent) -> None:
+            group.create_task(shared.interrupt())
+
         result = await shared.run(
-            Cell("cell", "echo on; sleep 1000", "bash"),
-            on_output=lambda _: interrupting.append(group.create_task(shared.interrupt())),
+            Cell("cell", "trap 'echo heard; exit 1' INT; echo on; sleep 1000 & wait", "bash"),
+            on_output=interrupt,
         )
+    assert result.stdout == "on\nheard\n"
     assert (result.outcome, result.error) == (Outcome.ERROR, Failure("KeyboardInterrupt", "interrupted."))
 
 
@@ -205,7 +209,7 @@ async def test_a_closed_session_ends_the_program_in_it(named: str) -> None:
         started = asyncio.Event()
         async with sandbox.open() as session, asyncio.TaskGroup() as group:
             running = group.create_task(
-                session.run(Cell("cell", "echo on; sleep 1000", "bash"), on_output=lambda _: started.set())
+                session.run(Cell("cell", "echo on; sleep 1000 & wait", "bash"), on_output=lambda _: started.set())
             )
             await started.wait()
             assert isinstance(session, ZygoteSession)

@@ -62,7 +62,6 @@ def prepare(available: Sequence[str] = ()) -> None:
     site.sethelper()
     builtins.input = _no_input
     orphans.adopt()
-    signals.mask(signals.BLOCK, _INTERRUPT)  # but for the cells of a worker
     _prepared.append(Kernel())
 
 
@@ -110,7 +109,8 @@ class Kernel:
         open_streams()
 
     def begin(self, display_bytes: int) -> None:
-        """In the worker, once."""
+        """In the worker, once. Interrupts are let in for the cells alone."""
+        signals.mask(signals.BLOCK, _INTERRUPT)
         self._pid = os.getpid()
         self._display_bytes = display_bytes
         sys.path.insert(0, "")
