@@ -298,7 +298,7 @@ async def test_a_flood_of_displays(attack: Attack) -> None:
 
 async def test_one_display_of_a_hundred_megabytes(attack: Attack) -> None:
     result = await attack("class Big:\n def _repr_png_(self): return bytes(100 << 20)\ndisplay(Big())")
-    assert result.outcome in {Outcome.OK, Outcome.MEMORY, Outcome.KILLED}, result
+    assert result.outcome in {Outcome.OK, Outcome.MEMORY, Outcome.KILLED, Outcome.TIMEOUT}, result
     assert sum(len(text) for each in result.displays for text in each.data.values()) < LIMITS.display_bytes
 
 
