@@ -75,19 +75,22 @@ async def run(session: Session, source: str) -> ExecutionResult:
     return await session.run(Cell("attack", textwrap.dedent(source)))
 
 
-async def refused(session: Session, source: str) -> None:
-    """The attack ends in an OSError of the program's."""
+REFUSALS = {"PermissionError", "FileNotFoundError", "ProcessLookupError", "OSError"}
+
+
+async def error_of(session: Session, source: str) -> str:
+    """The name of the error that the attack ends in."""
     result = await run(session, source)
     assert result.outcome is Outcome.ERROR, result
     assert result.error is not None
-    assert result.error.name in {"PermissionError", "FileNotFoundError", "ProcessLookupError", "OSError"}, result
+    return result.error.name
 
 
 async def test_a_file_of_the_host_is_out_of_reach(session: Session, tmp_path: Path) -> None:
     marker = tmp_path / "marker"
     marker.write_text("hush")
     for act in ("open({0!r}).read()", "open({0!r}, 'w')", "os.remove({0!r})", "os.truncate({0!r}, 0)"):
-        await refused(session, f"import os\n{act.format(str(marker))}")
+        assert await error_of(session, f"import os\n{act.format(str(marker))}") in REFUSALS
     assert marker.read_text() == "hush"
 
 
@@ -104,7 +107,7 @@ async def test_the_host_keeps_what_landlock_does_not_cover(session: Session, tmp
 
 async def test_nothing_can_be_written_outside_the_session(session: Session) -> None:
     for place in ("/", "/etc", "/usr", "/usr/lib", "/dev", "/var", "/home", "/root", "/run"):
-        await refused(session, f"open('{place}/ocinterp-attack', 'w').write('x')")
+        assert await error_of(session, f"open('{place}/ocinterp-attack', 'w').write('x')") in REFUSALS
         assert not os.path.lexists(f"{place}/ocinterp-attack")
 
 
@@ -112,13 +115,13 @@ async def test_private_places_cannot_be_looked_into(tier: str, session: Session)
     if tier == "container":
         pytest.skip("what is there is the image's, and may be seen")
     for place in ("/etc/shadow", "/etc/hostname", "/etc/machine-id"):
-        await refused(session, f"open('{place}').read()")
+        assert await error_of(session, f"open('{place}').read()") in REFUSALS
     for place in ("/root", "/home", "/var/log"):
-        await refused(session, f"import os\nos.listdir('{place}')")
+        assert await error_of(session, f"import os\nos.listdir('{place}')") in REFUSALS
 
 
 async def test_an_installed_package_cannot_be_changed(session: Session) -> None:
-    await refused(session, "import numpy\nopen(numpy.__file__, 'a')")
+    assert await error_of(session, "import numpy\nopen(numpy.__file__, 'a')") in REFUSALS
     before = Path(pytest.__file__).stat().st_mode
     await run(session, "import os, pytest\nfd = os.open(pytest.__file__, os.O_RDONLY)\nos.fchmod(fd, 0)")
     assert Path(pytest.__file__).stat().st_mode == before
@@ -127,14 +130,14 @@ async def test_an_installed_package_cannot_be_changed(session: Session) -> None:
 async def test_other_processes_cannot_be_looked_into(session: Session, bystander: subprocess.Popen[bytes]) -> None:
     for pid in (bystander.pid, os.getpid(), 1):
         for act in ("open('/proc/{0}/environ')", "open('/proc/{0}/mem', 'rb')", "os.readlink('/proc/{0}/cwd')"):
-            await refused(session, f"import os\n{act.format(pid)}")
-        await refused(session, f"import os\nos.readlink('/proc/{pid}/fd/0')")
+            assert await error_of(session, f"import os\n{act.format(pid)}") in REFUSALS
+        assert await error_of(session, f"import os\nos.readlink('/proc/{pid}/fd/0')") in REFUSALS
 
 
 async def test_no_signal_leaves_the_session(session: Session, bystander: subprocess.Popen[bytes]) -> None:
     for pid in (bystander.pid, os.getpid()):
         for number in (signal.SIGTERM, signal.SIGKILL, signal.SIGSTOP, 0):
-            await refused(session, f"import os\nos.kill({pid}, {number})")
+            assert await error_of(session, f"import os\nos.kill({pid}, {number})") in REFUSALS
     assert bystander.poll() is None
 
 
@@ -152,7 +155,7 @@ async def test_a_signal_to_everybody_stays_inside(
 async def test_the_limits_of_other_processes_cannot_be_set(
     session: Session, bystander: subprocess.Popen[bytes], act: str
 ) -> None:
-    await refused(session, f"import os, resource\n{act.format(bystander.pid)}")
+    assert await error_of(session, f"import os, resource\n{act.format(bystander.pid)}") in REFUSALS
     assert bystander.poll() is None
 
 
@@ -163,7 +166,7 @@ async def test_its_own_limits_can_still_be_lowered(session: Session) -> None:
 
 async def test_there_is_no_socket(session: Session) -> None:
     for kind in ("AF_INET", "AF_INET6", "AF_UNIX", "AF_NETLINK"):
-        await refused(session, f"import socket\nsocket.socket(socket.{kind})")
+        assert await error_of(session, f"import socket\nsocket.socket(socket.{kind})") in REFUSALS
 
 
 async def test_system_calls_that_lead_out_are_denied(session: Session) -> None:
@@ -187,8 +190,8 @@ async def test_sessions_find_nothing_of_each_other(sandbox: NamespaceSandbox, se
         if sandbox.single:
             assert (await run(session, "import os\nprint(os.listdir())")).stdout == "[]\n"
         else:
-            await refused(session, f"open({place + '/note'!r})")
-            await refused(session, f"import os\nos.listdir({place!r})")
+            assert await error_of(session, f"open({place + '/note'!r})") in REFUSALS
+            assert await error_of(session, f"import os\nos.listdir({place!r})") in REFUSALS
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ class JupyterSession(CellSession):
             with suppress(SandboxError):  # a server that has gone keeps no promise
                 await self._server.ask("DELETE", "contents", self._folder)
 
-    async def _start(self) -> Kernel:
+    async def _start(self, language: str, source: str) -> Kernel:
         await self._open()
         return await Kernel.start(self._server, self._spec, self._folder, self._name)
 

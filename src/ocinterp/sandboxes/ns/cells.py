@@ -67,12 +67,11 @@ class CellSession(ABC):
         self._stop: asyncio.Future[str] | None = None  # resolved with the reason why the running cell must stop
 
     @abstractmethod
-    async def _start(self) -> Interpreter:
-        """A fresh interpreter among the session's files. Raises SandboxError."""
+    async def _start(self, language: str, source: str) -> Interpreter:
+        """A fresh interpreter among the session's files; of another language than Python, what runs `source`, once.
 
-    async def _start_program(self, language: str, source: str) -> Interpreter:
-        """What will run a cell of another language, once. Raises SandboxError."""
-        raise NotImplementedError
+        Asked for no language that `_why_not` refuses. Raises SandboxError.
+        """
 
     def _why_not(self, asked: str) -> str:
         """Why a language other than Python does not run here, in a sentence; empty where it does."""
@@ -148,11 +147,11 @@ class CellSession(ABC):
         if self._worker is not None and self._worker.ended.done():
             await self._discard(self._worker)  # it died between two cells
         if self._worker is None:
-            self._worker = await self._start()
+            self._worker = await self._start("python", "")
         return self._worker
 
     async def _ready_program(self, language: str, source: str) -> Interpreter:
-        self._program = await self._start_program(language, source)
+        self._program = await self._start(language, source)
         return self._program
 
     async def _end_program(self) -> None:

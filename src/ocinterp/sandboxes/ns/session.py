@@ -64,15 +64,14 @@ class ZygoteSession(CellSession):
             self._opened = False
             await self._ask("close")
 
-    async def _start(self) -> Worker:
-        return await self._spawn()
-
-    async def _start_program(self, language: str, source: str) -> Worker:
+    async def _start(self, language: str, source: str) -> Worker:
+        if language == "python":
+            return await self._spawn(None)
         name, path = self._supervisor.tools[language]
         kitchen = Kitchen(name, path, self._supervisor.python, self._resources, source)
         return await self._spawn(recipe(language, kitchen).as_order())
 
-    async def _spawn(self, program: dict[str, Any] | None = None) -> Worker:
+    async def _spawn(self, program: dict[str, Any] | None) -> Worker:
         await self._supervisor.wait_ready()
         first, self._opened = not self._opened, True
         return await Worker.spawn(self._supervisor, self._name, self._resources, first=first, program=program)
