@@ -53,6 +53,10 @@ class NamespaceSandbox:
         self._spares: deque[tuple[ZygoteSession, Zygote]] = deque()
         self._forking: set[asyncio.Task[None]] = set()
         self._folder: Path | None = None
+        self._settle()
+
+    def _settle(self) -> None:
+        """Make of what was asked for what the tier does. Raises UsageError where it cannot do that."""
 
     def _plan(self) -> dict[str, Any]:
         return layout.plan_root(self._profile, network=self.network == "host")
@@ -183,15 +187,8 @@ class UnsafeSandbox(NamespaceSandbox):
 
     name = "unsafe"
 
-    def __init__(
-        self,
-        resources: Resources = Resources(),
-        *,
-        profile: Profile = Profile(),
-        network: bool = True,
-        service: Service = Service(),
-    ) -> None:
-        super().__init__(resources, profile=profile, network=True, service=service)
+    def _settle(self) -> None:
+        self.network = "host"  # whatever was asked for, and the record must say so
 
     def _plan(self) -> dict[str, Any]:
         return layout.plan_bare(self._profile, sessions=self._new_folder())

@@ -6,11 +6,9 @@ import importlib.util
 from typing import Any
 
 from ocinterp.errors import UsageError
-from ocinterp.sandboxes.limits import Resources, Service
 from ocinterp.sandboxes.ns import bridge
 from ocinterp.sandboxes.ns.cells import only_python
 from ocinterp.sandboxes.ns.session import ZygoteSession
-from ocinterp.sandboxes.profiles import Profile
 from ocinterp.sandboxes.zygotes import NamespaceSandbox
 
 
@@ -33,19 +31,11 @@ class JupyterSandbox(NamespaceSandbox):
     name = "jupyter"
     session = JupyterSession
 
-    def __init__(
-        self,
-        resources: Resources = Resources(),
-        *,
-        profile: Profile = Profile(),
-        network: bool = False,
-        service: Service = Service(),
-    ) -> None:
-        if network:
+    def _settle(self) -> None:
+        if self.network != "off":
             raise UsageError("the sandbox jupyter has no network: leave out --net, or use --sandbox ns")
         if importlib.util.find_spec("ipykernel") is None:
             raise UsageError("the sandbox jupyter needs ipykernel: pip install 'ocinterp[jupyter]'")
-        super().__init__(resources, profile=profile, service=service)
 
     def _plan(self) -> dict[str, Any]:
         plan = super()._plan()
