@@ -23,12 +23,13 @@ import tempfile
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from _measure import MS, cpu_seconds, machine
 
 from ocinterp.errors import SandboxError
+from ocinterp.jobs import Job, sealed
 from ocinterp.sandboxes.limits import Resources, Service
 from ocinterp.sandboxes.ns.zygote import COMMON
 from ocinterp.sandboxes.probe import probe
@@ -68,6 +69,15 @@ for line in sys.stdin:
             os._exit(status)
         failed += os.waitpid(pid, 0)[1] != 0
     print(failed, flush=True)
+"""
+
+
+# The same as a job's entry.
+_ONCE = """
+import os
+def main(answers, inputs, order):
+    program = os.pread(inputs[0], 1 << 24, 0)
+    exec(compile(program, "<program>", "exec"), {"__name__": "__main__"})
 """
 
 
@@ -132,6 +142,23 @@ async def isolated(tier: type[NamespaceSandbox], profile: Profile, service: Serv
         yield way
 
 
+@asynccontextmanager
+async def judged(tier: type[NamespaceSandbox], profile: Profile) -> AsyncGenerator[Way]:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "once.py").write_text(_ONCE)
+        async with tier(profile=replace(profile, guests=(("bench", Path(folder)),))) as sandbox:
+            await sandbox.ready()
+
+            async def way(programs: list[str]) -> None:
+                for program in programs:
+                    with sealed(program.encode()) as source:
+                        end = await sandbox.perform(Job("bench.once", inputs=(source,)), on_bytes=lambda _: None)
+                    if end.outcome is not Outcome.OK:
+                        raise SystemExit(f"a program ended as {end} as a job of the sandbox {tier.name}")
+
+            yield way
+
+
 async def interpreter(programs: list[str]) -> None:
     for program in programs:
         process = await asyncio.create_subprocess_exec(sys.executable, "-I", "-B", "-c", program)
@@ -146,6 +173,7 @@ async def ways_of(stack: AsyncExitStack, programs: list[str]) -> dict[str, Way]:
     ways = {
         "bare fork and wait": await entered(forking(programs, "fork", ())),
         "plain fork, standard library": await entered(forking(programs, "run", COMMON.split())),
+        "ns, as a job": await entered(judged(NamespaceSandbox, STDLIB)),
         "ns, profile stdlib": await entered(isolated(NamespaceSandbox, STDLIB)),
         "ns, profile stdlib, 1 spare": await entered(isolated(NamespaceSandbox, STDLIB, Service(spares=1))),
         "plain fork, numpy pandas matplotlib": await entered(

@@ -290,11 +290,11 @@ def in_group(path: Path, kills: int, monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_kill_of_the_engines_control_group_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     in_group(tmp_path, 1, monkeypatch)
     guard = bounds.EngineBounds().around(os.getpid(), LIMITS, lambda: None)
-    assert not guard.breached()  # the one kill was before
+    assert not guard.breaches()  # the one kill was before
     in_group(tmp_path, 2, monkeypatch)
     guard.release()
     shutil.rmtree(tmp_path)  # the container is gone
-    assert guard.breached()
+    assert guard.breaches()
 
 
 async def test_where_the_engine_bounds_nothing_the_watchdog_does(
@@ -309,7 +309,7 @@ async def test_where_the_engine_bounds_nothing_the_watchdog_does(
         await killed.wait()
     os.killpg(process.pid, 9)
     await process.wait()
-    assert guard.breached()
+    assert guard.breaches()
     guard.release()
 
 

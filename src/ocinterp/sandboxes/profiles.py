@@ -16,6 +16,7 @@ class Profile:
     preload: tuple[str, ...] = ()  # modules that the zygote imports, so that every session has them at once
     layers: tuple[Path, ...] = ()  # folders of further packages (layers.py)
     available: tuple[str, ...] = ()  # the packages that a program is told of when it misses one
+    guests: tuple[tuple[str, Path], ...] = ()  # packages of ours whose modules jobs enter by, and their folders
 
 
 STDLIB = Profile()  # every zygote imports the modules of the standard library that short programs are made of

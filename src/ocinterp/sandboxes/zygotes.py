@@ -7,16 +7,18 @@ import shutil
 import tempfile
 import uuid
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
 from ocinterp.errors import SandboxError
+from ocinterp.jobs import Job, JobEnd
 from ocinterp.sandboxes import bubblewrap
 from ocinterp.sandboxes.limits import Resources, Service
 from ocinterp.sandboxes.ns import layout
+from ocinterp.sandboxes.ns.errand import Errand
 from ocinterp.sandboxes.ns.pool import Pool, Zygote
 from ocinterp.sandboxes.ns.session import ZygoteSession
 from ocinterp.sandboxes.ns.supervisor import Supervisor
@@ -114,6 +116,18 @@ class NamespaceSandbox:
                 raise
             finally:
                 await self._close(session, zygote)
+
+    async def perform(self, job: Job, /, *, on_bytes: Callable[[bytes], None]) -> JobEnd:
+        """Carry out a job (jobs.Jobs), within the same limits as a session, `output_bytes` of its answer included."""
+        async with self._room:
+            zygote = await self._running().lease()
+            try:
+                return await Errand(zygote.supervisor, self._resources, job, on_bytes).run()
+            except SandboxError:
+                zygote.fit = False
+                raise
+            finally:
+                await self._running().release(zygote)
 
     async def _new(self) -> tuple[ZygoteSession, Zygote]:
         zygote = await self._running().lease()

@@ -38,14 +38,14 @@ class _Bound:
     watch: totals.Guard
     events: list[Path]
     before: int  # kills that were an earlier interpreter's
-    _was_killed: bool = False  # as it was when last looked at
+    _kills: int = 0  # as they were when last looked at
 
-    def breached(self) -> bool:
-        self._was_killed = self._was_killed or sum(map(_kills, self.events)) > self.before
-        return self._was_killed or self.watch.breached()
+    def breaches(self) -> int:
+        self._kills = max(self._kills, sum(map(_kills, self.events)) - self.before)
+        return self._kills + self.watch.breaches()
 
     def release(self) -> None:
-        self.breached()
+        self.breaches()
         self.watch.release()
 
 

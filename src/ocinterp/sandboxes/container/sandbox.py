@@ -34,6 +34,8 @@ class ContainerSandbox(NamespaceSandbox):
         service: Service = Service(),
         wanted: str = "",
     ) -> None:
+        if profile.guests:
+            raise UsageError("jobs do not run in containers: choose another sandbox (`ocinterp doctor` lists them)")
         if profile.layers:
             raise UsageError("a container has the packages of its image: build one that has them, and leave out --with")
         super().__init__(resources, profile=profile, network=network, service=service)

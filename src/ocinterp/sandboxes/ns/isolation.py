@@ -22,7 +22,7 @@ _UNTRUSTED = syscalls.MS_NOSUID | syscalls.MS_NODEV
 
 @dataclass(frozen=True, slots=True)
 class Walls:
-    """What a worker may use up; sizes in bytes.
+    """What a worker may use up; sizes in bytes, `cpu_seconds` of each process and 0 for no end.
 
     `reserving`: its programs reserve address space that they never use (V8, Java, Go). Then what bounds each process is
     not its address space but the memory of its own that it may write to, shared memory not included.
@@ -32,6 +32,7 @@ class Walls:
     file_bytes: int
     processes: int
     reserving: bool = False
+    cpu_seconds: int = 0
 
 
 class Isolation(Protocol):
@@ -53,8 +54,16 @@ class Isolation(Protocol):
         """In the child: confine it to the session, for good."""
         ...
 
+    def enter_once(self, folder: str, walls: Walls, *, size_bytes: int, files: int) -> None:
+        """As `enter`, for a job: nothing was opened for it, and what it writes goes with it."""
+        ...
+
     def tidy(self, workers: set[int]) -> None:
         """In the zygote, when a worker has ended: whatever it left running ends too. `workers` live."""
+        ...
+
+    def forget(self, folder: str) -> None:
+        """In the zygote, when a job has ended: free what it wrote."""
         ...
 
     def end(self, sessions: str) -> None:
@@ -87,8 +96,9 @@ class Namespaces:
         uid, gid = os.getuid(), os.getgid()
         maps = {"setgroups": "deny", "uid_map": f"{uid} {uid} 1", "gid_map": f"{gid} {gid} 1"}
         self._maps = [(f"/proc/self/{name}", text.encode()) for name, text in maps.items()]
-        self._fresh = syscalls.CLONE_NEWPID | syscalls.CLONE_NEWNS | syscalls.CLONE_NEWIPC | syscalls.CLONE_NEWUTS
-        self._fresh |= syscalls.CLONE_NEWNET if local_sockets else 0
+        fresh = syscalls.CLONE_NEWPID | syscalls.CLONE_NEWNS | syscalls.CLONE_NEWIPC | syscalls.CLONE_NEWUTS
+        self._clone = syscalls.cloner(fresh | (syscalls.CLONE_NEWNET if local_sockets else 0))
+        syscalls.bound_capabilities()
 
     def open(self, folder: str, *, size_bytes: int, files: int) -> None:
         """A file system of bounded size; the zygote keeps it while workers come and go."""
@@ -101,11 +111,21 @@ class Namespaces:
         os.rmdir(folder)  # noqa: PTH106
 
     def fork(self) -> tuple[int, int]:
-        return syscalls.clone(self._fresh)
+        return self._clone()
 
     def enter(self, folder: str, walls: Walls) -> None:
         for name, target in (("workspace", self._workspace), ("tmp", "/tmp"), ("shm", "/dev/shm")):
             syscalls.mount(f"{folder}/{name}", target, flags=syscalls.MS_BIND)
+        self._seclude(walls)
+
+    def enter_once(self, folder: str, walls: Walls, *, size_bytes: int, files: int) -> None:
+        syscalls.mount("job", "/tmp", "tmpfs", _UNTRUSTED, f"size={size_bytes},nr_inodes={files},mode=755")
+        for name, target in (("workspace", self._workspace), ("shm", "/dev/shm")):
+            os.mkdir(f"/tmp/{name}", 0o700)  # noqa: PTH102
+            syscalls.mount(f"/tmp/{name}", target, flags=syscalls.MS_BIND)
+        self._seclude(walls)
+
+    def _seclude(self, walls: Walls) -> None:
         syscalls.unmount("/run/sessions")  # all sessions' files: unseen, and freed when their session is closed
         syscalls.mount("proc", "/proc", "proc", _UNTRUSTED | syscalls.MS_NOEXEC)
         os.chdir(self._workspace)
@@ -115,6 +135,9 @@ class Namespaces:
 
     def tidy(self, workers: set[int]) -> None:
         """Nothing to do: the PID namespace took all of it along."""
+
+    def forget(self, folder: str) -> None:
+        """Nothing to do: the mount namespace took it along."""
 
     def end(self, sessions: str) -> None:
         """Nothing to do: the zygote is PID 1."""
@@ -143,8 +166,15 @@ class Bare:
         os.environ.update(TMPDIR=f"{folder}/tmp")
         limit(walls, count_processes=False)
 
+    def enter_once(self, folder: str, walls: Walls, *, size_bytes: int, files: int) -> None:
+        self.open(folder, size_bytes=size_bytes, files=files)
+        self.enter(folder, walls)
+
     def tidy(self, workers: set[int]) -> None:
         keeper.end_strangers(workers)
+
+    def forget(self, folder: str) -> None:
+        self.close(folder)
 
     def end(self, sessions: str) -> None:
         keeper.end_strangers(set())
@@ -174,6 +204,7 @@ class Landlock(Bare):
             files=self.among_the_persons,
         )
         self._filter = seccomp.assemble(network=network, shared=shared)
+        syscalls.bound_capabilities()
 
     def enter(self, folder: str, walls: Walls) -> None:
         os.chdir(f"{folder}/workspace")
@@ -214,9 +245,10 @@ def limit(walls: Walls, *, count_processes: bool = True) -> None:
 
     Without a user namespace of its own, all that the person runs would count: then processes are not to be counted.
     """
-    count = ((resource.RLIMIT_NPROC, walls.processes),) if count_processes else ()
+    bounds = ((resource.RLIMIT_NPROC, walls.processes),) if count_processes else ()
+    bounds += ((resource.RLIMIT_CPU, walls.cpu_seconds),) if walls.cpu_seconds else ()
     for kind, value in (
-        *count,
+        *bounds,
         (resource.RLIMIT_DATA if walls.reserving else resource.RLIMIT_AS, walls.memory_bytes),
         (resource.RLIMIT_FSIZE, walls.file_bytes),
         (resource.RLIMIT_NOFILE, 512),

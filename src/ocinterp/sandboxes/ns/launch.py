@@ -177,6 +177,7 @@ def _become_zygote(plan: dict[str, Any], control: socket.socket) -> None:
         for name in (
             "available",
             "control",
+            "guests",
             "isolation",
             "network",
             "packages",

@@ -24,6 +24,7 @@ HERE = Path(__file__).parent
 PYTHON_HOME = "/opt/python"
 PACKAGES = "/opt/packages"
 LAYERS = "/opt/layers"
+GUESTS = "/opt/ocinterp/guests"
 SUPPORT = "/opt/ocinterp/ns"
 WORKSPACE = "/workspace"
 
@@ -85,6 +86,8 @@ def plan_root(profile: Profile, *, network: bool = False) -> dict[str, Any]:
             packages.append(f"{place}/{number}")
             binds.append((folder, packages[-1]))
     binds.append((str(HERE), SUPPORT))
+    guests = [(package, f"{GUESTS}/{package}") for package, _ in profile.guests]
+    binds += [(str(folder), f"{GUESTS}/{package}") for package, folder in profile.guests]
     tools = toolchains.find()
     binds += sorted({(tool.prefix, tool.place) for tool in tools.values() if tool.prefix})
     binds += [(folder, folder) for folder in toolchains.settings()]
@@ -104,6 +107,7 @@ def plan_root(profile: Profile, *, network: bool = False) -> dict[str, Any]:
         "packages": packages,
         "preload": list(profile.preload),
         "available": list(profile.available),
+        "guests": guests,
         "support": str(HERE),
         "support_inside": SUPPORT,
         "boot": BOOT,
@@ -127,6 +131,7 @@ def plan_bare(profile: Profile, *, sessions: Path) -> dict[str, Any]:
         "packages": packages,
         "preload": list(profile.preload),
         "available": list(profile.available),
+        "guests": [(package, str(folder)) for package, folder in profile.guests],
         "support": str(HERE),
         "support_inside": str(HERE),
         "boot": BOOT,
@@ -144,7 +149,7 @@ def plan_landlock(profile: Profile, *, network: bool, sessions: Path) -> dict[st
     base, packages = os.path.realpath(sys.base_prefix), _on_host(profile)
     prefixes = _prefixes(toolchains.find())
     look = [*_HARMLESS, *toolchains.settings(), *(_NETWORK_FILES if network else ())]
-    run = [*SYSTEM, base, *packages, str(HERE), *prefixes]
+    run = [*SYSTEM, base, *packages, str(HERE), *prefixes, *(str(folder) for _, folder in profile.guests)]
     return plan_bare(profile, sessions=sessions) | {
         "isolation": "landlock",
         "network": network,
@@ -177,6 +182,7 @@ def plan_contained(profile: Profile, *, network: bool, counted: bool) -> dict[st
             "network": network,
             "preload": list(profile.preload),
             "available": [],
+            "guests": [],
             "support": SUPPORT,
             "boot": BOOT,
             "environment": _ENVIRONMENT,

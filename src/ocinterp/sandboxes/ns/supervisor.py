@@ -9,14 +9,17 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from ocinterp.errors import SandboxError
+from ocinterp.sandboxes.limits import MIB, Resources
 from ocinterp.sandboxes.ns import totals
 from ocinterp.sandboxes.ns.layout import BOOT
 from ocinterp.sandboxes.ns.zygote import MAX_MESSAGE
 
+_ROOM_BYTES = 64 * MIB  # of jobs, for the zygote itself
 START_SECONDS = 60.0  # importing pandas and matplotlib from a cold disk on a busy machine
 
 
@@ -43,6 +46,8 @@ class Supervisor:
         self._room = asyncio.Event()  # in the socket's buffer, or nothing more to wait for
         self._why_dead = ""
         self._on_death: list[Callable[[], None]] = []
+        self._zygote = -1  # its pid, as it is called here
+        self._guard_of_jobs: totals.Guard | None = None
         self.ready: asyncio.Future[list[str]] | None = None
 
     async def start(self) -> None:
@@ -151,9 +156,33 @@ class Supervisor:
         self._exits[key] = future
         return future
 
+    async def start_job(self, key: str, fds: Sequence[int], **terms: Any) -> None:
+        """Have a job begun under `key`, whose end `exit_of` tells."""
+        await self.wait_ready()
+        await self._send({"op": "job", "key": key, "session": "", **terms}, fds)
+
+    async def kill_job(self, key: str = "") -> None:
+        """Kill the job begun under `key`, or all jobs. One that has ended is left alone."""
+        with contextlib.suppress(SandboxError):  # then all of them are gone
+            await self.ask("kill", "", victim=key)
+
+    def guard_of_jobs(self, resources: Resources) -> totals.Guard:
+        """What bounds the memory of this zygote's jobs together; the first one's resources count. Once it is ready."""
+        if self._guard_of_jobs is None:
+            room = replace(
+                resources, memory_bytes=resources.memory_bytes + _ROOM_BYTES, processes=resources.processes + 8
+            )
+            self._guard_of_jobs = self.guards.around(self._zygote, room, self._kill_jobs)
+        return self._guard_of_jobs
+
+    def _kill_jobs(self) -> None:
+        self._killing = asyncio.ensure_future(self.kill_job())
+
     async def stop(self) -> None:
         """End the zygote and everything under it; wait until it is gone."""
         self._die("the sandbox was closed")
+        if self._guard_of_jobs is not None:
+            self._guard_of_jobs.release()
         if self._process is not None:
             await self._drain_and_wait(self._process)
         self.guards.clear()
@@ -207,6 +236,10 @@ class Supervisor:
     def _dispatch(self, message: dict[str, Any], fd: int | None) -> None:
         if "done" in message:
             answer = self._pending.pop(message["done"], None)
+            job = self._exits.pop(message["done"], None) if "refused" in message else None
+            if job is not None and not job.done():
+                job.set_exception(SandboxError(f"the sandbox could not start a job: {message['refused']}"))
+                job.exception()  # whoever spawns a session is answered above
             if answer is not None and not answer.done():
                 answer.set_result((message, fd))
             elif fd is not None:
@@ -216,6 +249,9 @@ class Supervisor:
             if ended is not None and not ended.done():
                 ended.set_result(Exit(message["status"], message["cpu"]))
         elif "ready" in message and self.ready is not None and not self.ready.done():
+            if fd is not None:
+                self._zygote = pid_of(fd)
+                os.close(fd)
             self.ready.set_result(message["ready"])
         elif "failed" in message:
             self._die(f"the sandbox could not be set up: {message['failed']}; `ocinterp doctor` says more")
@@ -239,3 +275,11 @@ class Supervisor:
                 future.exception()  # nobody may be waiting, and that is no fault of theirs
         self._pending.clear()
         self._exits.clear()
+
+
+def pid_of(pidfd: int) -> int:
+    """The process behind a pidfd, as it is called here: whoever forked it calls it by another number."""
+    for line in Path(f"/proc/self/fdinfo/{pidfd}").read_text().splitlines():
+        if line.startswith("Pid:"):
+            return int(line.split()[1])
+    raise SandboxError("the kernel does not say which process a pidfd is of")

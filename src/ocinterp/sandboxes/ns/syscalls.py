@@ -9,6 +9,7 @@ import ctypes
 import os
 import signal
 import struct
+from collections.abc import Callable
 from typing import Any
 
 CLONE_PIDFD = 0x00001000
@@ -70,8 +71,8 @@ def unshare(flags: int) -> None:
     _check(_libc.unshare(flags), f"unshare({flags:#x})")
 
 
-def clone(flags: int) -> tuple[int, int]:
-    """fork(2) into the new namespaces that `flags` name: the child and its pidfd; in the child 0 and -1.
+def cloner(flags: int) -> Callable[[], tuple[int, int]]:
+    """fork(2) into the new namespaces that `flags` name, made ready: the child and its pidfd; in the child 0 and -1.
 
     Neither the C library nor Python hears of it, which saves the child a third of what it costs. So the caller has to
     be one thread, and PID 1 if the child will be, or the child takes itself for another thread than it is. What they
@@ -79,9 +80,15 @@ def clone(flags: int) -> tuple[int, int]:
     """
     pidfd = ctypes.c_int(-1)
     number, words = ctypes.c_long(_CLONE[os.uname().machine]), ctypes.c_ulong(flags | CLONE_PIDFD | signal.SIGCHLD)
-    pid = _holding.syscall(number, words, None, ctypes.byref(pidfd), None, None)
-    _check(pid, f"clone({flags:#x})")
-    return pid, pidfd.value if pid else -1
+    ask, where = _holding.syscall, ctypes.byref(pidfd)
+
+    def clone() -> tuple[int, int]:
+        pid = ask(number, words, None, where, None, None)
+        if pid < 0:
+            _check(pid, f"clone({flags:#x})")
+        return pid, pidfd.value if pid else -1
+
+    return clone
 
 
 def mount(source: str, target: str, kind: str = "", flags: int = 0, options: str = "") -> None:
@@ -141,9 +148,13 @@ def keep_capabilities_over_exec(mask: int) -> None:
             prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, number)
 
 
-def drop_all_capabilities() -> None:
-    """Give up every capability for good, in the bounding set too."""
-    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
+def bound_capabilities() -> None:
+    """Let nothing that is executed from here on gain a capability; those that are held stay. Takes CAP_SETPCAP."""
     for number in range(LAST_CAPABILITY + 1):
         _prctl(PR_CAPBSET_DROP, number, 0, 0, 0)
+
+
+def drop_all_capabilities() -> None:
+    """Give up every capability for good; `bound_capabilities` comes before it, here or in a parent."""
+    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
     set_capabilities(0)

@@ -27,10 +27,10 @@ _numbers = count(1)
 
 
 class Guard(Protocol):
-    """The bound around one interpreter."""
+    """The bound around one process and all that it starts."""
 
-    def breached(self) -> bool:
-        """Whether something was killed because all of it together used too much memory."""
+    def breaches(self) -> int:
+        """How often something was killed because all of it together used too much memory."""
         ...
 
     def release(self) -> None:
@@ -124,17 +124,17 @@ class Cgroups:
 class _Cgroup:
     groups: Cgroups
     folders: tuple[Path, ...]
-    _was_breached: bool = False  # as it was when it was released
+    _breaches: int = 0  # as they were when it was released
 
-    def breached(self) -> bool:
+    def breaches(self) -> int:
         with suppress(OSError):
             for line in (self.folders[0] / self.groups.version.events).read_text().splitlines():
                 if line.startswith("oom_kill "):
-                    return int(line.split()[1]) > 0
-        return self._was_breached
+                    return int(line.split()[1])
+        return self._breaches
 
     def release(self) -> None:
-        self._was_breached = self.breached()
+        self._breaches = self.breaches()
         self.groups.remove(self.folders)
 
 
@@ -232,11 +232,11 @@ class _Watch:
         self._pid = pid
         self._limit = limit
         self._kill = kill
-        self._breached = False
+        self._breaches = 0
         self._task = asyncio.create_task(self._look())
 
-    def breached(self) -> bool:
-        return self._breached
+    def breaches(self) -> int:
+        return self._breaches
 
     def release(self) -> None:
         self._task.cancel()
@@ -248,9 +248,8 @@ class _Watch:
             pids = tree(self._pid)
             much = len(pids) > 1 and resident(pids) > self._limit
             if much and await asyncio.to_thread(proportional, pids) > self._limit:
-                self._breached = True
+                self._breaches += 1
                 self._kill()
-                return
 
 
 def tree(root: int) -> list[int]:

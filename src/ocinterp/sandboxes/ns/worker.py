@@ -14,14 +14,13 @@ import socket
 import termios
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
 from ocinterp.errors import SandboxError
 from ocinterp.sandboxes.limits import Resources
 from ocinterp.sandboxes.ns import wire
 from ocinterp.sandboxes.ns.output import Output
-from ocinterp.sandboxes.ns.supervisor import Exit, Supervisor
+from ocinterp.sandboxes.ns.supervisor import Exit, Supervisor, pid_of
 from ocinterp.sandboxes.ns.totals import Guard
 from ocinterp.types import Failure, Stream
 
@@ -103,7 +102,7 @@ class Worker:
             kept.pop_all()
         worker = cls(ours, pipes, pidfd, ended, resources.display_bytes, program)
         try:
-            worker._guard = supervisor.guards.around(_pid_of(pidfd), resources, worker.kill)
+            worker._guard = supervisor.guards.around(pid_of(pidfd), resources, worker.kill)
             worker._reader, worker._writer = await asyncio.open_unix_connection(sock=ours, limit=_CHUNK * 16)
             await worker._confirm()
         except BaseException:
@@ -155,7 +154,7 @@ class Worker:
     @property
     def out_of_memory(self) -> bool:
         """Whether something in it was killed because all of it together took too much."""
-        return self._guard is not None and self._guard.breached()
+        return self._guard is not None and self._guard.breaches() > 0
 
     async def close(self) -> None:
         """Kill what is left, and free every descriptor."""
@@ -249,14 +248,6 @@ def _terms(resources: Resources, *, first: bool, program: bool) -> dict[str, Any
         "program": program,
     }
     return terms | ({"disk": resources.disk_bytes, "files": resources.files} if first else {})
-
-
-def _pid_of(pidfd: int) -> int:
-    """The process behind a pidfd, as it is called here: whoever forked it calls it by another number."""
-    for line in Path(f"/proc/self/fdinfo/{pidfd}").read_text().splitlines():
-        if line.startswith("Pid:"):
-            return int(line.split()[1])
-    raise SandboxError("the kernel does not say which process a pidfd is of")
 
 
 def _bundle(shows: Any, payload: bytes) -> dict[str, str] | None:

@@ -9,6 +9,8 @@ no model-written code itself, and is one thread, so that it can fork.
     {"op": "list",  "key": k, "session": s, "after": name}   -> {"done": k, "files": [[name, size, mtime]], "more": bool}
     {"op": "file",  "key": k, "session": s, "name": n, "write": bool}       -> {"done": k} + a descriptor
     {"op": "close", "key": k, "session": s}                                 -> {"done": k}
+    {"op": "job",   "key": k, "entry": module, "order": {...}, limits...} + descriptors   -> {"exit": k, ...} once it ended
+    {"op": "kill",  "key": k, "victim": the key of a job}                                 -> {"done": k}
     the worker of spawn k died                                              -> {"exit": k, "status": n, "cpu": seconds}
 
 `status` is negative for a signal (as in os.waitstatus_to_exitcode). A refused request answers {"done": k, "refused":
@@ -23,10 +25,12 @@ import gc
 import importlib
 import json
 import os
+import pkgutil
 import select
 import signal
 import socket
 import sys
+import types
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -64,7 +68,7 @@ class _Served:
     """Whom a worker serves."""
 
     key: str  # of its spawn
-    session: str
+    session: str  # empty: it is a job
     end: int  # the zygote's own pidfd
 
 
@@ -78,9 +82,12 @@ class Zygote:
         self._preload: list[str] = plan["preload"]
         self._packages: list[str] = plan["packages"]
         self._available: list[str] = plan["available"]
+        self._entries: dict[str, Callable[..., None]] = {}  # of guests, by their modules' names
+        self._guests: list[tuple[str, str]] = plan["guests"]
         self._workers: dict[int, _Served] = {}  # by their pids
         self._ends: dict[int, int] = {}  # the pidfd that tells of a worker's end -> its pid
         self._poll = select.poll()
+        self._nowhere = -1  # where the output of jobs goes
         self._serve = bridge.serve if plan["worker"] == "bridge" else kernel.serve
         self._isolation: isolation.Isolation  # once `isolate` has found it
         self._operations = {
@@ -89,6 +96,7 @@ class Zygote:
             "list": self._list,
             "file": self._file,
             "close": self._close,
+            "kill": self._kill,
         }
         control.set_inheritable(False)
 
@@ -109,9 +117,14 @@ class Zygote:
             os.dup2(nowhere, number)
         os.close(nowhere)
         kernel.prepare(self._available)
+        self._nowhere = os.open(os.devnull, os.O_WRONLY)
+        for package, folder in self._guests:
+            self._entries |= _entries_of(package, folder)
         gc.collect()
         gc.freeze()
-        self.say({"ready": present, "missing": sorted(set(self._preload) - set(present))})
+        own = os.pidfd_open(os.getpid())
+        self.say({"ready": present, "missing": sorted(set(self._preload) - set(present))}, own)
+        os.close(own)
 
     def serve(self) -> None:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, children would not wait to be waited for
@@ -144,6 +157,9 @@ class Zygote:
         request: Request = json.loads(data)
         fd = None
         try:
+            if request["op"] == "job":
+                self._job(request, fds)
+                return True  # its end is the answer
             reply, fd = self._operations[request["op"]](request, fds)
         except (OSError, ValueError) as error:
             reply = {"refused": str(error)}
@@ -168,14 +184,17 @@ class Zygote:
             serve = program.serve if request["program"] else lambda: self._serve(request["display"])
             self._become_worker(self._folder(request), walls, fds, serve)
         try:
-            end = keeper.hold_of(pid, pid)
+            self._await(pid, request)
         except OSError:
             os.close(pidfd)
             raise
+        return {}, pidfd
+
+    def _await(self, pid: int, request: Request) -> None:
+        end = keeper.hold_of(pid, pid)
         self._workers[pid] = _Served(request["key"], request["session"], end)
         self._ends[end] = pid
         self._poll.register(end, select.POLLIN)
-        return {}, pidfd
 
     def _become_worker(self, folder: str, walls: isolation.Walls, fds: list[int], serve: Callable[[], None]) -> None:
         """In the child: never returns."""
@@ -192,6 +211,54 @@ class Zygote:
                 kernel.say_failed(error)
         finally:
             os._exit(1)  # whatever happens, a child never goes on as a zygote
+
+    def _job(self, request: Request, fds: list[int]) -> None:
+        if request["entry"] not in self._entries:
+            raise ValueError(f"no guest has an entry {request['entry']}")
+        pid, pidfd = self._isolation.fork()
+        if not pid:
+            self._become_job(request, fds)
+        os.close(pidfd)
+        self._await(pid, request)
+
+    def _become_job(self, request: Request, fds: list[int]) -> None:
+        """In the child: never returns. The first byte of its answer says whether the walls stand."""
+        answers, *inputs = fds
+        try:
+            os.setsid()
+            self._control.detach()
+            self._keep_only(fds)
+            memory, file, processes, cpu = request["walls"]
+            walls = isolation.Walls(memory, file, processes, cpu_seconds=cpu)
+            self._isolation.enter_once(self._place(request["key"]), walls, size_bytes=file, files=request["files"])
+        except BaseException as error:  # noqa: BLE001  the host must hear why there is no job
+            with contextlib.suppress(OSError):
+                os.write(answers, f"-{type(error).__name__}: {error}".encode())
+            os._exit(1)
+        try:
+            os.write(answers, b"+")
+            self._entries[request["entry"]](answers, inputs, request["order"])
+            os._exit(0)
+        finally:
+            os._exit(1)  # whatever happens, a child never goes on as a zygote
+
+    def _keep_only(self, fds: list[int]) -> None:
+        os.dup2(self._nowhere, 1)
+        os.dup2(self._nowhere, 2)
+        start = 3
+        for fd in sorted(fds):
+            os.closerange(start, fd)
+            start = fd + 1
+        os.closerange(start, 1 << 16)
+
+    def _kill(self, request: Request, _: list[int]) -> Reply:
+        for pid, served in self._workers.items():
+            if served.key == request["victim"]:
+                os.kill(pid, signal.SIGKILL)
+        return {}, None
+
+    def _place(self, key: str) -> str:
+        return self._root if self._walled else f"{self._root}/job-{key}"
 
     def _list(self, request: Request, _: list[int]) -> Reply:
         files, more = workspace.regular_files(f"{self._folder(request)}/workspace", request["after"])
@@ -223,8 +290,21 @@ class Zygote:
         self._poll.unregister(served.end)
         os.close(served.end)
         self._isolation.tidy(set(self._workers))
+        if not served.session:
+            self._isolation.forget(self._place(served.key))
         code = os.waitstatus_to_exitcode(status)
         self.say({"exit": served.key, "status": code, "cpu": usage.ru_utime + usage.ru_stime})
+
+
+def _entries_of(package: str, folder: str) -> dict[str, Callable[..., None]]:
+    """Import the modules of a folder as those of `package`, without what stands above it on the host."""
+    parts = package.split(".")
+    for count in range(1, len(parts) + 1):
+        name = ".".join(parts[:count])
+        module = sys.modules.setdefault(name, types.ModuleType(name))
+        module.__path__ = [folder] if name == package else getattr(module, "__path__", [])
+    modules = [importlib.import_module(f"{package}.{found.name}") for found in pkgutil.iter_modules([folder])]
+    return {module.__name__: module.main for module in modules if hasattr(module, "main")}
 
 
 def _can_import(name: str) -> bool:
