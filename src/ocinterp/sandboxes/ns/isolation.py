@@ -98,7 +98,6 @@ class Namespaces:
         self._maps = [(f"/proc/self/{name}", text.encode()) for name, text in maps.items()]
         fresh = syscalls.CLONE_NEWPID | syscalls.CLONE_NEWNS | syscalls.CLONE_NEWIPC | syscalls.CLONE_NEWUTS
         self._clone = syscalls.cloner(fresh | (syscalls.CLONE_NEWNET if local_sockets else 0))
-        syscalls.bound_capabilities()
 
     def open(self, folder: str, *, size_bytes: int, files: int) -> None:
         """A file system of bounded size; the zygote keeps it while workers come and go."""
@@ -204,7 +203,6 @@ class Landlock(Bare):
             files=self.among_the_persons,
         )
         self._filter = seccomp.assemble(network=network, shared=shared)
-        syscalls.bound_capabilities()
 
     def enter(self, folder: str, walls: Walls) -> None:
         os.chdir(f"{folder}/workspace")

@@ -148,13 +148,9 @@ def keep_capabilities_over_exec(mask: int) -> None:
             prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, number)
 
 
-def bound_capabilities() -> None:
-    """Let nothing that is executed from here on gain a capability; those that are held stay. Takes CAP_SETPCAP."""
+def drop_all_capabilities() -> None:
+    """Give up every capability for good, in the bounding set too, which is full again in each new user namespace."""
+    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
     for number in range(LAST_CAPABILITY + 1):
         _prctl(PR_CAPBSET_DROP, number, 0, 0, 0)
-
-
-def drop_all_capabilities() -> None:
-    """Give up every capability for good; `bound_capabilities` comes before it, here or in a parent."""
-    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
     set_capabilities(0)
