@@ -1,0 +1,1 @@
+"""The judge: says outside a candidate's process whether its answers are those of the reference."""
