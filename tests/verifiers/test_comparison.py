@@ -100,42 +100,42 @@ def test_these_are_strictly_the_same(expected: object, actual: object) -> None:
     assert strict(said(expected), said(actual), 1e-6) == ""
 
 
-@pytest.mark.parametrize(
-    ("expected", "actual", "reason"),
-    [
-        (1, True, "wrong type: bool for int"),
-        (True, 1, "wrong type: int for bool"),
-        (1, 1.0, "wrong type: float for int"),
-        ([1], (1,), "wrong type: tuple for list"),
-        ([[1]], [[True]], "wrong type: bool for int"),
-        ({1}, {True}, "wrong type: bool for int"),
-        ({1: 2}, {1.0: 2}, "wrong type: float for int"),
-        ({(1,)}, {(True,)}, "wrong type: bool for int"),
-        ({1, 2}, frozenset({1, 2}), "wrong type: frozenset for set"),
-        ({"a": 1}, Counter("a"), "wrong type: collections.Counter for dict"),
-        (1, np.int64(1), "wrong type: numpy.int64 for int"),
-        ([1.0], np.array([1.0]), "wrong type: numpy.ndarray for list"),
-        (Point(1, 2), Other(1, 2), f"wrong type: {__name__}.Other for {__name__}.Point"),
-        (Whole(1), 1, f"wrong type: int for {__name__}.Whole"),
-        (1.0, 1.001, "wrong value"),
-        (1.0, NAN, "wrong value"),
-        (math.inf, 1e308, "wrong value"),
-        (1e308, math.inf, "wrong value"),
-        ([1], [1, 2], "wrong value"),
-        ({1: 2}, {1: 3}, "wrong value"),
-        ({1: 2}, {2: 2}, "wrong value"),
-        ({1, 2}, {1, 3}, "wrong value"),
-        ({1.0}, {1.1}, "wrong value"),
-        ("a", "b", "wrong value"),
-        (1 << 10_000, (1 << 10_000) + 1, "wrong value"),
-        (OrderedDict(a=1, b=2), OrderedDict(b=2, a=1), "wrong value"),
-        (np.array([1.0, 2.0]), np.array([[1.0, 2.0]]), "wrong value"),
-        (np.array([1], dtype="i1"), np.array([1], dtype="i2"), "wrong value"),
-        (Decimal("1.0"), Decimal("1.1"), "wrong value"),
-        ([1], iter([1]), "not a value that can be compared: list_iterator"),
-        ([1], [iter([1])], "not a value that can be compared: list_iterator"),
-    ],
-)  # fmt: skip
+DIFFERENT: list[tuple[Any, Any, str]] = [
+    (1, True, "wrong type: bool for int"),
+    (True, 1, "wrong type: int for bool"),
+    (1, 1.0, "wrong type: float for int"),
+    ([1], (1,), "wrong type: tuple for list"),
+    ([[1]], [[True]], "wrong type: bool for int"),
+    ({1}, {True}, "wrong type: bool for int"),
+    ({1: 2}, {1.0: 2}, "wrong type: float for int"),
+    ({(1,)}, {(True,)}, "wrong type: bool for int"),
+    ({1, 2}, frozenset({1, 2}), "wrong type: frozenset for set"),
+    ({"a": 1}, Counter("a"), "wrong type: collections.Counter for dict"),
+    (1, np.int64(1), "wrong type: numpy.int64 for int"),
+    ([1.0], np.array([1.0]), "wrong type: numpy.ndarray for list"),
+    (Point(1, 2), Other(1, 2), f"wrong type: {__name__}.Other for {__name__}.Point"),
+    (Whole(1), 1, f"wrong type: int for {__name__}.Whole"),
+    (1.0, 1.001, "wrong value"),
+    (1.0, NAN, "wrong value"),
+    (math.inf, 1e308, "wrong value"),
+    (1e308, math.inf, "wrong value"),
+    ([1], [1, 2], "wrong value"),
+    ({1: 2}, {1: 3}, "wrong value"),
+    ({1: 2}, {2: 2}, "wrong value"),
+    ({1, 2}, {1, 3}, "wrong value"),
+    ({1.0}, {1.1}, "wrong value"),
+    ("a", "b", "wrong value"),
+    (1 << 10_000, (1 << 10_000) + 1, "wrong value"),
+    (OrderedDict(a=1, b=2), OrderedDict(b=2, a=1), "wrong value"),
+    (np.array([1.0, 2.0]), np.array([[1.0, 2.0]]), "wrong value"),
+    (np.array([1], dtype="i1"), np.array([1], dtype="i2"), "wrong value"),
+    (Decimal("1.0"), Decimal("1.1"), "wrong value"),
+    ([1], iter([1]), "not a value that can be compared: list_iterator"),
+    ([1], [iter([1])], "not a value that can be compared: list_iterator"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("expected", "actual", "reason"), DIFFERENT)
 def test_these_are_not_and_the_reason_is_said(expected: object, actual: object, reason: str) -> None:
     assert strict(said(expected), said(actual), 1e-6) == reason
 
@@ -168,8 +168,10 @@ def test_an_array_equals_what_python_finds_true() -> None:
 def test_counters_and_ordered_dicts_are_equal_as_they_say() -> None:
     assert equal(said(Counter(a=1, b=0)), said(Counter(a=1)))
     assert not equal(said(Counter(a=1, b=0)), {"a": 1})
-    assert not equal(said(OrderedDict(a=1, b=2)), said(OrderedDict(b=2, a=1)))
-    assert equal(said(OrderedDict(a=1, b=2)), {"b": 2, "a": 1})
+    one: OrderedDict[str, int] = OrderedDict(a=1, b=2)
+    other: OrderedDict[str, int] = OrderedDict(b=2, a=1)
+    assert not equal(said(one), said(other))
+    assert equal(said(one), {"b": 2, "a": 1})
 
 
 @pytest.mark.parametrize("text", ["sNaN", "NaN", "1E+999999999", "x" * 5000, "no number", "Infinity"])

@@ -55,8 +55,7 @@ def _strict(wanted: Any, found: Any, tolerance: float, left: Pairs) -> str:
     if isinstance(wanted, float | complex):
         same = within(wanted, found, tolerance) or (wanted != wanted and found != found)
     else:
-        cls: type = type(wanted)
-        step = _STEPS.get(cls)
+        step = _STEPS.get(_class(wanted))
         same = wanted == found if step is None else step(wanted, found, left)
     return "" if same else "wrong value"
 
@@ -183,8 +182,11 @@ _KINDS: Final[dict[type, type]] = {
 
 def _kind(value: object) -> type:
     """Values of different kinds are never equal."""
-    cls: type = type(value)
-    return _KINDS.get(cls, cls)
+    return _KINDS.get(_class(value), _class(value))
+
+
+def _class(value: object) -> type:
+    return type(value)
 
 
 def _alike(value: Any, name: str) -> Any:

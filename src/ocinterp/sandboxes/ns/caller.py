@@ -29,10 +29,10 @@ def main(plan: dict[str, Any]) -> None:
     try:
         _show_oneself(control)
         packages = [*paths.package_folders(), f"{plan['support']}/{paths.ON_PATH}"]
-        environment = plan["environment"] | paths.search_paths(sys.prefix, packages)
+        environment = paths.zygote_environment(plan["environment"] | paths.search_paths(sys.prefix))
         os.set_inheritable(control.fileno(), True)
         inside = json.dumps(plan | {"control": control.fileno(), "packages": packages})
-        arguments = [sys.executable, "-I", "-S", "-B", "-X", "utf8", "-c", plan["boot"], "zygote", inside]
+        arguments = paths.zygote_command(sys.executable, plan["boot"], inside)
         os.execve(sys.executable, arguments, environment)
     except OSError as error:
         control.send(json.dumps({"failed": str(error)}).encode())

@@ -14,7 +14,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from ocinterp.sandboxes.ns import syscalls
+from ocinterp.sandboxes.ns import paths, syscalls
 
 INSIDE_ID = 1000  # who the zygote and the workers are, seen from inside
 NOBODY = 65534  # who root's sandboxes are, seen from outside: RLIMIT_NPROC does not bind real root
@@ -190,10 +190,10 @@ def _become_zygote(plan: dict[str, Any], control: socket.socket) -> None:
         if name in plan
     }
     inside = json.dumps(known | {"support": plan["support_inside"]})
-    arguments = [plan["python"], "-I", "-S", "-B", "-X", "utf8", "-c", plan["boot"], "zygote", inside]
+    arguments = paths.zygote_command(plan["python"], plan["boot"], inside)
     if "behind" in plan:
         arguments = _behind(plan) + arguments
-    os.execve(arguments[0], arguments, plan["environment"])
+    os.execve(arguments[0], arguments, paths.zygote_environment(plan["environment"]))
 
 
 def _behind(plan: dict[str, Any]) -> list[str]:

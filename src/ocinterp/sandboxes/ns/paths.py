@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import sysconfig
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 ON_PATH = "on_path"  # the folder of what any Python program inside may import
@@ -33,3 +33,14 @@ def search_paths(base: str, packages: Sequence[str] = (), prefixes: Iterable[str
     if sysconfig.get_config_var("Py_ENABLE_SHARED"):
         paths["LD_LIBRARY_PATH"] = f"{base}/lib"
     return paths
+
+
+def zygote_command(python: str, boot: str, plan: str) -> list[str]:
+    """How the zygote is started. Not with -I, which would have the seed of hashes ignored (`zygote_environment`)."""
+    return [python, "-P", "-s", "-S", "-B", "-X", "utf8", "-c", boot, "zygote", plan]
+
+
+def zygote_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Without packages before the standard library, and with sets of strings in the same order each time."""
+    kept = {name: value for name, value in environment.items() if name != "PYTHONPATH"}
+    return kept | {"PYTHONHASHSEED": "0"}

@@ -109,6 +109,7 @@ class Zygote:
         for name in COMMON.split():
             importlib.import_module(name)
         sys.path.extend(self._packages)
+        os.environ.update(PYTHONPATH=":".join(self._packages))
         present = [name for name in self._preload if _can_import(name)]
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         unread, nowhere = os.pipe()

@@ -154,6 +154,7 @@ _IMMUTABLE: Final = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE: a type written in C, whi
 _list: Final[Any] = list
 _tuple: Final[Any] = tuple
 _items: Final[Any] = cast("Any", dict).items
+_get: Final[Any] = cast("Any", dict).get
 _ordered_keys: Final[Any] = cast("Any", OrderedDict).__iter__
 
 
@@ -251,7 +252,7 @@ def _library(value: Any, name: str, base: str, slots: Any) -> tuple[object, ...]
         if type(slots["__dict__"]) is not GetSetDescriptorType:
             return None
         held = slots["__dict__"].__get__(value)
-        return "parts", name, [dict.get(held, "_name_"), dict.get(held, "_value_")]
+        return "parts", name, [_get(held, "_name_"), _get(held, "_value_")]
     parts = [slots[each] for each in ("_numerator", "_denominator")]
     if all(type(each) is MemberDescriptorType for each in parts):
         return "parts", name, [each.__get__(value) for each in parts]
