@@ -4,7 +4,8 @@ OcinterpError
 ├── UsageError     the person asked for something that cannot be done; the message says what to do instead
 ├── ModelError     the provider failed, after the adapter's own retries
 ├── SandboxError   the sandbox failed: never shown to a model as its program's error, never scored
-└── DataError      a file or a record is malformed
+├── DataError      a file or a record is malformed
+└── BudgetExhausted  the next act may cost more than is left; what was paid for is kept
 """
 
 
@@ -26,3 +27,7 @@ class SandboxError(OcinterpError):
 
 class DataError(OcinterpError):
     """A file or a record is not what its format says."""
+
+
+class BudgetExhausted(OcinterpError):  # noqa: N818 - what happened, in one word
+    """An act was not begun, because what is left of the budget might not cover it."""

@@ -25,7 +25,7 @@ from typing import IO, Annotated, ClassVar, Final, Literal, cast
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from ocinterp.errors import DataError, UsageError
-from ocinterp.types import Event, Trajectory
+from ocinterp.types import Completion, Event, Trajectory
 
 FORMAT: Final = "ocinterp-trajectory/1"
 
@@ -41,6 +41,13 @@ class _Record(Trajectory):
     format: Literal["ocinterp-trajectory/1"]
 
 
+@dataclass(frozen=True, slots=True)
+class _Said(Completion):
+    """A completion by itself."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+
 @cache
 def _record_adapter() -> TypeAdapter[_Record]:
     return TypeAdapter(_Record)  # 10 ms: not at import
@@ -49,6 +56,11 @@ def _record_adapter() -> TypeAdapter[_Record]:
 @cache
 def _event_adapter() -> TypeAdapter[Event]:
     return TypeAdapter(Annotated[Event, Field(discriminator="kind")], config=_STRICT)
+
+
+@cache
+def _completion_adapter() -> TypeAdapter[_Said]:
+    return TypeAdapter(_Said)
 
 
 def dumps(trajectory: Trajectory) -> str:
@@ -76,6 +88,20 @@ def event_from_json(data: Mapping[str, object]) -> Event:
         return _event_adapter().validate_json(_encode(data))
     except ValidationError as error:
         raise DataError(_reason(error)) from error
+
+
+def completion_to_json(completion: Completion) -> str:
+    """A completion by itself, written as it is in a trajectory. DataError for what JSON cannot hold."""
+    return _encode(completion)
+
+
+def completion_from_json(text: str | bytes) -> Completion:
+    """The completion that `completion_to_json` wrote, read as strictly as a trajectory."""
+    try:
+        said = _completion_adapter().validate_json(text)
+    except ValidationError as error:
+        raise DataError(_reason(error)) from error
+    return Completion(**{field.name: getattr(said, field.name) for field in fields(Completion)})
 
 
 def read(path: Path) -> Iterator[Trajectory]:

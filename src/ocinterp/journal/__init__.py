@@ -1,0 +1,24 @@
+"""Every paid or slow act, keyed by what was asked: done once, written down before it is handed out, never over budget."""
+
+from ocinterp.journal.acts import Done, Journal
+from ocinterp.journal.costs import FREE, NOTHING, UNLIMITED, Budget, Cost, Price
+from ocinterp.journal.file import Entry, Reader, Report
+from ocinterp.journal.model import Journaled, most_tokens
+from ocinterp.journal.request import Request
+
+__all__ = [
+    "FREE",
+    "NOTHING",
+    "UNLIMITED",
+    "Budget",
+    "Cost",
+    "Done",
+    "Entry",
+    "Journal",
+    "Journaled",
+    "Price",
+    "Reader",
+    "Report",
+    "Request",
+    "most_tokens",
+]

@@ -1,0 +1,324 @@
+"""The journal's file: its tables, how it is opened by one process at a time, and how anybody reads it.
+
+SQLite with a write-ahead log and `synchronous=FULL`: a commit is one wait for the disk, and survives `kill -9` and a
+power cut; readers never wait for the writer. docs/journal.md describes the tables.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shlex
+import sqlite3
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Literal, Self
+
+from ocinterp.errors import DataError, UsageError
+from ocinterp.journal.costs import Cost, describe
+
+SCHEMA: Final = 1
+PATIENCE_SECONDS: Final = 30.0  # for another program that holds the file; ours takes milliseconds
+_MARK: Final = 0x6F63696A  # "ocij": says that a database is a journal
+_PAGE: Final = 500  # entries read at a time, so that no long read keeps the log from being folded in
+
+State = Literal["begun", "settled", "failed", "doubt"]
+
+_TABLES = """
+CREATE TABLE entries (
+    id INTEGER PRIMARY KEY NOT NULL,
+    key BLOB NOT NULL UNIQUE,
+    kind TEXT NOT NULL,
+    model TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    sample INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    answer TEXT,
+    digest BLOB
+);
+CREATE TABLE attempts (
+    id INTEGER PRIMARY KEY NOT NULL,
+    entry INTEGER NOT NULL REFERENCES entries (id),
+    state TEXT NOT NULL,
+    begun REAL NOT NULL,
+    ended REAL,
+    known INTEGER NOT NULL,
+    calls INTEGER NOT NULL,
+    prompt_tokens INTEGER NOT NULL,
+    cached_tokens INTEGER NOT NULL,
+    completion_tokens INTEGER NOT NULL,
+    nanodollars INTEGER NOT NULL,
+    error TEXT
+);
+CREATE INDEX attempts_by_entry ON attempts (entry);
+"""
+_COSTS = ("calls", "prompt_tokens", "cached_tokens", "completion_tokens", "nanodollars")
+
+
+def _sums(which: str) -> str:
+    return ", ".join(f"COALESCE(SUM({each}) FILTER (WHERE {which}), 0)" for each in _COSTS)
+
+
+_SPENT, _POSSIBLE, _HELD = _sums("known"), _sums("NOT known AND a.state != 'begun'"), _sums("a.state = 'begun'")
+_REPORT = f"SELECT COUNT(*) FILTER (WHERE a.state = 'doubt'), {_SPENT}, {_POSSIBLE}, {_HELD} FROM attempts a"
+_STATES = "SELECT state, COUNT(*) FROM entries GROUP BY state"
+_ENTRIES = f"""
+SELECT e.id, e.key, e.kind, e.model, e.scope, e.sample, e.state, e.answer, e.digest, COUNT(a.id),
+    (SELECT error FROM attempts WHERE entry = e.id ORDER BY id DESC LIMIT 1), {_SPENT}, {_POSSIBLE}
+FROM entries e LEFT JOIN attempts a ON a.entry = e.id
+WHERE e.id > ? GROUP BY e.id ORDER BY e.id LIMIT {_PAGE}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An act as the journal knows it. `possible`: what attempts may have cost besides, whose cost nobody knows.
+
+    `state` is "settled" when there is an answer; else how its last attempt stands: "begun" (under way, or broken off by
+    a crash since the journal was last opened), "failed", or "doubt" (broken off, and maybe paid for).
+    """
+
+    key: str
+    kind: str
+    model: str
+    scope: str
+    sample: int
+    state: State
+    attempts: int
+    spent: Cost
+    possible: Cost
+    answer: str | None
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The journal in numbers. `settled`, `failed`, `in_doubt` and `begun` count entries by their state.
+
+    `doubts` counts attempts that were broken off, those of entries that were settled later included. `spent` is known;
+    `possible` is the most that broken-off, failed and uncounted attempts may have cost besides; `held` is set aside for
+    acts under way. `hits`: asks of this process that were answered without an act of their own.
+    """
+
+    settled: int
+    failed: int
+    in_doubt: int
+    begun: int
+    doubts: int
+    spent: Cost
+    possible: Cost
+    held: Cost
+    hits: int = 0
+
+    def __str__(self) -> str:
+        counts = [f"{self.settled} settled"]
+        numbers = (
+            (self.failed, "failed"),
+            (self.in_doubt, "in doubt"),
+            (self.begun, "begun"),
+            (self.hits, "from the journal"),
+        )
+        counts += [f"{number} {name}" for number, name in numbers if number]
+        possible = (
+            f", and possibly {describe(self.possible)}" if self.possible.calls or self.possible.nanodollars else ""
+        )
+        broken = f" ({self.doubts} broken off)" if self.doubts else ""
+        return f"{', '.join(counts)}; spent {describe(self.spent)}{possible}{broken}"
+
+
+class Reader:
+    """A journal for reading, while another process writes it or after. Use as a context manager.
+
+    UsageError when there is no journal at `path`; DataError when it is damaged or newer than this program.
+    """
+
+    def __init__(self, path: Path, *, patience_seconds: float = PATIENCE_SECONDS) -> None:
+        self.path: Final = path
+        if not path.is_file():
+            raise UsageError(f"there is no journal at {path}")
+        with explained(path):
+            source = f"{path.resolve().as_uri()}?mode=ro"
+            self._database = sqlite3.connect(
+                source, uri=True, timeout=patience_seconds, isolation_level=None, check_same_thread=False
+            )
+            try:
+                check(self._database, path)
+            except BaseException:
+                self._database.close()
+                raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._database.close()
+
+    def answer(self, key: bytes) -> str | None:
+        """The settled answer, or None. DataError when it is not what was written."""
+        with explained(self.path):
+            row = self._database.execute(
+                "SELECT answer, digest FROM entries WHERE key = ? AND state = 'settled'", (key,)
+            ).fetchone()
+        if row is None:
+            return None
+        return self._sound(key, *row)
+
+    def last_attempt(self) -> int:
+        """The number of the last attempt; 0 when there was none."""
+        with explained(self.path):
+            return self._database.execute("SELECT COALESCE(MAX(id), 0) FROM attempts").fetchone()[0]
+
+    def report(self, *, hits: int = 0) -> Report:
+        with explained(self.path):
+            states: dict[State, int] = dict(self._database.execute(_STATES).fetchall())
+            doubts, *sums = self._database.execute(_REPORT).fetchone()
+        return Report(
+            states.get("settled", 0),
+            states.get("failed", 0),
+            states.get("doubt", 0),
+            states.get("begun", 0),
+            doubts,
+            Cost(*sums[:5]),
+            Cost(*sums[5:10]),
+            Cost(*sums[10:]),
+            hits,
+        )
+
+    def entries(self) -> Iterator[Entry]:
+        """All entries in the order in which they were first asked for; those that are added meanwhile come last."""
+        last = 0
+        while True:
+            with explained(self.path):
+                rows = self._database.execute(_ENTRIES, (last,)).fetchall()
+            if not rows:
+                return
+            for row in rows:
+                yield self._entry(*row[1:])
+            last = rows[-1][0]
+
+    def _entry(
+        self, key: bytes, kind: str, model: str, scope: str, sample: int, state: State, answer: object,
+        digest: object, attempts: int, error: str | None, *sums: int,
+    ) -> Entry:  # fmt: skip
+        spent, possible = Cost(*sums[:5]), Cost(*sums[5:])
+        sound = None if answer is None else self._sound(key, answer, digest)
+        return Entry(key.hex(), kind, model, scope, sample, state, attempts, spent, possible, sound, error or "")
+
+    def _sound(self, key: bytes, answer: object, digest: object) -> str:
+        if not isinstance(answer, str) or digest_of(key, answer) != digest:
+            raise DataError(
+                f"{self.path}: the answer of entry {key.hex()} is not what was written: {_aside(self.path)}"
+            )
+        return answer
+
+
+def digest_of(key: bytes, answer: str) -> bytes:
+    """What tells an answer that was damaged on the disk from the one that was written, and from another entry's."""
+    return hashlib.blake2b(answer.encode(), key=key, digest_size=8).digest()
+
+
+def open_to_write(path: Path, patience_seconds: float) -> sqlite3.Connection:
+    """The database at `path`, made if there is none; what a crash left begun is put in doubt.
+
+    The connection may be used in any thread, in one at a time. To be called by the process that holds the lock.
+    """
+    with explained(path):
+        with suppress(FileExistsError):  # made for its owner alone, before anything is in it
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        database = sqlite3.connect(path, timeout=patience_seconds, isolation_level=None, check_same_thread=False)
+        try:
+            if _is_empty(database):
+                mark = f"PRAGMA application_id = {_MARK}; PRAGMA user_version = {SCHEMA};"
+                database.executescript(f"BEGIN IMMEDIATE; {_TABLES} {mark} COMMIT;")
+            check(database, path)
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute("PRAGMA synchronous = FULL")
+            database.execute("BEGIN IMMEDIATE")
+            database.execute("UPDATE entries SET state = 'doubt' WHERE state = 'begun'")
+            database.execute("UPDATE attempts SET state = 'doubt' WHERE state = 'begun'")
+            database.execute("COMMIT")
+        except BaseException:
+            database.close()
+            raise
+    return database
+
+
+def check(database: sqlite3.Connection, path: Path) -> None:
+    """UsageError for a database of something else, DataError for one of a newer format. Nothing is written."""
+    mark, version = (database.execute(f"PRAGMA {each}").fetchone()[0] for each in ("application_id", "user_version"))
+    if mark != _MARK:
+        raise UsageError(f"{path} is a database, but no journal: choose another name")
+    if version > SCHEMA:
+        raise DataError(
+            f"{path} was written by a newer ocinterp (schema {version}; this one knows {SCHEMA}): "
+            "upgrade with `pip install --upgrade ocinterp`"
+        )
+
+
+def _is_empty(database: sqlite3.Connection) -> bool:
+    return not database.execute("SELECT COUNT(*) FROM sqlite_schema").fetchone()[0]
+
+
+@contextmanager
+def alone(path: Path) -> Generator[None]:
+    """Be the only one who writes the journal at `path`. UsageError names the process that already does."""
+    name = path.with_name(f"{path.name}.lock")
+    with explained(path):
+        handle = os.open(name, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    with closing(os.fdopen(handle, "r+b", buffering=0)) as file:  # closing it gives the lock back, as any death does
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = file.read(20).decode("ascii", "replace").strip() or "unknown"
+            raise UsageError(
+                f"the journal {path} is in use by process {holder}: wait for it to end, or give this run a journal of its own"
+            ) from None
+        with explained(path):
+            file.truncate(0)
+            file.write(b"%d\n" % os.getpid())
+        yield
+
+
+@contextmanager
+def explained(path: Path) -> Generator[None]:
+    """Say what went wrong with the file, and what to do about it."""
+    try:
+        yield
+    except OSError as error:
+        advice = "choose a folder that you can write to"
+        if isinstance(error, FileNotFoundError):
+            advice = f"make its folder first (mkdir -p {shlex.quote(str(path.parent))})"
+        said = f"the journal {path} cannot be opened: {(error.strerror or str(error)).lower()}"
+        raise UsageError(f"{said}: {advice}") from error
+    except (sqlite3.ProgrammingError, sqlite3.InterfaceError):
+        raise  # a mistake of ours, such as using a journal that was closed
+    except (sqlite3.Error, UnicodeDecodeError) as error:  # the latter where SQLite's own sentence quotes the damage
+        raise complaint(path, error) from error
+
+
+def complaint(path: Path, error: Exception) -> UsageError | DataError:
+    """An error of SQLite's as one of ours."""
+    said = f"the journal {path}: {error}"
+    match getattr(error, "sqlite_errorcode", 0) & 0xFF:  # the rest of the code is detail
+        case sqlite3.SQLITE_FULL | sqlite3.SQLITE_IOERR:
+            return DataError(f"{said}: free some space on its disk and run it again; what was settled before is safe")
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
+            return UsageError(f"{said}: it and its folder must be writable: change their permissions or choose another")
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return UsageError(f"{said}: another program keeps it busy: close that and run it again")
+        case sqlite3.SQLITE_NOTADB:
+            return DataError(f"{said}: it is damaged, or something else: choose another name, or {_aside(path)}")
+        case _:
+            return DataError(f"{said}: it is damaged: {_aside(path)}")
+
+
+def _aside(path: Path) -> str:
+    name = shlex.quote(str(path))
+    return f"move it aside (mv {name} {name}.damaged; rm -f {name}-wal {name}-shm) and what it holds is asked for again"
