@@ -1,0 +1,95 @@
+"""A score as a table for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ocinterp.bench.results import Score, Status, Suite
+from ocinterp.bench.samples import Irregularities
+
+_NAMES = 3  # of tasks that are named; the JSON has them all
+
+
+def render(score: Score) -> RenderableType:
+    """The numbers with their intervals, the samples by status, and what a reader must know about them."""
+    dataset = score.dataset
+    title = f"{dataset.name} {dataset.version}, md5 {dataset.md5}, profile {score.profile}"
+    notes = [Text(note, style=style) for note, style in _notes(score)]
+    return Group(Text(title, style="bold"), _numbers(score), _statuses(score), *notes)
+
+
+def _numbers(score: Score) -> Table:
+    table = Table("tests", box=None, pad_edge=False)
+    ks = score.ks or (1,)
+    for k in ks:
+        table.add_column(f"pass@{k}", justify="right")
+        table.add_column("95 %", justify="right")
+    for suite in score.suites:
+        table.add_row(_name(suite), *(cell for k in ks for cell in _estimate(score, suite, k)))
+    return table
+
+
+def _name(suite: Suite) -> str:
+    return "base" if suite == "base" else "base + plus"
+
+
+def _estimate(score: Score, suite: Suite, k: int) -> tuple[str, str]:
+    found = score.estimate(suite, k) if score.ks else None
+    if found is None:
+        return "-", "-"
+    return f"{100 * found.value:.1f}", f"{100 * found.interval.low:.1f} to {100 * found.interval.high:.1f}"
+
+
+def _statuses(score: Score) -> Table:
+    counts = [score.statuses(suite) for suite in score.suites]
+    seen = [status for status in Status if any(count[status] for count in counts)]
+    table = Table("samples", *seen, box=None, pad_edge=False)
+    for suite, count in zip(score.suites, counts, strict=True):
+        table.add_row(_name(suite), *(str(count[status]) for status in seen))
+    return table
+
+
+def _notes(score: Score) -> Iterator[tuple[str, str]]:
+    """Each with its style, the gravest first."""
+    if score.crashed:
+        yield (
+            f"the sandbox failed on {_count(score.crashed, 'sample')}: no pass@k; score again to judge them",
+            "bold red",
+        )
+    if not score.dataset.known:
+        yield "the dataset's md5 is not one that was published: compare these numbers with no others", "yellow"
+    for note in _irregular(score.irregularities):
+        yield note, "yellow"
+
+
+def _irregular(found: Irregularities) -> Iterator[str]:
+    rows = sum(found.unknown.values())
+    if found.missing:
+        yield f"{_count(len(found.missing), 'task')} without a sample, counted as unsolved: {_listed(found.missing)}"
+    if rows:
+        yield f"{_count(rows, 'row')} for tasks of no such name, left out: {_listed(tuple(found.unknown))}"
+    if found.uneven:
+        yield f"{_count(len(found.uneven), 'task')} with more or fewer samples than most: {_listed(found.uneven)}"
+    if found.repeated:
+        yield f"{_count(found.repeated, 'sample')} with the same program as an earlier one of the task, all counted"
+    if found.empty:
+        yield f"{_count(found.empty, 'sample')} without any text, counted as failed"
+    if found.refused:
+        yield f"{_count(found.refused, 'sample')} too long or not valid Unicode, counted as failed"
+    if found.sanitized:
+        yield f"{_count(found.sanitized, 'sample')} sanitized: the program was found in the answer"
+    if found.fenced:
+        yield f"{_count(found.fenced, 'sample')} with Markdown fences, judged as given: --sanitize finds their programs"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    more = len(names) - _NAMES
+    return ", ".join(names[:_NAMES]) + (f" and {more:,} more" if more > 0 else "")
