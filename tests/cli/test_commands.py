@@ -15,7 +15,7 @@ Run = Callable[..., Any]
 
 def test_version_and_help(ocinterp: Run) -> None:
     assert ocinterp("--version").out == f"ocinterp {__version__}\n"
-    for command in ("run", "chat", "exec", "doctor", "sessions", "demo"):
+    for command in ("run", "chat", "exec", "doctor", "sessions", "data", "demo"):
         assert command in ocinterp("--help").out
         assert "--help" in ocinterp(command, "--help").out
 

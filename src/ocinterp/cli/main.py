@@ -1,4 +1,4 @@
-"""The command line: `ocinterp run | chat | exec | doctor | sessions | layers | demo`."""
+"""The command line: `ocinterp run | chat | exec | doctor | sessions | layers | data | demo`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from ocinterp import __version__
-from ocinterp.cli import chat, demo, doctor, execute, layers, run, sessions
+from ocinterp.cli import chat, data, demo, doctor, execute, layers, run, sessions
 from ocinterp.errors import OcinterpError, UsageError
 
 EXIT_USAGE, EXIT_FAILURE = 2, 3
@@ -32,6 +32,7 @@ app.command("doctor")(doctor.command)
 app.command("demo")(demo.command)
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(layers.app, name="layers")
+app.add_typer(data.app, name="data")
 
 
 def _version(wanted: bool) -> None:
