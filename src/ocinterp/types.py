@@ -218,6 +218,20 @@ class Trajectory:
                 yield Message("user", "\n\n".join(words))
 
 
+class Status(StrEnum):
+    """What a test, or a set of them, says of a program. SANDBOX_FAILURE alone says nothing: nobody knows."""
+
+    PASS = "pass"
+    WRONG = "wrong"
+    EXCEPTION = "exception"
+    TIMEOUT = "timeout"
+    MEMORY = "memory"
+    OUTPUT = "output"
+    CRASHED = "crashed"  # a signal ended the process
+    EXITED = "exited"  # it ended by itself before it had answered
+    SANDBOX_FAILURE = "sandbox-failure"
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What the tests say, decided outside the process that ran the candidate."""

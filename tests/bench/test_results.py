@@ -14,10 +14,11 @@ from rich.console import Console
 
 from ocinterp.bench import evalplus, results, table
 from ocinterp.bench.evalplus import Difference, differences
-from ocinterp.bench.results import Dataset, Judged, Score, Status
+from ocinterp.bench.results import Dataset, Judged, Score
 from ocinterp.bench.samples import Irregularities
 from ocinterp.bench.statistics import wilson
 from ocinterp.errors import DataError, UsageError
+from ocinterp.types import Status
 
 DATASET = Dataset("humaneval+", "0.1.10", "fe585eb4df8c88d844eeb463ea4d0302")
 PASS, WRONG, FAILED = Status.PASS, Status.WRONG, Status.SANDBOX_FAILURE

@@ -206,6 +206,18 @@ async def test_an_entry_that_is_no_guests_is_refused(sandbox: NamespaceSandbox) 
     assert (await ask(sandbox, "import os; os.write(answers, b'next')"))[1] == b"next"
 
 
+async def test_no_capabilities_are_left(sandbox: NamespaceSandbox) -> None:
+    if isinstance(sandbox, UnsafeSandbox):
+        pytest.skip("it takes nothing away")
+    program = """
+import os
+status = dict(line.split(":\\t") for line in open("/proc/self/status").read().splitlines())
+rights = {int(status[f"Cap{kind}"], 16) for kind in ("Inh", "Prm", "Eff", "Bnd", "Amb")}
+os.write(answers, f"{rights} {status['NoNewPrivs']} {status['Seccomp']}".encode())
+"""
+    assert (await ask(sandbox, program))[1] == b"{0} 1 2"
+
+
 async def test_many_jobs_at_once_end_as_they_should() -> None:
     async with (
         NamespaceSandbox(RESOURCES, profile=PROFILE, service=Service(zygotes=2)) as sandbox,

@@ -10,8 +10,9 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any, cast
 
-from ocinterp.bench.results import Judged, Status, Suite, Tasks
+from ocinterp.bench.results import Judged, Suite, Tasks
 from ocinterp.errors import DataError
+from ocinterp.types import Status
 
 _STATUSES = {"pass", "fail", "timeout"}
 

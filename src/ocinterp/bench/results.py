@@ -10,7 +10,6 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import Final, Literal, cast
 
@@ -18,26 +17,13 @@ from ocinterp import records
 from ocinterp.bench.samples import Irregularities
 from ocinterp.bench.statistics import Estimate, mean, pass_at_k
 from ocinterp.errors import DataError
+from ocinterp.types import Status
 
 FORMAT: Final = "ocinterp-score/1"
 
 Suite = Literal["base", "plus"]
 
 _COUNTED = ("samples", "repeated", "empty", "refused", "sanitized", "fenced")
-
-
-class Status(StrEnum):
-    """What a program came to. SANDBOX_FAILURE alone says nothing about the program."""
-
-    PASS = "pass"
-    WRONG = "wrong"
-    EXCEPTION = "exception"
-    TIMEOUT = "timeout"
-    MEMORY = "memory"
-    OUTPUT = "output"
-    CRASHED = "crashed"
-    EXITED = "exited"
-    SANDBOX_FAILURE = "sandbox-failure"
 
 
 @dataclass(frozen=True, slots=True)

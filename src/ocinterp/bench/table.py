@@ -8,8 +8,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ocinterp.bench.results import Score, Status, Suite
+from ocinterp.bench.results import Score, Suite
 from ocinterp.bench.samples import Irregularities
+from ocinterp.types import Status
 
 _NAMES = 3  # of tasks that are named; the JSON has them all
 

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from ocinterp.errors import SandboxError
 from ocinterp.jobs import Jobs, sealed
 from ocinterp.problems import Calls, Problem
+from ocinterp.types import Status
 from ocinterp.verifiers import expected as references
 from ocinterp.verifiers import running
 from ocinterp.verifiers.expected import Expectations
 from ocinterp.verifiers.inside import calls, frames
 from ocinterp.verifiers.inside.frames import Frame
 from ocinterp.verifiers.oracle import Family, Oracle, Profile
-from ocinterp.verifiers.running import Ended, Question, Status
+from ocinterp.verifiers.running import Ended, Question
 
 LEAST_SECONDS = 1.0  # of processor time for one call, and how many times the reference's: EvalPlus's numbers
 TIMES_REFERENCE = 4.0

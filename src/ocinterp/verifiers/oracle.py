@@ -20,7 +20,7 @@ from ocinterp.verifiers.inside.decoding import DEFAULT, TAG, Array, DecodeError,
 from ocinterp.verifiers.numeric import close, unwrapped
 
 Profile = Literal["strict", "evalplus-0.2", "evalplus-0.3"]
-Family = Literal["humaneval", "mbpp"]
+Family = Literal["humaneval", "mbpp", ""]  # whose special cases there are; empty: none
 
 PROFILES: Final[tuple[Profile, ...]] = get_args(Profile)
 FLOATS: Final = 1e-6  # the tolerance where the data names none

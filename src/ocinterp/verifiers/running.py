@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from ocinterp.errors import SandboxError, UsageError
 from ocinterp.jobs import Enough, Job, JobEnd, Jobs, sealed
-from ocinterp.types import Outcome
+from ocinterp.types import Outcome, Status
 from ocinterp.verifiers.inside import frames
 from ocinterp.verifiers.inside.frames import Frame
 
@@ -19,20 +18,6 @@ LOAD_SECONDS = 10.0  # processor time that a program may take before it is calle
 SMALL_BYTES = 2048  # a longer answer comes as its digest
 _WALL_FACTOR = 10.0  # wall clock is the backstop alone: a busy machine must not change a verdict
 _WALL_SECONDS = 60.0
-
-
-class Status(StrEnum):
-    """How a call, or a set of them, came out."""
-
-    PASS = "pass"
-    WRONG = "wrong"
-    EXCEPTION = "exception"
-    TIMEOUT = "timeout"
-    MEMORY = "memory"
-    OUTPUT = "output"
-    CRASHED = "crashed"  # a signal ended the process
-    EXITED = "exited"  # it ended by itself before it had answered
-    SANDBOX_FAILURE = "sandbox-failure"  # nobody knows: not the program's doing, and no failure of it
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,9 +148,8 @@ def keep_capabilities_over_exec(mask: int) -> None:
             prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, number)
 
 
-def drop_all_capabilities() -> None:
-    """Give up every capability for good, in the bounding set too, which is full again in each new user namespace."""
+def bound_capabilities() -> None:
+    """Let nothing gain a capability from here on; those that are held stay. A new user namespace undoes it."""
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
     for number in range(LAST_CAPABILITY + 1):
         _prctl(PR_CAPBSET_DROP, number, 0, 0, 0)
-    set_capabilities(0)

@@ -1,0 +1,99 @@
+"""Judges for all tasks of a benchmark, behind the walls of a sandbox: what scoring and evaluation ask."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+
+from ocinterp.errors import UsageError
+from ocinterp.jobs import Jobs
+from ocinterp.problems import Benchmark, Calls
+from ocinterp.types import Task, Verdict
+from ocinterp.verifiers import expected, inside
+from ocinterp.verifiers.expected import Expectations
+from ocinterp.verifiers.judge import Judge, Judgements, Tally
+from ocinterp.verifiers.oracle import Family, Profile
+
+GUEST = (
+    "ocinterp.verifiers.inside",
+    Path(inside.__file__).parent,
+)  # what the sandbox's profile must have (Profile.guests)
+MEMORY_BYTES = 4 << 30  # of a candidate's process, as in EvalPlus
+ANSWER_BYTES = 1 << 28  # of all answers of one process together
+
+
+class Court:
+    """Judges programs for the tasks of one benchmark, `workers` processes at a time, under each of `profiles`."""
+
+    def __init__(
+        self,
+        jobs: Jobs,
+        benchmark: Benchmark,
+        expectations: Expectations,
+        profiles: Sequence[Profile] = ("strict",),
+        *,
+        workers: int = 1,
+    ) -> None:
+        self.benchmark = benchmark
+        self.expectations = expectations
+        self.profiles = tuple(profiles)
+        self._jobs = jobs
+        self._family: Family = family(benchmark)
+        self._room = asyncio.Semaphore(workers)
+
+    def of(self, task_id: str, *, leave_out: Collection[int] = ()) -> Judge:
+        """The judge of one task: a context manager, for any number of programs. `leave_out`: numbers of tests not made."""
+        problem = self.benchmark.problems.get(task_id)
+        if problem is None:
+            raise UsageError(f"{self.benchmark.name} has no task {task_id}")
+        if not isinstance(problem.tests, Calls):
+            raise UsageError(f"the tests of {task_id} are code of their own, which cannot be judged yet")
+        return Judge(
+            self._jobs,
+            problem,
+            self.expectations,
+            self.profiles,
+            family=self._family,
+            room=self._room,
+            leave_out=leave_out,
+        )
+
+    async def judge(self, task_id: str, program: str, *, fast: bool = False) -> Judgements:
+        """The verdict on one program."""
+        with self.of(task_id) as judge:
+            return await judge.judge(program, fast=fast)
+
+    async def verify(self, task: Task, program: str, /) -> Verdict:
+        """Both sets of tests together, under the first of the profiles (protocols.Verifier)."""
+        return verdict((await self.judge(task.id, program))[self.profiles[0]].sets)
+
+
+def verdict(tallies: Sequence[Tally]) -> Verdict:
+    """What several sets of tests say together; the first failure gives the words."""
+    failures = [tally.failure for tally in tallies if tally.failure is not None]
+    passed, total = sum(tally.passed for tally in tallies), sum(tally.total for tally in tallies)
+    if not failures:
+        return Verdict(passed, total, "pass")
+    return Verdict(min(passed, total - 1), total, failures[0].status, failures[0].detail)
+
+
+def family(benchmark: Benchmark) -> Family:
+    """Whose special cases the oracles know."""
+    return (
+        "mbpp" if benchmark.name.startswith("mbpp") else "humaneval" if benchmark.name.startswith("humaneval") else ""
+    )
+
+
+async def convene(
+    jobs: Jobs,
+    benchmark: Benchmark,
+    folder: Path,
+    profiles: Sequence[Profile] = ("strict",),
+    *,
+    workers: int = 1,
+    on_task: Callable[[str], None] = lambda _: None,
+) -> Court:
+    """A court for a benchmark whose references' answers are in `folder`, or are computed first, `on_task` told of each."""
+    expectations = await expected.kept_or_computed(folder, jobs, benchmark, workers=workers, on_task=on_task)
+    return Court(jobs, benchmark, expectations, profiles, workers=workers)
