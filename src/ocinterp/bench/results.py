@@ -52,13 +52,30 @@ class Dataset:
 
 
 @dataclass(frozen=True, slots=True)
+class Differing:
+    """A set of tests that a sample passes under one profile and not under another; `why` are the words of the failure."""
+
+    task_id: str
+    index: int  # of the sample, among those of its task
+    suite: Suite
+    profile: str  # the other one
+    status: Status
+    other: Status
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Score:
-    """A scored run: verdicts by task id, in the order of the samples. A task without any (an empty tuple) counts as unsolved."""
+    """A scored run: verdicts by task id, in the order of the samples. A task without any (an empty tuple) counts as unsolved.
+
+    `differing` are the samples that other profiles see otherwise, as far as they were asked.
+    """
 
     dataset: Dataset
     profile: str
     tasks: Tasks
     irregularities: Irregularities = field(default_factory=Irregularities)
+    differing: tuple[Differing, ...] = ()
 
     @property
     def suites(self) -> tuple[Suite, ...]:
@@ -105,6 +122,7 @@ def dumps(score: Score) -> str:
         **_numbers(score, score.suites[-1]),
         **{suite: _numbers(score, suite) for suite in score.suites},
         "irregularities": asdict(score.irregularities),
+        "differing": [asdict(each) for each in score.differing],
         "tasks": tasks,
     }
     try:
@@ -164,6 +182,23 @@ def _score(data: dict[str, object]) -> Score:
         _text(data["profile"]),
         {task: tuple(map(_judged, _list(rows))) for task, rows in _object(data["tasks"]).items()},
         _irregularities(data["irregularities"]),
+        tuple(map(_difference, _list(data["differing"]))),
+    )
+
+
+def _difference(value: object) -> Differing:
+    row = _object(value)
+    index, suite = row["index"], row["suite"]
+    if not isinstance(index, int) or suite not in {"base", "plus"}:
+        raise DataError(f"found {row!r:.80}, expected a sample on which profiles differ")
+    return Differing(
+        _text(row["task_id"]),
+        index,
+        "base" if suite == "base" else "plus",
+        _text(row["profile"]),
+        _status(row["status"]),
+        _status(row["other"]),
+        _text(row["why"]),
     )
 
 

@@ -10,8 +10,10 @@ from rich.text import Text
 
 from ocinterp.bench.results import Score, Suite
 from ocinterp.bench.samples import Irregularities
+from ocinterp.render import printable
 from ocinterp.types import Status
 
+_DIFFERING, _WORDS = 12, 60  # rows, and characters of a reason
 _NAMES = 3  # of tasks that are named; the JSON has them all
 
 
@@ -20,7 +22,25 @@ def render(score: Score) -> RenderableType:
     dataset = score.dataset
     title = f"{dataset.name} {dataset.version}, md5 {dataset.md5}, profile {score.profile}"
     notes = [Text(note, style=style) for note, style in _notes(score)]
-    return Group(Text(title, style="bold"), _numbers(score), _statuses(score), *notes)
+    return Group(Text(title, style="bold"), _numbers(score), _statuses(score), *notes, *_differing(score))
+
+
+def _differing(score: Score) -> Iterator[RenderableType]:
+    """The samples that other profiles see otherwise."""
+    if not score.differing:
+        return
+    table = Table("task", "sample", "tests", box=None, pad_edge=False)
+    names = (score.profile, *dict.fromkeys(each.profile for each in score.differing))
+    for name in (*names, "why"):
+        table.add_column(name)
+    for each in score.differing[:_DIFFERING]:
+        cells = [str(each.status), *(str(each.other) if name == each.profile else "" for name in names[1:])]
+        table.add_row(each.task_id, str(each.index), _name(each.suite), *cells, Text(printable(each.why)[:_WORDS]))
+    more = len(score.differing) - _DIFFERING
+    yield Text(f"{_count(len(score.differing), 'set of tests')} that profiles judge differently:")
+    yield table
+    if more > 0:
+        yield Text(f"and {more:,} more: --json has them all")
 
 
 def _numbers(score: Score) -> Table:
@@ -88,7 +108,9 @@ def _irregular(found: Irregularities) -> Iterator[str]:
 
 
 def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    if number != 1:
+        noun = noun.replace("set ", "sets ") if noun.startswith("set ") else f"{noun}s"
+    return f"{number:,} {noun}"
 
 
 def _listed(names: tuple[str, ...]) -> str:

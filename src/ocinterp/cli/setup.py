@@ -37,12 +37,13 @@ T = TypeVar("T")
 _PACKAGES = ("numpy", "pandas", "matplotlib", "scipy", "openpyxl", "tabulate")
 
 
-def run_to_end(work: Coroutine[object, object, T], *, saved: bool = True) -> T:
-    """Run a command's work; Ctrl-C ends it with a word on what is left, and exit code 130."""
+def run_to_end(work: Coroutine[object, object, T], *, saved: bool = True, hint: str = "") -> T:
+    """Run a command's work; Ctrl-C ends it with a word on what is left or to be done, and exit code 130."""
     try:
         return asyncio.run(work)
     except KeyboardInterrupt:
         where = "; the turns that were finished: ocinterp sessions show last" if saved else ""
+        where += f"; {hint}" if hint else ""
         print(f"\nocinterp: interrupted{where}", file=sys.stderr)
         raise typer.Exit(130) from None
 

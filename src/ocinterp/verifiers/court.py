@@ -59,6 +59,10 @@ class Court:
             leave_out=leave_out,
         )
 
+    def seconds(self, task_id: str) -> float:
+        """Processor time that the reference takes for the tests of a task; 0 where nobody has measured it."""
+        return self.expectations.seconds(task_id) if task_id in self.expectations.tasks else 0.0
+
     async def judge(self, task_id: str, program: str, *, fast: bool = False) -> Judgements:
         """The verdict on one program."""
         with self.of(task_id) as judge:
