@@ -214,3 +214,15 @@ def test_an_answer_that_is_none_is_wrong_and_a_malformed_reference_is_an_error()
 
 def test_two_generators_do_not_agree() -> None:
     assert verdicts(iter([1]), iter([1])) == (False, False, False)
+
+
+def test_orders_of_strings_that_are_chance_never_agreed_in_evalplus_2() -> None:
+    def says(profile: Profile, expected: object, actual: object, entry_point: str = "find_dissimilar") -> str:
+        oracle = Oracle(profile, family="mbpp", entry_point=entry_point)
+        return oracle.compare([], encode(expected), encode(actual))
+
+    assert says("evalplus-0.2", ("a", "b"), ("a", "b"))
+    assert not says("evalplus-0.2", ("a", 1), ("a", 1))
+    assert not says("evalplus-0.2", ("a", "b"), ("a", "b"), entry_point="find_char_long")
+    assert not says("evalplus-0.3", ("a", "b"), ("b", "a"))
+    assert not says("strict", ("a", "b"), ("a", "b"))
