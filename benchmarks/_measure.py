@@ -7,6 +7,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from ocinterp.sandboxes.ns import totals
 from ocinterp.testing.processes import descendants
 
 MS = 1000.0
@@ -42,3 +43,8 @@ def machine() -> str:
         f"Python {sys.version.split()[0]}, Linux {uname.release}, {uname.machine}, "
         f"{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}, uid {os.getuid()}"
     )
+
+
+def proportional_mib() -> float:
+    """PSS of this process and all below it, from /proc/PID/smaps_rollup: what they share is counted once."""
+    return totals.proportional([os.getpid(), *descendants()]) / KIB_IN_MIB**2
