@@ -237,3 +237,12 @@ def test_leaves_have_the_shape_that_numpy_sees() -> None:
     assert leaves([1, [2]]) is None
     assert leaves([[1], [2, 3]]) is None
     assert leaves(Array("numpy.ndarray", "<i8", (2,), [1, 2])) == ((2,), [1, 2])
+
+
+def test_a_fraction_too_long_to_reduce_is_equal_to_its_like_alone() -> None:
+    upper, lower = 1 << 40_000, (1 << 40_000) + 1
+    long, short = Parts("fractions.Fraction", (upper, lower)), Parts("fractions.Fraction", (4, 2))
+    assert equal(long, Parts("fractions.Fraction", (upper, lower)))
+    assert not equal(long, 1)
+    assert not equal([1.0], [long])
+    assert equal(short, 2)

@@ -144,10 +144,10 @@ class Judge:
             yield part
 
     async def whole(self, numbers: Sequence[int]) -> dict[int, bytes]:
-        """The reference's answers to some calls, whatever their size."""
+        """The reference's answers to some calls, but for those of over WHOLE_BYTES."""
         async with self.room:
             found = await references.answers_of(self.jobs, self.problem, numbers, small=WHOLE_BYTES)
-        return {frame.number: frame.content for frame in found}
+        return {frame.number: frame.content for frame in found if frame.kind == frames.ANSWER}
 
     async def _tried(self, program: str, *, fast: bool) -> Judgements:
         trial = _Trial(self, program)
@@ -225,8 +225,9 @@ class _Trial:
                 if number in self._answers:
                     marks.mark(number, self._answers[number])
             await self._look_closer(marks)
-            if marks.failure is None and any(number not in self._answers for number in numbers):
-                marks.failure = tallies[-1].failure if tallies else None  # with `fast`: the base tests had failed
+            if marks.failure is None and marks.passed < len(numbers):
+                before = tallies[-1].failure if tallies else None  # with `fast`: the base tests had failed
+                marks.failure = before or Failure(numbers[0], Status.CRASHED, "some calls were not answered")
             tallies.append(Tally(marks.passed, len(numbers), marks.failure))
         return Judgement(*tallies)
 
@@ -241,7 +242,7 @@ class _Trial:
             wanted = await self._judge.whole(some)
 
             def hear(frame: Frame, wanted: dict[int, bytes] = wanted) -> bool:
-                marks.mark_whole(frame, wanted[frame.number])
+                marks.mark_whole(frame, wanted.get(frame.number))
                 return marks.failure is None
 
             async with self._judge.room:
@@ -274,9 +275,11 @@ class _Marks:
         else:
             self._compare(number, answer)
 
-    def mark_whole(self, answer: Frame, wanted: bytes) -> None:
-        """Count a large answer, seen whole beside the reference's."""
-        if answer.kind == frames.ANSWER:
+    def mark_whole(self, answer: Frame, wanted: bytes | None) -> None:
+        """Count a large answer, seen whole beside the reference's; None: that is too large to be seen."""
+        if answer.kind == frames.ANSWER and wanted is None:
+            self._count(answer.number, Status.WRONG, "wrong value, by its size")
+        elif answer.kind == frames.ANSWER and wanted is not None:
             self._decide(answer.number, wanted, answer.content)
         elif answer.kind == frames.DIGEST:
             self._count(answer.number, Status.OUTPUT, "its answer is too large")

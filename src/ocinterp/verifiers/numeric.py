@@ -12,6 +12,8 @@ from ocinterp.verifiers.inside.decoding import Array, Parts, Scalar, Sub
 RELATIVE: Final = 1e-7  # EvalPlus's rtol, the default of numpy.testing
 DIMENSIONS: Final = 64  # of a numpy array, at most
 
+FRACTION_BITS: Final = 1 << 15  # of what is read as a Fraction: to reduce one of a million digits takes 17 s
+
 Leaves = tuple[tuple[int, ...], list[Any]]  # shape, items
 
 
@@ -41,12 +43,16 @@ def _number(value: Parts) -> Any:
         match value:
             case Parts("decimal.Decimal", (str() as text,)) if len(text) <= 1000:
                 return Decimal(text)
-            case Parts("fractions.Fraction", (int() as upper, int() as lower)):
+            case Parts("fractions.Fraction", (int() as upper, int() as lower)) if _is_short(upper, lower):
                 return Fraction(upper, lower)
             case _:
                 return value
     except (InvalidOperation, ZeroDivisionError):
         return value
+
+
+def _is_short(*numbers: int) -> bool:
+    return all(each.bit_length() <= FRACTION_BITS for each in numbers)
 
 
 def leaves(value: Any) -> Leaves | None:

@@ -47,7 +47,7 @@ async def ask(jobs: Jobs, program: str, question: Question, listen: Callable[[Fr
     `listen` gets each frame of a call as it comes, in the order of the numbers; when it says False no more are made, and
     that counts as all. Raises SandboxError.
     """
-    heard = _Heard(question.numbers, listen)
+    heard = _Heard(question, listen)
     source = program.encode("utf-8", "surrogatepass")
     with sealed(source) as written:
         cpu = LOAD_SECONDS + question.seconds
@@ -67,7 +67,7 @@ async def ask(jobs: Jobs, program: str, question: Question, listen: Callable[[Fr
         try:
             end = await jobs.perform(job, on_bytes=heard.feed)
         except frames.Broken:
-            return Ended(Status.CRASHED, "what it sent was no answer")
+            return Ended(Status.CRASHED, "what it sent was no answer", loaded=heard.loaded)
     return heard.ending(end)
 
 
@@ -92,12 +92,13 @@ _ENDINGS = {
 class _Heard:
     """Frames of one process, as far as they are what was asked for."""
 
-    def __init__(self, numbers: Sequence[int], listen: Callable[[Frame], bool]) -> None:
+    def __init__(self, question: Question, listen: Callable[[Frame], bool]) -> None:
         self._reader = frames.Reader()
-        self._numbers = iter(numbers)
+        self._numbers = iter(question.numbers)
+        self._small = question.small
         self._listen = listen
         self._ended: Ended | None = None
-        self._loaded = False
+        self.loaded = False
         self._done = False
 
     def feed(self, data: bytes) -> None:
@@ -110,20 +111,25 @@ class _Heard:
         if self._done:
             return self._ended
         status, detail = _ENDINGS.get(end.outcome, (Status.EXITED, "it ended with exit status {}"))
-        return Ended(status, detail.format(abs(end.status)), loaded=self._loaded)
+        return Ended(status, detail.format(abs(end.status)), loaded=self.loaded)
 
     def _take(self, frame: Frame) -> None:
-        if not self._loaded:
-            self._loaded = frame.kind == frames.LOADED
-            if not self._loaded:
+        most = self._small if frame.kind == frames.ANSWER else frames.MAX_WORDS
+        if len(frame.content) > most:  # reading it would cost the host more than it is worth
+            raise frames.Broken(f"{frame.kind!r} of {len(frame.content)} bytes")
+        if not self.loaded:
+            self.loaded = frame.kind == frames.LOADED
+            if not self.loaded and frame.kind not in frames.OF_LOADING:
+                raise frames.Broken(f"{frame.kind!r} before the program was loaded")
+            if not self.loaded:
                 status = Status.TIMEOUT if frame.kind == frames.LATE else failed(frame)
                 self._ended, self._done = Ended(status, words(frame), loaded=False), True
         elif frame.kind == frames.DONE:
             self._done = True
             if next(self._numbers, None) is not None:
                 raise frames.Broken("some calls were passed over")
-        elif frame.number != next(self._numbers, None):
-            raise frames.Broken(f"an answer to call {frame.number}, which was not the next")
+        elif frame.kind not in frames.OF_CALLS or frame.number != next(self._numbers, None):
+            raise frames.Broken(f"{frame.kind!r} of call {frame.number}, which was not the next")
         elif not self._listen(frame):
             self._done = True
 

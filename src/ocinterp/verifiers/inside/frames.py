@@ -27,6 +27,8 @@ MAX_WORDS = 2000  # bytes of an error's name and message
 
 LOADED, NOT_LOADED, ANSWER, DIGEST, RAISED, LATE, DONE = b"L", b"X", b"A", b"D", b"E", b"T", b"Q"
 _KINDS = frozenset((LOADED, NOT_LOADED, ANSWER, DIGEST, RAISED, LATE, DONE))
+OF_LOADING = frozenset((LOADED, NOT_LOADED, LATE))
+OF_CALLS = frozenset((ANSWER, DIGEST, RAISED, LATE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +49,23 @@ class Broken(ValueError):  # noqa: N818  a state, not a fault of ours
 
 
 class Reader:
-    """Frames out of pieces of a stream. Raises Broken where it is none."""
+    """Frames out of pieces of a stream, in time linear in its length. Raises Broken where it is none."""
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._held = bytearray()
+        self._wanted = HEAD.size  # bytes from which there is something new to see
 
     def feed(self, data: bytes) -> Iterator[Frame]:
-        data = self._rest + data if self._rest else data
-        start, end = 0, len(data)
-        while end - start >= HEAD.size:
-            kind, number, seconds, length = HEAD.unpack_from(data, start)
+        self._held += data
+        start, end = 0, len(self._held)
+        while end - start >= self._wanted:
+            kind, number, seconds, length = HEAD.unpack_from(self._held, start)
             if kind not in _KINDS:
                 raise Broken(f"no kind of frame: {kind!r}")
             body = start + HEAD.size
             if end - body < length:
+                self._wanted = HEAD.size + length
                 break
-            start = body + length
-            self._rest = b""
-            yield Frame(kind, number, seconds, data[body:start])
-        self._rest = data[start:]
+            start, self._wanted = body + length, HEAD.size
+            yield Frame(kind, number, seconds, bytes(self._held[body:start]))
+        del self._held[:start]
