@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ocinterp.errors import UsageError
@@ -14,11 +15,13 @@ from ocinterp.verifiers import expected, inside
 from ocinterp.verifiers.expected import Expectations
 from ocinterp.verifiers.judge import Judge, Judgements, Tally
 from ocinterp.verifiers.oracle import Family, Profile
+from ocinterp.verifiers.scripts import ScriptJudge
 
 GUEST = (
     "ocinterp.verifiers.inside",
     Path(inside.__file__).parent,
 )  # what the sandbox's profile must have (Profile.guests)
+FORGEABLE = "the tests ran in the program's own process, which could have said anything"
 MEMORY_BYTES = 4 << 30  # of a candidate's process, as in EvalPlus
 ANSWER_BYTES = 1 << 28  # of all answers of one process together
 
@@ -42,13 +45,13 @@ class Court:
         self._family: Family = family(benchmark)
         self._room = asyncio.Semaphore(workers)
 
-    def of(self, task_id: str, *, leave_out: Collection[int] = ()) -> Judge:
+    def of(self, task_id: str, *, leave_out: Collection[int] = ()) -> Judge | ScriptJudge:
         """The judge of one task: a context manager, for any number of programs. `leave_out`: numbers of tests not made."""
         problem = self.benchmark.problems.get(task_id)
         if problem is None:
             raise UsageError(f"{self.benchmark.name} has no task {task_id}")
         if not isinstance(problem.tests, Calls):
-            raise UsageError(f"the tests of {task_id} are code of their own, which cannot be judged yet")
+            return ScriptJudge(self._jobs, problem, self.profiles, room=self._room, leave_out=leave_out)
         return Judge(
             self._jobs,
             problem,
@@ -70,7 +73,9 @@ class Court:
 
     async def verify(self, task: Task, program: str, /) -> Verdict:
         """Both sets of tests together, under the first of the profiles (protocols.Verifier)."""
-        return verdict((await self.judge(task.id, program))[self.profiles[0]].sets)
+        judgement = (await self.judge(task.id, program))[self.profiles[0]]
+        found = verdict(judgement.sets)
+        return replace(found, detail=FORGEABLE) if judgement.forgeable and found.ok else found
 
 
 def verdict(tallies: Sequence[Tally]) -> Verdict:

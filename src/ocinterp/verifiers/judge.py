@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ocinterp.errors import SandboxError
 from ocinterp.jobs import Jobs, sealed
@@ -52,10 +52,14 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Both sets of a program's tests under one profile; `plus` is None where the task has none."""
+    """Both sets of a program's tests under one profile; `plus` is None where the task has none.
+
+    `forgeable`: the tests ran in the program's own process, which could have said anything.
+    """
 
     base: Tally
     plus: Tally | None = None
+    forgeable: bool = field(default=False, kw_only=True)
 
     @property
     def sets(self) -> tuple[Tally, ...]:

@@ -16,8 +16,8 @@ from ocinterp.verifiers.inside.frames import Frame
 ENTRY = "ocinterp.verifiers.inside.answering"
 LOAD_SECONDS = 10.0  # processor time that a program may take before it is called
 SMALL_BYTES = 2048  # a longer answer comes as its digest
-_WALL_FACTOR = 10.0  # wall clock is the backstop alone: a busy machine must not change a verdict
-_WALL_SECONDS = 60.0
+WALL_FACTOR = 10.0  # wall clock is the backstop alone: a busy machine must not change a verdict
+WALL_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ async def ask(jobs: Jobs, program: str, question: Question, listen: Callable[[Fr
             },
             (written, question.packed),
             cpu_seconds=cpu,
-            wall_seconds=_WALL_SECONDS + _WALL_FACTOR * cpu,
+            wall_seconds=WALL_SECONDS + WALL_FACTOR * cpu,
         )
         try:
             end = await jobs.perform(job, on_bytes=heard.feed)
@@ -89,6 +89,12 @@ _ENDINGS = {
 }
 
 
+def ended(end: JobEnd, *, loaded: bool = True) -> Ended:
+    """What the end of a process says where it had not said all."""
+    status, detail = _ENDINGS.get(end.outcome, (Status.EXITED, "it ended with exit status {}"))
+    return Ended(status, detail.format(abs(end.status)), loaded=loaded)
+
+
 class _Heard:
     """Frames of one process, as far as they are what was asked for."""
 
@@ -110,8 +116,7 @@ class _Heard:
     def ending(self, end: JobEnd) -> Ended | None:
         if self._done:
             return self._ended
-        status, detail = _ENDINGS.get(end.outcome, (Status.EXITED, "it ended with exit status {}"))
-        return Ended(status, detail.format(abs(end.status)), loaded=self.loaded)
+        return ended(end, loaded=self.loaded)
 
     def _take(self, frame: Frame) -> None:
         most = self._small if frame.kind == frames.ANSWER else frames.MAX_WORDS

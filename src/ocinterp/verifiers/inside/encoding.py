@@ -43,14 +43,20 @@ class Digest:
 Answer = bytes | Digest
 
 
-def encode(value: object, *, limit: int = LIMIT) -> bytes:
-    """The stream of `value`; whatever it is, this does not raise. What takes over `limit` bytes becomes a foreign tag."""
-    found = answer(value, threshold=limit, limit=limit)
+Refer = Callable[[object], str]
+
+
+def encode(value: object, *, limit: int = LIMIT, refer: Refer | None = None) -> bytes:
+    """The stream of `value`; whatever it is, this does not raise. What takes over `limit` bytes becomes a foreign tag.
+
+    `refer` gives words by which a value that cannot be said can be spoken of: its tag's `why`.
+    """
+    found = answer(value, threshold=limit, limit=limit, refer=refer)
     assert isinstance(found, bytes)
     return found
 
 
-def answer(value: object, *, threshold: int = THRESHOLD, limit: int = LIMIT) -> Answer:
+def answer(value: object, *, threshold: int = THRESHOLD, limit: int = LIMIT, refer: Refer | None = None) -> Answer:
     """The stream of `value`, or its digest where it has over `threshold` bytes; those are never held all at once.
 
     One text or one bytes object inside it is, since the pickler hands it over whole.
@@ -60,10 +66,10 @@ def answer(value: object, *, threshold: int = THRESHOLD, limit: int = LIMIT) -> 
     try:
         if before != DEPTH:
             sys.setrecursionlimit(DEPTH)
-        _write(value, sink)
+        _write(value, sink, refer)
     except _FAILURES as error:
         sink = _Sink(1 << 12, 1 << 12)
-        _write(_Unsaid(_name(type(value)), _why(error)), sink)
+        _write(_Unsaid(_name(type(value)), _why(error) if refer is None else refer(value)), sink)
     finally:
         if before != DEPTH:
             sys.setrecursionlimit(before)
@@ -128,8 +134,9 @@ def _why(error: BaseException) -> str:
             return "error"
 
 
-def _write(value: object, sink: _Sink) -> None:
+def _write(value: object, sink: _Sink, refer: Refer | None = None) -> None:
     pickler = _Pickler(sink, PROTOCOL)
+    pickler.refer = refer
     pickler.fast = True
     pickler.dump(value)
 
@@ -137,10 +144,15 @@ def _write(value: object, sink: _Sink) -> None:
 class _Pickler(Pickler):
     """Asks `_tag` about everything that is not exactly None, bool, int, float, str, bytes, bytearray or a container."""
 
+    refer: Refer | None = None
+
     def reducer_override(self, obj: Any, /) -> Any:
         if obj is type:
             return "type"  # a reference to the builtin: the head of every tag
-        return type, _tag(obj)
+        tag = _tag(obj)
+        if self.refer is not None and tag[0] == "foreign" and type(obj) is not _Unsaid:
+            tag = (*tag[:2], self.refer(obj), tag[3])
+        return type, tag
 
 
 # Slots of builtin types, bound before a candidate runs: no metaclass and no attribute of a class can answer for them.

@@ -1,0 +1,134 @@
+"""Tests that are code of their own, made ready for the process that runs them: compiled once for all programs.
+
+Each assert gets a line of its own, so that the line where the tests ended tells which it was, and keeps both sides of
+its comparison.
+"""
+
+from __future__ import annotations
+
+import ast
+import marshal
+import sys
+from bisect import bisect_left
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from ocinterp.errors import UsageError
+from ocinterp.problems import Problem, Script
+from ocinterp.verifiers.inside.examining import ASSERTS, FILE, LEFT, RIGHT
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """`packed` is what `examining` gets. The rest is of each assert that is made: number, source, last line, comparison."""
+
+    packed: bytes
+    numbers: tuple[int, ...]
+    sources: tuple[str, ...]
+    lines: tuple[int, ...]
+    compares: tuple[bool, ...]
+    libraries: tuple[str, ...]  # top-level modules that the reference and unittests import
+
+    @property
+    def total(self) -> int:
+        """How many asserts there are, at least 1."""
+        return max(1, len(self.numbers))
+
+    def place(self, line: int) -> int:
+        """How many asserts come before the one at a line that `examining` told, or before that line."""
+        if line >= ASSERTS:
+            return min(line - ASSERTS, len(self.numbers) - 1)
+        return min(bisect_left(self.lines, line), self.total - 1)
+
+    def said(self, line: int, words: str, sides: list[str]) -> str:
+        """The assert that was under way, in a person's words."""
+        if line < ASSERTS or not self.numbers:
+            return words
+        place = self.place(line)
+        if len(sides) == 2 and self.compares[place]:
+            words = f"{words}: {sides[0]} against {sides[1]}" if words else f"{sides[0]} against {sides[1]}"
+        return f"{self.sources[place]}: {words}" if words else self.sources[place]
+
+
+def prepare(problem: Problem, leave_out: Collection[int]) -> Prepared:
+    """The tests of a Script, without the asserts numbered so in the order of their source. UsageError for no Python."""
+    script = problem.tests
+    assert isinstance(script, Script)
+    try:
+        setup, tests = ast.parse(script.setup), ast.parse(script.source)
+    except (SyntaxError, ValueError) as error:
+        raise UsageError(f"the tests of {problem.task.id} are no Python: {error}") from error
+    shared = _shared(setup, tests)
+    found = sorted((each for each in ast.walk(tests) if isinstance(each, ast.Assert)), key=_position)
+    kept = {number: each for number, each in enumerate(found) if number not in leave_out}
+    sources = tuple(_short(ast.get_source_segment(script.source, each) or "assert") for each in kept.values())
+    lines = tuple(each.end_lineno or each.lineno for each in kept.values())
+    for place, each in enumerate(kept.values()):
+        _mark(each, ASSERTS + place)
+    tests = ast.fix_missing_locations(
+        _Without({id(each) for each in found} - {id(e) for e in kept.values()}).visit(tests)
+    )
+    code = compile(ast.Module([*setup.body, *tests.body], []), FILE, "exec", dont_inherit=True)
+    return Prepared(
+        marshal.dumps((code, shared)),
+        tuple(kept),
+        sources,
+        lines,
+        tuple(isinstance(each.test, ast.Compare) for each in kept.values()),
+        _libraries(problem.reference, script.setup, script.source) if script.kind == "unittest" else (),
+    )
+
+
+def _position(node: ast.Assert) -> tuple[int, int]:
+    return node.lineno, node.col_offset
+
+
+def _short(source: str) -> str:
+    return source if len(source) <= 500 else source[:497] + "..."
+
+
+def _mark(node: ast.Assert, line: int) -> None:
+    """Have it keep the sides of a comparison, and move it to a line."""
+    match node.test:
+        case ast.Compare(left, [operation], [right]):
+            sides = [ast.NamedExpr(ast.Name(name, ast.Store()), side) for name, side in ((LEFT, left), (RIGHT, right))]
+            node.test = ast.Compare(sides[0], [operation], [sides[1]])
+        case _:
+            pass
+    for each in ast.walk(node):
+        if isinstance(each, ast.expr | ast.stmt):
+            each.lineno = each.end_lineno = line
+            each.col_offset = each.end_col_offset = 0
+
+
+class _Without(ast.NodeTransformer):
+    """Leaves asserts out."""
+
+    def __init__(self, ids: set[int]) -> None:
+        self._ids = ids
+
+    def visit_Assert(self, node: ast.Assert) -> ast.stmt:
+        return ast.copy_location(ast.Pass(), node) if id(node) in self._ids else node
+
+
+def _shared(*trees: ast.Module) -> str:
+    """The classes that the tests define, and imports: what a program may get instances of. None of it is secret."""
+    kept: list[ast.stmt] = [
+        each for tree in trees for each in tree.body if isinstance(each, ast.ClassDef | ast.Import | ast.ImportFrom)
+    ]
+    return ast.unparse(ast.Module(kept, [])) if any(isinstance(each, ast.ClassDef) for each in kept) else ""
+
+
+def _libraries(*sources: str) -> tuple[str, ...]:
+    found: set[str] = set()
+    for source in sources:
+        try:
+            nodes = list(ast.walk(ast.parse(source)))
+        except SyntaxError:
+            continue
+        for each in nodes:
+            if isinstance(each, ast.Import):
+                found |= {name.name.partition(".")[0] for name in each.names}
+            elif isinstance(each, ast.ImportFrom) and not each.level and each.module:
+                found.add(each.module.partition(".")[0])
+    return tuple(sorted(found - set(sys.stdlib_module_names)))
