@@ -420,3 +420,15 @@ def test_the_documented_events_are_all_there_are() -> None:
     with pytest.raises(DataError) as caught:
         records.event_from_json({"kind": "?"})
     assert re.findall(r"'(\w+)'", str(caught.value).partition("expected tags")[2]) == documented_kinds
+
+
+def test_a_verdict_is_kept_beside_the_trajectory_and_is_no_part_of_it(tmp_path: Path) -> None:
+    trajectory, verdict = Trajectory("own/1", ()), {"setting": "visible", "turns": [{"base": "pass", "plus": None}]}
+    line = records.dumps(trajectory, verdict)
+    assert records.loads_judged(line) == (trajectory, verdict)
+    assert records.loads(line) == trajectory
+    assert records.loads_judged(records.dumps(trajectory)) == (trajectory, None)
+    records.append(tmp_path / "run.jsonl", trajectory, verdict)
+    assert list(records.read(tmp_path / "run.jsonl")) == [trajectory]
+    with pytest.raises(DataError, match="verdict"):
+        records.loads(line.replace(json.dumps(verdict, separators=(",", ":")), "[]"))

@@ -22,7 +22,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Annotated, ClassVar, Final, Literal, cast
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
 
 from ocinterp.errors import DataError, UsageError
 from ocinterp.types import Completion, Event, Trajectory
@@ -39,6 +39,7 @@ class _Record(Trajectory):
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
     format: Literal["ocinterp-trajectory/1"]
+    verdict: dict[str, JsonValue] | None = None  # what an evaluation found; no part of the trajectory
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +64,28 @@ def _completion_adapter() -> TypeAdapter[_Said]:
     return TypeAdapter(_Said)
 
 
-def dumps(trajectory: Trajectory) -> str:
-    """One line of JSON without its newline. DataError for a number or a text that JSON cannot hold."""
-    return _encode({"format": FORMAT, **_shallow(trajectory)})
+def dumps(trajectory: Trajectory, verdict: Mapping[str, object] | None = None) -> str:
+    """One line of JSON without its newline, with the verdict of an evaluation where there is one.
+
+    DataError for a number or a text that JSON cannot hold.
+    """
+    judged = {} if verdict is None else {"verdict": dict(verdict)}
+    return _encode({"format": FORMAT, **_shallow(trajectory), **judged})
 
 
 def loads(text: str | bytes) -> Trajectory:
     """The trajectory in one line of JSON; strict, so that "1" is not 1 and a field nobody knows is refused."""
+    return loads_judged(text)[0]
+
+
+def loads_judged(text: str | bytes) -> tuple[Trajectory, dict[str, object] | None]:
+    """The trajectory in one line of JSON, read as by `loads`, and its verdict, None where it has none."""
     try:
         record = _record_adapter().validate_json(text)
     except ValidationError as error:
         raise DataError(_reason(error)) from error
-    return Trajectory(**{field.name: getattr(record, field.name) for field in fields(Trajectory)})
+    trajectory = Trajectory(**{field.name: getattr(record, field.name) for field in fields(Trajectory)})
+    return trajectory, cast("dict[str, object] | None", record.verdict)
 
 
 def event_to_json(event: Event) -> dict[str, object]:
@@ -126,14 +137,14 @@ def write(path: Path, trajectories: Iterable[Trajectory]) -> None:
     replace_file(path, _compressed(lines) if path.suffix == ".gz" else lines)
 
 
-def append(path: Path, trajectory: Trajectory) -> None:
+def append(path: Path, trajectory: Trajectory, verdict: Mapping[str, object] | None = None) -> None:
     """Add a line, on the disk when this returns, and all of it or nothing. Several processes may append to one file.
 
     After a line that was cut short by a crash, a new line is begun: what is added now is never part of the damage.
     """
     if path.suffix == ".gz":
         raise UsageError(f"{path}: a compressed file cannot be appended to safely; append to a plain one and gzip that")
-    line = dumps(trajectory).encode() + b"\n"
+    line = dumps(trajectory, verdict).encode() + b"\n"
     with _explained(path), path.open("a+b", buffering=0) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         size = file.seek(0, os.SEEK_END)

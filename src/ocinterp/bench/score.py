@@ -18,6 +18,7 @@ from ocinterp.verifiers.court import Court
 from ocinterp.verifiers.judge import Judge, Judgement, Judgements, Tally
 from ocinterp.verifiers.oracle import Profile
 from ocinterp.verifiers.running import all_of
+from ocinterp.verifiers.scripts import ScriptJudge
 
 VERSION = 1  # of the judge: what was judged by another is judged again
 _AHEAD = 2  # programs of one task that are under way, whatever the number of workers
@@ -94,12 +95,19 @@ async def score(
 
 
 async def _judged(
-    court: Court, judge: Judge, digest: str, program: str, journal: Journal, fast: bool, progress: Progress
+    court: Court,
+    judge: Judge | ScriptJudge,
+    digest: str,
+    program: str,
+    journal: Journal,
+    fast: bool,
+    progress: Progress,
 ) -> Verdicts:
     kept = True
+    judgements: Judgements = {}
 
     async def act() -> Done:
-        nonlocal kept
+        nonlocal kept, judgements
         kept = False
         judgements = await judge.judge(program, fast=fast)
         for each in judgements.values():
@@ -113,9 +121,8 @@ async def _judged(
     try:
         answer = await journal.once(Request("verdict", "judge", content, settings), act)
         verdicts = _loads(answer)
-    except SandboxError as error:
-        unknown = tuple(Verdict(Status.SANDBOX_FAILURE, 0, len(each), str(error)) for each in judge.sets if each)
-        verdicts = {str(profile): unknown for profile in court.profiles}
+    except SandboxError:  # our own, raised so that the journal does not keep it
+        verdicts = _loads(_dumps(judgements))
     progress.add(kept=kept)
     return verdicts
 

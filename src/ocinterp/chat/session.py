@@ -1,24 +1,11 @@
-"""An open session that several loops share: what a chat is made of."""
+"""What a chat brings back into an open session, and what it finds there."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from ocinterp.protocols import Session
 from ocinterp.types import Cell, FileInfo, Outcome, Trajectory
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """A sandbox whose one session is open already and stays open: loops come and go, its variables stay."""
-
-    session: Session
-
-    @asynccontextmanager
-    async def open(self) -> AsyncGenerator[Session]:
-        yield self.session
 
 
 @dataclass(frozen=True, slots=True)

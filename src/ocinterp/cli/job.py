@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ocinterp.chat.session import Held, made
+from ocinterp.chat.session import made
 from ocinterp.chat.store import Recorder, SessionStore
 from ocinterp.cli.keep import Keeper, save_files
 from ocinterp.cli.live import Live
@@ -17,6 +17,7 @@ from ocinterp.feedback import VisibleTests, first_of
 from ocinterp.loop import Limits, rollout
 from ocinterp.protocols import FeedbackProvider, Model, Session
 from ocinterp.render import printable
+from ocinterp.sandboxes.held import Held
 from ocinterp.sandboxes.probe import AnySandbox
 from ocinterp.types import Event, FileInfo, Task, Trajectory, TurnEvent
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ocinterp.chat.opening import opening
-from ocinterp.chat.session import Held
 from ocinterp.chat.store import Recorder, SessionStore
 from ocinterp.cli import setup
 from ocinterp.cli.keep import Keeper
@@ -22,6 +21,7 @@ from ocinterp.errors import ModelError
 from ocinterp.feedback import execution_output
 from ocinterp.loop import Limits, rollout
 from ocinterp.protocols import Model, Session, ignore
+from ocinterp.sandboxes.held import Held
 from ocinterp.types import (
     Cell,
     CellEvent,

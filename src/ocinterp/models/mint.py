@@ -1,6 +1,6 @@
 """Logs of MINT (Wang et al., ICLR 2024, arXiv 2309.10691) as trajectories.
 
-One JSON object a line: {"state": {"history": [{"role", "content"}, ...]}, "task": {"task_name", "task_id", ...}}. The
+One JSON object a line: {"state": {"history": [{"role", "content"}, ...]}, "task": {"task_name", "task_id", ...}}; "success" of the state is what the log says of the outcome. The
 assistant's <execute> blocks were run together, in one IPython session per task; the next user message reports on them
 ("Observation:"), counts the steps that are left, and may hold the words of an expert.
 """
@@ -54,6 +54,8 @@ def trajectory_of(record: Mapping[str, Any], *, name: str) -> Trajectory:
             answer = history[number + 1].content if number + 1 < len(history) else ""
             turns.append(_turn(message.content, answer, expert, len(turns) + 1))
     provenance = {"model": name.split("__")[0], "log": name, "benchmark": "MINT"}
+    if isinstance(solved := record["state"].get("success"), bool):
+        provenance["recorded"] = "solved" if solved else "unsolved"
     return Trajectory(task_id, tuple(history[:first]), tuple(turns), provenance=provenance)
 
 

@@ -1,0 +1,114 @@
+"""Attempts at tasks, as they are kept: a trajectory a line, its verdict in a field of its own (docs/formats.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from ocinterp import records
+from ocinterp.bench.scorer import Scored
+from ocinterp.errors import DataError, UsageError
+from ocinterp.types import Status, Trajectory
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """Which attempt: the `sample`-th, from 0, of a task in a setting."""
+
+    setting: str
+    task_id: str
+    sample: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A dialogue that has ended, and the verdicts on its program after each turn; the last one counts.
+
+    `leaks` are runs of 8 tokens of the solution in what a critic said. `unsaid` is why the dialogue ended where the model
+    gave no answer that could be used: nothing but thoughts, or a prompt beyond its context.
+    """
+
+    key: Key
+    trajectory: Trajectory
+    turns: tuple[Scored, ...]
+    leaks: int = 0
+    unsaid: str = ""
+
+    @property
+    def scored(self) -> Scored:
+        """What counts. An attempt without any answer fails."""
+        failed = str(Status.EXCEPTION)
+        return self.turns[-1] if self.turns else Scored(failed, None, failed)
+
+
+def append(path: Path, attempt: Attempt) -> None:
+    """Keep an attempt: on the disk when this returns."""
+    verdict: dict[str, object] = {
+        "setting": attempt.key.setting,
+        "sample": attempt.key.sample,
+        "turns": [{"base": each.base, "plus": each.plus, "unseen": each.unseen} for each in attempt.turns],
+        "leaks": attempt.leaks,
+        "unsaid": attempt.unsaid,
+    }
+    records.append(path, attempt.trajectory, verdict)
+
+
+def read(path: Path) -> dict[Key, Attempt]:
+    """The attempts in a file; none where there is no file. DataError says which line is not one.
+
+    A last line that was cut short, as by a crash, is taken off the file.
+    """
+    _mend(path)
+    found = _lines(path) if path.exists() else ()
+    return {each.key: each for each in found}
+
+
+def check_origin(found: Mapping[Key, Attempt], origin: Mapping[str, str], path: Path) -> None:
+    """UsageError where attempts in `path` were made otherwise than `origin` says, so that going on would mix two runs.
+
+    What either does not say is no difference.
+    """
+    for attempt in found.values():
+        for name, value in origin.items():
+            then = attempt.trajectory.provenance.get(name)
+            if name != "version" and then and value and then != value:
+                raise UsageError(
+                    f"{path} is of another run: its {name} is {then}, not {value}; give --json another name to begin anew"
+                )
+
+
+def _lines(path: Path) -> Iterator[Attempt]:
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if line.strip():
+                try:
+                    yield _attempt(*records.loads_judged(line))
+                except (DataError, KeyError, TypeError, ValueError) as error:
+                    raise DataError(f"{path}:{number}: not an attempt of an evaluation: {error}") from error
+
+
+def _attempt(trajectory: Trajectory, verdict: dict[str, object] | None) -> Attempt:
+    if verdict is None:
+        raise DataError("it has no verdict")
+    turns = cast("list[dict[str, str]]", verdict["turns"])
+    return Attempt(
+        Key(str(verdict["setting"]), trajectory.task_id, cast("int", verdict["sample"])),
+        trajectory,
+        tuple(Scored(each["base"], each["plus"], each["unseen"]) for each in turns),
+        cast("int", verdict["leaks"]),
+        str(verdict["unsaid"]),
+    )
+
+
+def _mend(path: Path) -> None:
+    try:
+        with path.open("r+b") as file:
+            content = file.read()
+            if content and not content.endswith(b"\n"):
+                file.truncate(content.rfind(b"\n") + 1)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error

@@ -1,0 +1,110 @@
+"""An evaluation as a table for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import Group, RenderableType
+from rich.table import Column, Table
+from rich.text import Text
+
+from ocinterp.bench.evaluation import Evaluation, Standing
+from ocinterp.bench.statistics import Estimate
+
+_MEASURES = {"base": "base", "plus": "base+plus", "unseen": "unseen"}
+
+
+def render(evaluation: Evaluation) -> RenderableType:
+    """Settings side by side, their differences to the first, and what a reader must know."""
+    dataset = evaluation.dataset
+    title = f"{dataset.name} {dataset.version}, md5 {dataset.md5}, model {evaluation.origin.get('model', '')}"
+    notes = [Text(note, style=style) for note, style in _notes(evaluation)]
+    return Group(Text(title, style="bold"), _settings(evaluation), *_differences(evaluation), *notes)
+
+
+def _settings(evaluation: Evaluation) -> Table:
+    table = Table(Column("setting", no_wrap=True), Column("tests", no_wrap=True), box=None, pad_edge=False)
+    for name in ("tasks", "pass@1", "95 %", "turns", "tokens"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for each in evaluation.standings:
+        table.add_row(*_row(each))
+    return table
+
+
+def _row(standing: Standing) -> Iterator[str]:
+    setting, usage = standing.setting, standing.usage
+    found = standing.estimate(setting.measure)
+    turns = [len(each.turns) for each in standing.attempts()]
+    yield f"{setting.name}{' *' if setting.shows_tests else ''}"
+    yield _MEASURES[setting.measure]
+    yield str(len(standing.tasks))
+    yield f"{100 * found.value:.1f}" if found else "-"
+    yield _interval(found) if found else "-"
+    yield f"{sum(turns) / len(turns):.2f}" if turns else "-"
+    yield f"{usage.prompt_tokens + usage.completion_tokens:,}"
+
+
+def _interval(found: Estimate) -> str:
+    return f"{100 * found.interval.low:.1f} to {100 * found.interval.high:.1f}"
+
+
+def _differences(evaluation: Evaluation) -> Iterator[RenderableType]:
+    """Those to the first setting; the JSON has them all."""
+    table = Table(Column("difference", no_wrap=True), Column("tests", no_wrap=True), box=None, pad_edge=False)
+    for name in ("points", "95 %", "tasks", "p"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for first, second, measure, found in evaluation.pairs():
+        if first is evaluation.standings[0]:
+            low, high = found.interval.low, found.interval.high
+            table.add_row(
+                f"{second.setting.name} - {first.setting.name}",
+                _MEASURES[measure],
+                f"{100 * found.difference:+.1f}",
+                f"{100 * low:+.1f} to {100 * high:+.1f}",
+                f"+{found.gained} -{found.lost}",
+                f"{found.p:.2g}",
+            )
+    if table.row_count:
+        yield table
+
+
+def _notes(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
+    """Each with its style, the gravest first."""
+    if evaluation.crashed:
+        yield (
+            f"the sandbox failed on {_count(evaluation.crashed, 'attempt')}: no pass@1 where it did; "
+            "--resume tries them again",
+            "bold red",
+        )
+    if evaluation.missing:
+        yield f"{_count(evaluation.missing, 'attempt')} not made yet: no pass@1 there; --resume goes on", "bold red"
+    if any(True for _ in evaluation.pairs()):
+        yield (
+            "differences in points, tasks gained and lost, McNemar's exact p; of resample the first sample counts",
+            "dim",
+        )
+    if not evaluation.dataset.known:
+        yield "the dataset's md5 is not one that was published: compare these numbers with no others", "yellow"
+    if any(each.setting.shows_tests for each in evaluation.standings):
+        yield "* scoring tests were shown, as in the paper: an upper bound, to be compared with no pass@1", "yellow"
+    for each in evaluation.standings:
+        yield from _of_setting(each)
+    for each in evaluation.differences:
+        yield f"{each.task_id}: the log says {each.recorded}, our verdict is {each.judged}", "yellow"
+
+
+def _of_setting(standing: Standing) -> Iterator[tuple[str, str]]:
+    yield f"{standing.setting.name}: {standing.setting.label}", "dim"
+    k = standing.setting.samples
+    if k > 1 and (found := standing.estimate(standing.setting.measure, k)) is not None:
+        yield f"{standing.setting.name}: pass@{k} {100 * found.value:.1f} ({_interval(found)})", "dim"
+    leaked = sum(each.leaks > 0 for each in standing.attempts())
+    if leaked:
+        yield f"{standing.setting.name}: in {_count(leaked, 'attempt')} the critic quoted the solution", "yellow"
+    unsaid = sum(bool(each.unsaid) for each in standing.attempts())
+    if unsaid:
+        yield f"{standing.setting.name}: {_count(unsaid, 'dialogue')} ended for want of an answer", "yellow"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

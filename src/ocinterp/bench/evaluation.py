@@ -1,0 +1,208 @@
+"""What came of an evaluation: numbers for each setting and between settings, as values and as JSON (docs/formats.md)."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Final
+
+from ocinterp import records
+from ocinterp.bench.attempts import Attempt, Key
+from ocinterp.bench.recorded import Difference
+from ocinterp.bench.results import Dataset
+from ocinterp.bench.run import Crash
+from ocinterp.bench.scorer import Measure
+from ocinterp.bench.settings import Setting
+from ocinterp.bench.statistics import Estimate, Paired, mean, paired, pass_at_k, solved_by_turn
+from ocinterp.types import Status, Usage
+
+FORMAT: Final = "ocinterp-evaluation/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A setting's attempts, by task in the benchmark's order; `missing` are those that were not made yet.
+
+    No number is given while some are missing or crashed: a part of the tasks is no sample of them.
+    """
+
+    setting: Setting
+    tasks: Mapping[str, tuple[Attempt, ...]]
+    crashed: int = 0
+    missing: int = 0
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """The tests that attempts are measured by, the one of the headline last."""
+        if self.setting.shows_tests:  # what is said depends on the tests, so that no other measure means anything
+            return (self.setting.measure,)
+        others: tuple[Measure, ...] = ("base", "plus", "unseen")
+        return (*(each for each in others if each != self.setting.measure), self.setting.measure)
+
+    def estimate(self, measure: Measure, k: int = 1) -> Estimate | None:
+        """pass@k of the samples."""
+        if self.crashed or self.missing or not self.tasks:
+            return None
+        values = [pass_at_k(len(each), sum(_solved(one, measure) for one in each), k) for each in self.tasks.values()]
+        return mean(values)
+
+    def solved(self, measure: Measure) -> dict[str, bool]:
+        """Whether the first sample of each task solves it."""
+        return {task_id: _solved(each[0], measure) for task_id, each in self.tasks.items() if each}
+
+    @property
+    def usage(self) -> Usage:
+        """The tokens of all answers, as far as the provider counted them; a critic's are in the journal."""
+        found = [turn.completion.usage or Usage() for each in self.attempts() for turn in each.trajectory.turns]
+        return Usage(sum(each.prompt_tokens for each in found), sum(each.completion_tokens for each in found))
+
+    @property
+    def curve(self) -> tuple[float, ...]:
+        """The share of tasks whose first sample is solved by turn 1, 2, ..."""
+        first = [each[0] for each in self.tasks.values() if each]
+        longest = max((len(each.turns) for each in first), default=0)
+        return (
+            solved_by_turn([_turn_of_solution(each, self.setting.measure) for each in first], longest) if first else ()
+        )
+
+    def attempts(self) -> Iterator[Attempt]:
+        for each in self.tasks.values():
+            yield from each
+
+
+def _turn_of_solution(attempt: Attempt, measure: Measure) -> int | None:
+    """Its number, from 1."""
+    return next((n for n, each in enumerate(attempt.turns, 1) if each.status(measure) == Status.PASS), None)
+
+
+def _solved(attempt: Attempt, measure: Measure) -> bool:
+    return attempt.scored.status(measure) == Status.PASS
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """An evaluation as far as it has come. `origin` says how: model, critic, temperature, profile and so on."""
+
+    dataset: Dataset
+    origin: Mapping[str, str]
+    standings: tuple[Standing, ...]
+    differences: tuple[Difference, ...] = ()  # to what a log said of the same attempts
+
+    @property
+    def crashed(self) -> int:
+        return sum(each.crashed for each in self.standings)
+
+    @property
+    def missing(self) -> int:
+        return sum(each.missing for each in self.standings)
+
+    def pairs(self) -> Iterator[tuple[Standing, Standing, Measure, Paired]]:
+        """Every two settings that are whole, measured by what both can be: of `resample` the first sample."""
+        whole = [each for each in self.standings if not each.crashed and not each.missing and each.tasks]
+        for first, second in combinations(whole, 2):
+            measure = _common(first, second)
+            if measure is not None:
+                yield first, second, measure, paired(first.solved(measure), second.solved(measure))
+
+
+def _common(first: Standing, second: Standing) -> Measure | None:
+    """The strictest measure of both, but none that counts visible tests where one setting is not measured by them."""
+    order: tuple[Measure, ...] = ("unseen", "base", "plus")
+    headlines: set[Measure] = {first.setting.measure, second.setting.measure}
+    both = set(first.measures) & set(second.measures)
+    ranked = sorted(both & headlines or both, key=order.index)
+    return ranked[0] if ranked else None
+
+
+def gathered(
+    dataset: Dataset,
+    origin: Mapping[str, str],
+    settings: Sequence[Setting],
+    task_ids: Sequence[str],
+    ended: Mapping[Key, Attempt | Crash],
+) -> Evaluation:
+    """What has ended, in the order of settings and tasks."""
+    return Evaluation(dataset, origin, tuple(_standing(each, task_ids, ended) for each in settings))
+
+
+def _standing(setting: Setting, task_ids: Sequence[str], ended: Mapping[Key, Attempt | Crash]) -> Standing:
+    tasks: dict[str, tuple[Attempt, ...]] = {}
+    crashed = missing = 0
+    for task_id in task_ids:
+        found = [ended.get(Key(setting.name, task_id, n)) for n in range(setting.samples)]
+        crashed += sum(isinstance(each, Crash) for each in found)
+        missing += found.count(None)
+        if attempts := tuple(each for each in found if isinstance(each, Attempt)):
+            tasks[task_id] = attempts
+    return Standing(setting, tasks, crashed, missing)
+
+
+def dumps(evaluation: Evaluation) -> str:
+    """The file's text."""
+    content = {
+        "format": FORMAT,
+        "model": evaluation.origin.get("model", ""),
+        "dataset": asdict(evaluation.dataset),
+        "origin": dict(evaluation.origin),
+        "crashed": evaluation.crashed,
+        "missing": evaluation.missing,
+        "settings": {each.setting.name: _setting(each) for each in evaluation.standings},
+        "pairs": [_pair(*each) for each in evaluation.pairs()],
+        "differences": [asdict(each) for each in evaluation.differences],
+    }
+    return json.dumps(content, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+
+
+def write(path: Path, evaluation: Evaluation) -> None:
+    """Make `path` hold this evaluation, in one step."""
+    records.replace_file(path, [dumps(evaluation).encode("utf-8", "replace")])
+
+
+def _setting(standing: Standing) -> dict[str, object]:
+    setting = standing.setting
+    return {
+        "label": setting.label,
+        "scoring_tests_shown": setting.shows_tests,
+        "measure": setting.measure,
+        **_numbers(standing, setting.measure),
+        "n": len(standing.tasks),
+        "samples": setting.samples,
+        "crashed": standing.crashed,
+        "missing": standing.missing,
+        **{measure: _numbers(standing, measure) for measure in standing.measures},
+        "statuses": dict(Counter(each.scored.status(setting.measure) for each in standing.attempts())),
+        "solved_by_turn": None if standing.crashed or standing.missing else list(standing.curve),
+        "tokens": asdict(standing.usage),
+        "leaks": {
+            "attempts": sum(each.leaks > 0 for each in standing.attempts()),
+            "ngrams": sum(each.leaks for each in standing.attempts()),
+        },
+        "unsaid": sum(bool(each.unsaid) for each in standing.attempts()),
+    }
+
+
+def _numbers(standing: Standing, measure: Measure) -> dict[str, object]:
+    numbers: dict[str, object] = {}
+    for k in sorted({1, standing.setting.samples}):
+        found = standing.estimate(measure, k)
+        numbers[f"pass@{k}"] = found.value if found else None
+        numbers["ci95" if k == 1 else f"ci95@{k}"] = [found.interval.low, found.interval.high] if found else None
+    return numbers
+
+
+def _pair(first: Standing, second: Standing, measure: Measure, found: Paired) -> dict[str, object]:
+    return {
+        "first": first.setting.name,
+        "second": second.setting.name,
+        "measure": measure,
+        "tasks": found.tasks,
+        "gained": found.gained,
+        "lost": found.lost,
+        "difference": found.difference,
+        "ci95": [found.interval.low, found.interval.high],
+        "p": found.p,
+    }

@@ -1,0 +1,195 @@
+"""What the hidden tests say of the programs in a dialogue: verdicts for the record, and the paper's report of a failure."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from ocinterp.bench.python import holds, parse
+from ocinterp.bench.results import Judged
+from ocinterp.bench.sanitize import sanitize
+from ocinterp.errors import SandboxError
+from ocinterp.parse import extract_cells
+from ocinterp.problems import Calls, Problem
+from ocinterp.types import Status, Trajectory
+from ocinterp.verifiers import running
+from ocinterp.verifiers.court import Court
+from ocinterp.verifiers.inside import frames
+from ocinterp.verifiers.inside.decoding import DecodeError, decode
+from ocinterp.verifiers.inside.frames import Frame
+from ocinterp.verifiers.judge import Failure, Judge, Judgement
+
+Measure = Literal["base", "plus", "unseen"]
+
+REPORT_CHARACTERS = 500  # of the paper's report (its section 4, and the code that came with it)
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Verdicts on one program. `unseen`: on all tests but those whose input the task shows to the model."""
+
+    base: str
+    plus: str | None
+    unseen: str
+
+    def status(self, measure: Measure) -> str:
+        """`plus` includes base."""
+        return self.unseen if measure == "unseen" else Judged(self.base, self.plus).status(measure)
+
+
+def program_of(trajectory: Trajectory, entry_point: str) -> str:
+    """The program that a dialogue has come to: that of the latest answer which holds the entry point.
+
+    Within an answer it is the last block of code that does; else what `sanitize` makes of the whole.
+    """
+    answers = [turn.completion.text for turn in reversed(trajectory.turns)]
+    found = (program for answer in answers if _holds(program := _program(answer, entry_point), entry_point))
+    return next(found, sanitize(answers[0], entry_point) if answers else "")
+
+
+def _program(answer: str, entry_point: str) -> str:
+    blocks = [cell.source for cell in extract_cells(answer) if cell.language == "python"]
+    whole = [each for each in reversed(blocks) if _holds(each, entry_point)]
+    return sanitize(whole[0] if whole else answer, entry_point)
+
+
+def _holds(source: str, entry_point: str) -> bool:
+    try:
+        return holds(parse(source), entry_point)
+    except SyntaxError:
+        return False
+
+
+class Scorer:
+    """Judges the programs of one task, equal ones once, under the first profile of `court`.
+
+    Raises SandboxError where there is no verdict because the sandbox failed.
+    """
+
+    def __init__(self, court: Court, task_id: str) -> None:
+        self.problem: Problem = court.benchmark.problems[task_id]
+        self.left_out = shown(self.problem)
+        self._court = court
+        self._scored: dict[str, asyncio.Task[Scored]] = {}
+        self._judged: dict[str, asyncio.Task[Judgement]] = {}
+
+    async def score(self, program: str) -> Scored:
+        """The verdicts on a program."""
+        if program not in self._scored:
+            self._scored[program] = asyncio.create_task(self._score(program))
+        return await self._scored[program]
+
+    async def report(self, program: str, suite: Literal["base", "plus"]) -> str:
+        """What the paper shows of a program that fails: the first failing test, and `""` where all of `suite` pass.
+
+        Of the plus tests too where `suite` is plus, but only where base tests gave wrong answers or none failed. At most
+        500 characters.
+        """
+        judgement = await self._judgement(program)
+        failures = [judgement.base.failure]
+        if suite == "plus" and judgement.plus is not None and judgement.base.status in {Status.PASS, Status.WRONG}:
+            failures.append(judgement.plus.failure)
+        with self._court.of(self.problem.task.id) as judge:
+            parts = [await _described(judge, program, each) for each in failures if each is not None]
+        return "\n\n".join(parts)[:REPORT_CHARACTERS]
+
+    async def _judgement(self, program: str) -> Judgement:
+        if program not in self._judged:
+            self._judged[program] = asyncio.create_task(self._judge(program))
+        return await self._judged[program]
+
+    async def _judge(self, program: str, leave_out: frozenset[int] = frozenset()) -> Judgement:
+        with self._court.of(self.problem.task.id, leave_out=leave_out) as judge:
+            judgement = (await judge.judge(program))[self._court.profiles[0]]
+        for tally in judgement.sets:
+            if tally.status is Status.SANDBOX_FAILURE:
+                raise SandboxError(tally.failure.detail if tally.failure else "the sandbox failed")
+        return judgement
+
+    async def _score(self, program: str) -> Scored:
+        found = await self._judgement(program)
+        base, plus = str(found.base.status), None if found.plus is None else str(found.plus.status)
+        unseen = Judged(base, plus).status("plus")
+        if unseen != Status.PASS and self.left_out:  # who passes all tests passes those that are left of them
+            left = await self._judge(program, self.left_out)
+            unseen = next((str(each.status) for each in left.sets if each.failure), str(Status.PASS))
+        return Scored(base, plus, unseen)
+
+
+async def _described(judge: Judge, program: str, failure: Failure) -> str:
+    """A failing test in the paper's terms."""
+    if failure.status is Status.TIMEOUT:
+        return "Execution timed out."
+    if not isinstance(judge.problem.tests, Calls):
+        return f"A test fails: {failure.detail or failure.status}"
+    given = f"Input: {judge.problem.task.entry_point}({', '.join(map(_shown, judge.arguments[failure.number]))})"
+    if failure.status is not Status.WRONG:
+        return f"A test fails: {failure.detail or failure.status}\n{given}"
+    expected = _value(judge.expected[failure.number])
+    actual = await _actual(judge, program, failure.number)
+    return f"A test fails.\n{given}\nExpected: {expected}\nActual: {actual}"
+
+
+async def _actual(judge: Judge, program: str, number: int) -> str:
+    """What the program answers to one call."""
+    heard: list[Frame] = []
+
+    def hear(frame: Frame) -> bool:
+        heard.append(frame)
+        return True
+
+    async with judge.room:
+        ended = await running.ask(judge.jobs, program, judge.question([number]), hear)
+    if heard:
+        return _value(heard[0])
+    return ended.detail if ended is not None else "nothing"
+
+
+def _value(frame: Frame) -> str:
+    if frame.kind == frames.RAISED:
+        return running.words(frame)
+    if frame.kind != frames.ANSWER:
+        return "(a value too large to show)"
+    try:
+        return _shown(decode(frame.content))
+    except DecodeError as error:
+        return f"(no answer: {error})"
+
+
+def _shown(value: object) -> str:
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # an integer of more digits than Python writes, or nesting as deep
+        return "(a value too large to show)"
+    return text if len(text) <= REPORT_CHARACTERS else f"{text[:REPORT_CHARACTERS]}…"
+
+
+def shown(problem: Problem) -> frozenset[int]:
+    """The numbers of the tests whose arguments are in a visible test; none where no other test would be left."""
+    if not isinstance(problem.tests, Calls):
+        return frozenset()
+    visible = [each for test in problem.task.visible_tests for each in _inputs(test, problem.task.entry_point)]
+    tests = list(problem.tests)
+    found = frozenset(n for n, arguments in enumerate(tests) if any(_same(arguments, each) for each in visible))
+    return found if len(found) < len(tests) else frozenset()
+
+
+def _inputs(expression: str, entry_point: str) -> Iterator[tuple[Any, ...]]:
+    """The arguments of all calls of the entry point in an expression, as far as they are written out."""
+    for node in ast.walk(ast.parse(expression, mode="eval")):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == entry_point:
+            try:
+                yield tuple(ast.literal_eval(each) for each in [*node.args, *(each.value for each in node.keywords)])
+            except ValueError:
+                continue
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Equal, where a list is as good as a tuple: the data of many benchmarks is JSON, which has no tuples."""
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        first, second = cast("list[Any]", one), cast("list[Any]", other)
+        return len(first) == len(second) and all(map(_same, first, second))
+    return bool(one == other)

@@ -1,0 +1,277 @@
+"""An evaluation from its command line to its table: models, journal, sandbox, court, and what is kept of them."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import get_args
+
+from ocinterp import __version__
+from ocinterp.bench import board, recorded
+from ocinterp.bench.evaluation import Evaluation
+from ocinterp.bench.recorded import Recordings
+from ocinterp.bench.results import Dataset
+from ocinterp.bench.run import DIALOGUES, Desk
+from ocinterp.bench.settings import Setting, Suite, chosen
+from ocinterp.cli import setup
+from ocinterp.cli.kept import Kept
+from ocinterp.cli.settings import Settings
+from ocinterp.errors import UsageError
+from ocinterp.journal import FREE, UNLIMITED, Budget, Journal, Journaled, Price
+from ocinterp.models.http import HttpModel
+from ocinterp.models.resolve import Replay, Served, resolve
+from ocinterp.problems import Benchmark, Calls, Problem
+from ocinterp.protocols import Model
+from ocinterp.sandboxes.limits import MIB, Resources, Service
+from ocinterp.sandboxes.probe import AnySandbox, sandbox_named
+from ocinterp.sandboxes.profiles import Profile
+from ocinterp.sandboxes.zygotes import NamespaceSandbox
+from ocinterp.tasks import store
+from ocinterp.verifiers import court
+from ocinterp.verifiers.oracle import Profile as Rules
+
+_CELL_SECONDS = 10.0
+_CELL_MEMORY_BYTES = 1024 * MIB
+_MOST_SPARES = 32  # interpreters forked while the first answers are awaited
+_BUDGET = re.compile(r"\$?(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>dollars?|tokens?|calls?|)")
+
+
+def budget_of(text: str | None) -> Budget:
+    """`5`, `$5`, `5 dollars`, `200000 tokens`, `500 calls`. UsageError for anything else."""
+    if text is None:
+        return UNLIMITED
+    found = _BUDGET.fullmatch(text.strip().lower())
+    unit = found["unit"].rstrip("s") if found else ""
+    if found is None or (unit in {"token", "call"} and "." in found["number"]):
+        raise UsageError(f"--budget wants dollars, tokens or calls, as in 5, 200000tokens or 500calls, not {text!r}")
+    if unit in {"", "dollar"}:
+        return Budget(dollars=found["number"])
+    return Budget(tokens=int(found["number"])) if unit == "token" else Budget(calls=int(found["number"]))
+
+
+def price_of(text: str | None) -> Price:
+    """`2.5,10`: dollars for a million tokens of prompts and of answers. UsageError for anything else."""
+    if text is None:
+        return FREE
+    prompt, comma, completion = text.partition(",")
+    if not comma:
+        raise UsageError(f"a price is of prompts and of answers, as in 2.5,10, not {text!r}")
+    return Price(prompt.strip(), completion.strip())
+
+
+def profile_of(text: str) -> Rules:
+    """One of the profiles under which answers are compared. UsageError for anything else."""
+    for each in get_args(Rules):
+        if each == text:
+            return each
+    raise UsageError(f"there is no profile {text!r}; expected one of {', '.join(get_args(Rules))}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Campaign:
+    """What was asked for on the command line."""
+
+    settings: Settings
+    bench: str
+    model: str | None
+    names: tuple[str, ...]
+    critic: str | None
+    limit: int | None
+    turns: int
+    temperature: float
+    spread: float
+    max_tokens: int
+    profile: Rules
+    concurrency: int
+    workers: int | None
+    budget: Budget
+    price: Price
+    critic_price: Price
+    resume: bool
+    file: Path | None
+    sandbox: str | None
+
+    async def carry_out(self) -> Evaluation:
+        """Evaluate, and print the table. What has ended is kept whatever happens, and its numbers are written."""
+        benchmark = store.load(self.bench, self._datasets)
+        source = await self._source(self.model, benchmark)
+        if isinstance(source, Recordings):
+            task_ids, settings, critic = tuple(source.by_task)[: self.limit], (source.setting,), None
+        else:
+            task_ids = tuple(benchmark.problems)[: self.limit]
+            suites = _suites(benchmark.problems, task_ids)
+            settings = chosen(self.names, turns=self.turns, temperature=self.spread, suites=suites)
+            critic = await self._critic(settings)
+        origin = self._origin(benchmark, source.name, critic)
+        dataset = Dataset(benchmark.name, benchmark.version, benchmark.md5, benchmark.known)
+        kept = Kept(self.file or self._default_file(benchmark, source.name), dataset, origin, settings, task_ids)
+        kept.recordings = source if isinstance(source, Recordings) else None
+        await self._fill(kept, benchmark, source, critic)
+        found = kept.evaluation()
+        setup.console().print(board.render(found))
+        return found
+
+    async def _fill(self, kept: Kept, benchmark: Benchmark, source: Served | Recordings, critic: Served | None) -> None:
+        """Make the attempts that are not there yet."""
+        kept.begin(resume=self.resume)
+        try:
+            with kept.shown() as progress:
+                async with self._desk(benchmark, source, critic, kept, progress) as desk:
+                    _check_judges(desk.court, kept.task_ids)
+                    await desk.evaluate(kept.settings, kept.task_ids, done=list(kept.ended), on_end=kept.hear)
+        finally:
+            kept.finish()
+
+    @property
+    def _datasets(self) -> Path:
+        return self.settings.cache_folder / "benchmarks"
+
+    async def _source(self, name: str | None, benchmark: Benchmark) -> Served | Recordings:
+        """Who answers: a model, or what was recorded."""
+        choice = await resolve(name, config=self.settings.config, environ=self.settings.environ)
+        print(f"ocinterp: {choice.line}", file=sys.stderr)
+        if isinstance(choice.model, Replay):
+            found = recorded.read(Path(choice.model.path), benchmark)
+            if found.unknown:
+                print(f"ocinterp: {found.unknown} records are about no task of {self.bench}", file=sys.stderr)
+            return found
+        if not isinstance(choice.model, Served):
+            raise UsageError("many tasks are asked at once, which takes a model that is served: --model NAME@URL")
+        return choice.model
+
+    async def _critic(self, settings: tuple[Setting, ...]) -> Served | None:
+        asking = next((each.name for each in settings if each.asks_critic), None)
+        if asking is None:
+            return None
+        if self.critic is None:
+            raise UsageError(f"{asking} needs somebody to look at the answers: --critic MODEL")
+        choice = await resolve(self.critic, config=self.settings.config, environ=self.settings.environ)
+        if not isinstance(choice.model, Served):
+            raise UsageError("a critic is asked about many tasks at once, which takes a model that is served")
+        return choice.model
+
+    def _origin(self, benchmark: Benchmark, model: str, critic: Served | None) -> dict[str, str]:
+        """What all records of the run have in common, and a run that goes on must have too."""
+        return {
+            "model": model,
+            "critic": critic.name if critic else "",
+            "benchmark": f"{benchmark.name}@{benchmark.version}",
+            "md5": benchmark.md5,
+            "profile": self.profile,
+            "turns": str(self.turns),
+            "temperature": f"{self.temperature:g}",
+            "spread": f"{self.spread:g}",
+            "max_tokens": str(self.max_tokens),
+            "version": __version__,
+        }
+
+    def _default_file(self, benchmark: Benchmark, model: str) -> Path:
+        name = re.sub(r"[^A-Za-z0-9.+-]+", "-", f"{benchmark.name}-{model}").strip("-.")
+        return self.settings.data_folder / "evaluations" / f"{name}.json"
+
+    @asynccontextmanager
+    async def _desk(
+        self,
+        benchmark: Benchmark,
+        source: Served | Recordings,
+        critic: Served | None,
+        kept: Kept,
+        on_reference: Callable[[str], None],
+    ) -> AsyncGenerator[Desk]:
+        """Everything that is open while the evaluation runs. `on_reference` hears of references that had to be run."""
+        workers = self.workers or os.cpu_count() or 1
+        async with AsyncExitStack() as stack:
+            cells, jobs = self._cells(workers), self._jobs(workers)
+            if isinstance(source, Recordings):
+                desk = partial(Desk, model=source.model, opening=source.opening)
+            else:
+                desk = await self._asking(stack, source, critic, kept)
+            await stack.enter_async_context(cells)
+            await stack.enter_async_context(jobs)
+            bench = await court.convene(
+                jobs, benchmark, self._datasets, (self.profile,), workers=workers, on_task=on_reference
+            )
+            origin = {**kept.origin, "sandbox": cells.name, "network": cells.network}
+            yield desk(bench, cells, provenance=origin, concurrency=self.concurrency)
+
+    async def _asking(
+        self, stack: AsyncExitStack, served: Served, critic: Served | None, kept: Kept
+    ) -> Callable[..., Desk]:
+        """A desk at which models are asked, and paid through the journal."""
+        journal = await stack.enter_async_context(Journal(kept.journal, budget=self.budget))
+        clients = {
+            each: await stack.enter_async_context(_client(served, each, self.max_tokens))
+            for each in {self.temperature, self.spread}
+        }
+        advisor = await stack.enter_async_context(_client(critic or served, 0.0, self.max_tokens))
+
+        def model(setting: Setting, task_id: str, sample: int) -> Model:
+            warmth = self.temperature if setting.temperature is None else setting.temperature
+            return replace(_paying(clients[warmth], journal, self.price), sample=sample, scope=task_id)
+
+        def speaker(task_id: str) -> Model:
+            return replace(_paying(advisor, journal, self.critic_price), scope=task_id, kind="critic")
+
+        return partial(Desk, model=model, critic=speaker if critic else None)
+
+    @property
+    def _tier(self) -> str:
+        return self.sandbox or self.settings.get("sandbox", "auto")
+
+    def _cells(self, workers: int) -> AnySandbox:
+        """Where the cells of the model's answers run."""
+        resources = Resources(timeout_seconds=_CELL_SECONDS, memory_bytes=_CELL_MEMORY_BYTES)
+        service = Service(
+            zygotes=workers,
+            sessions=DIALOGUES * self.concurrency,
+            spares=min(self.concurrency, _MOST_SPARES),
+        )
+        return sandbox_named(self._tier, resources, service=service)
+
+    def _jobs(self, workers: int) -> NamespaceSandbox:
+        """Where programs are judged. UsageError for a sandbox that cannot do that."""
+        resources = Resources(memory_bytes=court.MEMORY_BYTES, output_bytes=court.ANSWER_BYTES)
+        found = sandbox_named(
+            self._tier, resources, profile=Profile(guests=(court.GUEST,)), service=Service(zygotes=workers)
+        )
+        if not isinstance(found, NamespaceSandbox):
+            raise UsageError(f"programs cannot be judged in the sandbox {self._tier}: choose ns, bwrap or landlock")
+        return found
+
+
+def _suites(problems: Mapping[str, Problem], task_ids: Sequence[str]) -> tuple[Suite, ...]:
+    tests = [problems[each].tests for each in task_ids]
+    return ("base", "plus") if any(isinstance(each, Calls) and each.plus for each in tests) else ("base",)
+
+
+def _check_judges(bench: court.Court, task_ids: Sequence[str]) -> None:
+    """Raise UsageError for tasks that cannot be judged before a model is paid for them."""
+    for each in task_ids:
+        bench.of(each)
+
+
+def _client(served: Served, temperature: float, max_tokens: int) -> HttpModel:
+    return HttpModel(
+        served.base_url,
+        served.name,
+        served.api_key,
+        key_name=served.key_name,
+        proxy=served.proxy,
+        temperature=temperature,
+        max_tokens=max_tokens,
+        live=False,
+        notice=lambda line: print(f"ocinterp: {line}", file=sys.stderr),
+    )
+
+
+def _paying(client: HttpModel, journal: Journal, price: Price) -> Journaled:
+    name = f"{client.name} at {client.base_url}"
+    return Journaled(
+        client, journal, name, {"temperature": client.temperature}, max_tokens=client.max_tokens, price=price
+    )

@@ -1,0 +1,61 @@
+"""`ocinterp eval`: a model at a benchmark, in the settings of the paper and in honest ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_SETTINGS = "Of single, resample, visible, execution, human, oracle; separated by commas."
+_JSON = "Where the numbers go; the trajectories (.jsonl) and the journal (.journal) go beside it."
+
+
+def command(
+    bench: Annotated[str, typer.Argument(help="A dataset, as `ocinterp data list` names it.", metavar="BENCH")],
+    model: Annotated[str | None, typer.Option("--model", "-m", help="Which model; see `ocinterp doctor`.")] = None,
+    setting: Annotated[str, typer.Option(help=_SETTINGS, metavar="S,S")] = "single",
+    critic: Annotated[str | None, typer.Option(help="The model that speaks in human and oracle.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Only the first N tasks.", metavar="N", min=1)] = None,
+    turns: Annotated[int, typer.Option(help="Answers in a dialogue, and samples of resample.", min=1, max=100)] = 2,
+    temperature: Annotated[float, typer.Option(help="Of all settings but resample.", min=0)] = 0.0,
+    spread: Annotated[float, typer.Option(help="The temperature of resample.", min=0)] = 0.8,
+    max_tokens: Annotated[int, typer.Option(help="Of one answer.", min=1)] = 4096,
+    profile: Annotated[str, typer.Option(help="strict, evalplus-0.2 or evalplus-0.3 (docs/judging.md).")] = "strict",
+    concurrency: Annotated[int, typer.Option(help="Requests at once.", metavar="N", min=1)] = 64,
+    workers: Annotated[int | None, typer.Option(help="Programs judged at once.", metavar="N", min=1)] = None,
+    budget: Annotated[str | None, typer.Option(help="5 (dollars), 200000tokens or 500calls.", metavar="X")] = None,
+    price: Annotated[str | None, typer.Option(help="Dollars per million tokens: IN,OUT.", metavar="P,P")] = None,
+    critic_price: Annotated[str | None, typer.Option(help="The same of the critic.", metavar="P,P")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where an earlier run ended.")] = False,
+    json: Annotated[Path | None, typer.Option(help=_JSON, metavar="FILE")] = None,
+    sandbox: Annotated[str | None, typer.Option(help="Where programs run: auto, ns, bwrap, landlock, ...")] = None,
+) -> None:
+    """Evaluate a model on a benchmark, in one or more settings; what is paid for is kept (docs/evaluation.md)."""
+    from ocinterp.cli import settings, setup
+    from ocinterp.cli.campaign import Campaign, budget_of, price_of, profile_of
+
+    campaign = Campaign(
+        settings=settings.load(),
+        bench=bench,
+        model=model,
+        names=tuple(each.strip() for each in setting.split(",") if each.strip()),
+        critic=critic,
+        limit=limit,
+        turns=turns,
+        temperature=temperature,
+        spread=spread,
+        max_tokens=max_tokens,
+        profile=profile_of(profile),
+        concurrency=concurrency,
+        workers=workers,
+        budget=budget_of(budget),
+        price=price_of(price),
+        critic_price=price_of(critic_price),
+        resume=resume,
+        file=json,
+        sandbox=sandbox,
+    )
+    evaluation = setup.run_to_end(campaign.carry_out(), saved=False)
+    if evaluation.crashed:
+        raise typer.Exit(1)

@@ -1,0 +1,55 @@
+"""A model in the place of a person who looks at an answer: what it is told, and what it may say."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from ocinterp.errors import ModelError
+from ocinterp.protocols import Model
+from ocinterp.types import Feedback, Message, Source, Task, Trajectory, Turn
+
+_ROLE = (
+    "A programmer works on a task, and their program is not right yet. Tell them what is wrong, and in which direction "
+    "to look. Write at most three sentences, in words: no code."
+)
+_SOLVED = (
+    "You also have a correct program. Use it to see what is wrong; do not quote it, and do not say that it exists."
+)
+
+Report = Callable[[Trajectory], Awaitable[str]]
+Program = Callable[[Trajectory], str]
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedHuman:
+    """Lets `critic` speak for as long as `report` finds something wrong; then it is content and says nothing.
+
+    The critic sees the task, the program that `program` finds in the dialogue, and the report. It has the `solution` only
+    where there is one, and then its words are those of an oracle. Raises what the critic raises, and ModelError when it
+    has nothing to say.
+    """
+
+    critic: Model
+    program: Program
+    report: Report
+    solution: str = ""
+
+    async def __call__(self, task: Task, before: Trajectory, turn: Turn, /) -> tuple[Feedback, ...]:
+        dialogue = before.plus(turn)
+        found = await self.report(dialogue)
+        if not found:
+            return ()
+        said = (await self.critic.generate(self.brief(task, self.program(dialogue), found))).text.strip()
+        if not said:
+            raise ModelError("the critic has said nothing: choose another with --critic")
+        return (Feedback(Source.ORACLE if self.solution else Source.SIMULATED_HUMAN, said, "bad"),)
+
+    def brief(self, task: Task, program: str, report: str) -> tuple[Message, ...]:
+        """All that the critic knows."""
+        request = "\n\n".join(message.content for message in task.prompt)
+        parts = [f"# The task\n\n{request}", f"# Their program\n\n{program}", f"# What came of it\n\n{report}"]
+        if self.solution:
+            parts.append(f"# A correct program\n\n{self.solution.strip()}")
+        role = f"{_ROLE} {_SOLVED}" if self.solution else _ROLE
+        return (Message("system", role), Message("user", "\n\n".join(parts)))
