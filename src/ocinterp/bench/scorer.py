@@ -21,6 +21,7 @@ from ocinterp.verifiers.inside import frames
 from ocinterp.verifiers.inside.decoding import DecodeError, decode
 from ocinterp.verifiers.inside.frames import Frame
 from ocinterp.verifiers.judge import Failure, Judge, Judgement
+from ocinterp.verifiers.scripts import ScriptJudge
 
 Measure = Literal["base", "plus", "unseen"]
 
@@ -119,11 +120,11 @@ class Scorer:
         return Scored(base, plus, unseen)
 
 
-async def _described(judge: Judge, program: str, failure: Failure) -> str:
+async def _described(judge: Judge | ScriptJudge, program: str, failure: Failure) -> str:
     """A failing test in the paper's terms."""
     if failure.status is Status.TIMEOUT:
         return "Execution timed out."
-    if not isinstance(judge.problem.tests, Calls):
+    if isinstance(judge, ScriptJudge):
         return f"A test fails: {failure.detail or failure.status}"
     given = f"Input: {judge.problem.task.entry_point}({', '.join(map(_shown, judge.arguments[failure.number]))})"
     if failure.status is not Status.WRONG:
@@ -169,18 +170,27 @@ def _shown(value: object) -> str:
 
 def shown(problem: Problem) -> frozenset[int]:
     """The numbers of the tests whose arguments are in a visible test; none where no other test would be left."""
-    if not isinstance(problem.tests, Calls):
-        return frozenset()
-    visible = [each for test in problem.task.visible_tests for each in _inputs(test, problem.task.entry_point)]
-    tests = list(problem.tests)
-    found = frozenset(n for n, arguments in enumerate(tests) if any(_same(arguments, each) for each in visible))
+    name = problem.task.entry_point
+    visible = [each for test in problem.task.visible_tests for each in _inputs(ast.parse(test, mode="eval"), name)]
+    tests = list(_arguments(problem))
+    found = frozenset(n for n, calls in enumerate(tests) if any(_same(one, each) for one in calls for each in visible))
     return found if len(found) < len(tests) else frozenset()
 
 
-def _inputs(expression: str, entry_point: str) -> Iterator[tuple[Any, ...]]:
-    """The arguments of all calls of the entry point in an expression, as far as they are written out."""
-    for node in ast.walk(ast.parse(expression, mode="eval")):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == entry_point:
+def _arguments(problem: Problem) -> Iterator[list[tuple[Any, ...]]]:
+    """For each test of a problem, or assert of its script, the arguments of its calls."""
+    if isinstance(problem.tests, Calls):
+        yield from ([each] for each in problem.tests)
+    elif problem.tests.kind == "asserts":
+        nodes = [each for each in ast.walk(ast.parse(problem.tests.source)) if isinstance(each, ast.Assert)]
+        for node in sorted(nodes, key=lambda each: (each.lineno, each.col_offset)):
+            yield list(_inputs(node.test, problem.task.entry_point, "candidate"))
+
+
+def _inputs(tree: ast.AST, *names: str) -> Iterator[tuple[Any, ...]]:
+    """The arguments of all calls of a function in an expression, as far as they are written out."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names:
             try:
                 yield tuple(ast.literal_eval(each) for each in [*node.args, *(each.value for each in node.keywords)])
             except ValueError:
