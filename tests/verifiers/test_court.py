@@ -18,6 +18,7 @@ from ocinterp.verifiers import court as courts
 from ocinterp.verifiers.court import Court, convene
 from ocinterp.verifiers.judge import Failure, Tally
 from ocinterp.verifiers.oracle import PROFILES
+from ocinterp.verifiers.scripts import ScriptJudge
 from verifiers.benches import benchmark, both, calls, problem, service
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -86,11 +87,13 @@ async def test_a_task_without_further_tests_has_one_set(court: Court) -> None:
     assert found["strict"].plus is None
 
 
-async def test_tasks_that_it_cannot_judge_are_refused(court: Court) -> None:
+async def test_a_task_that_there_is_not_is_refused(court: Court) -> None:
     with pytest.raises(UsageError, match="own has no task own/9"):
         court.of("own/9")
-    with pytest.raises(UsageError, match="the tests of own/3 are code of their own"):
-        await court.judge("own/3", RIGHT)
+
+
+async def test_tests_that_are_code_are_judged_by_their_examiner(court: Court) -> None:
+    assert isinstance(court.of("own/3"), ScriptJudge)
 
 
 async def test_a_sandbox_that_fails_once_is_asked_again(court: Court, sandbox: NamespaceSandbox) -> None:
