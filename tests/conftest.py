@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import compileall
 import os
+import shutil
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +26,7 @@ settings.load_profile("house")
 # As an installer does: a sandbox that starts writes no bytecode, and would compile what it runs each time.
 compileall.compile_dir(Path(ocinterp.sandboxes.ns.__path__[0]), quiet=2)
 
+NOBODY = 65534
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
@@ -43,6 +46,22 @@ def namespaces() -> None:
         finding = thread.submit(lambda: asyncio.run(probe())).result()
     if not finding.works:
         pytest.skip(finding.why)
+
+
+@pytest.fixture
+def unprivileged() -> Iterator[Path]:
+    """A folder outside pytest's private one, while this process may not do everything."""
+    place = Path(tempfile.mkdtemp())
+    root = os.geteuid() == 0
+    if root:
+        os.chown(place, NOBODY, NOBODY)
+        os.seteuid(NOBODY)
+    try:
+        yield place
+    finally:
+        if root:
+            os.seteuid(0)
+        shutil.rmtree(place)
 
 
 @pytest.fixture(scope="session")

@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 import random
 import re
-import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -40,8 +38,6 @@ from ocinterp.types import (
     Turn,
     TurnEvent,
 )
-
-NOBODY = 65534
 
 
 def asked(text: str, **provenance: str) -> Trajectory:
@@ -339,22 +335,6 @@ def test_a_database_of_a_newer_version_is_not_touched(folder: Path) -> None:
         newer.execute("PRAGMA user_version = 7")
     with pytest.raises(DataError, match=r"written by a newer ocinterp \(schema 7; this one knows 1\): upgrade"):
         SessionStore(folder)
-
-
-@pytest.fixture
-def unprivileged() -> Iterator[Path]:
-    """A folder outside pytest's private one, while this process may not do everything."""
-    place = Path(tempfile.mkdtemp())
-    root = os.geteuid() == 0
-    if root:
-        os.chown(place, NOBODY, NOBODY)
-        os.seteuid(NOBODY)
-    try:
-        yield place
-    finally:
-        if root:
-            os.seteuid(0)
-        shutil.rmtree(place)
 
 
 def test_a_folder_that_cannot_be_written_is_said_to_be(unprivileged: Path) -> None:
