@@ -34,7 +34,7 @@ from ocinterp.sandboxes.zygotes import NamespaceSandbox
 from ocinterp.tasks import store
 from ocinterp.types import Status
 from ocinterp.verifiers import court
-from ocinterp.verifiers.running import all_of
+from ocinterp.verifiers.running import side_by_side
 
 _LOOK_SECONDS = 0.2
 
@@ -132,7 +132,7 @@ async def judged(benchmark: Benchmark, folder: Path, workers: int) -> list[Row]:
                 if all(tally.status is Status.PASS for each in verdicts.values() for tally in each.sets):
                     passed.append(name)
 
-            await all_of(one(name) for name in sorted(benchmark.problems, key=judges.seconds, reverse=True))
+            await side_by_side(one(name) for name in sorted(benchmark.problems, key=judges.seconds, reverse=True))
             return f"{len(passed)} of {len(benchmark.problems)} pass"
 
         rows.append(await watched(f"ocinterp, {workers} workers, two profiles", judge))

@@ -141,7 +141,7 @@ async def test_the_first_failure_of_several_acts_is_raised_as_it_is() -> None:
 
     for error in (SandboxError("the sandbox"), UsageError("the user")):
         with pytest.raises(type(error), match=str(error)):
-            await running.all_of([fail(error)])
+            await running.side_by_side([fail(error)])
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

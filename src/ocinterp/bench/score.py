@@ -17,7 +17,7 @@ from ocinterp.types import Status
 from ocinterp.verifiers.court import Court
 from ocinterp.verifiers.judge import Judge, Judgement, Judgements, Tally
 from ocinterp.verifiers.oracle import Profile
-from ocinterp.verifiers.running import all_of
+from ocinterp.verifiers.running import side_by_side
 from ocinterp.verifiers.scripts import ScriptJudge
 
 VERSION = 1  # of the judge: what was judged by another is judged again
@@ -87,9 +87,9 @@ async def score(
                     async with inner:
                         found[task_id, digest] = await _judged(court, judge, digest, program, journal, fast, progress)
 
-                await all_of(one(*each) for each in programs[task_id].items())
+                await side_by_side(one(*each) for each in programs[task_id].items())
 
-    await all_of(task(task_id) for task_id in sorted(programs, key=court.seconds, reverse=True))
+    await side_by_side(task(task_id) for task_id in sorted(programs, key=court.seconds, reverse=True))
     verdicts = {task_id: [found[task_id, digest] for digest in digests] for task_id, digests in order.items()}
     return _score(court, verdicts, irregularities())
 

@@ -23,7 +23,7 @@ from ocinterp.problems import Benchmark, Calls, Problem
 from ocinterp.verifiers import running
 from ocinterp.verifiers.inside import calls, frames
 from ocinterp.verifiers.inside.frames import Frame
-from ocinterp.verifiers.running import all_of
+from ocinterp.verifiers.running import side_by_side
 
 _MAGIC = b"ocinterp-expected/1\n"
 _NAME = struct.Struct("<HI")
@@ -54,7 +54,7 @@ async def compute(
             found[problem.task.id] = await answers_of(jobs, problem)
         on_task(problem.task.id)
 
-    await all_of(one(each) for each in benchmark.problems.values() if isinstance(each.tests, Calls))
+    await side_by_side(one(each) for each in benchmark.problems.values() if isinstance(each.tests, Calls))
     return Expectations(benchmark.md5, {name: found[name] for name in benchmark.problems if name in found})
 
 

@@ -180,7 +180,7 @@ class _Trial:
             answer = self._answers[number]
             return isinstance(answer, Ended) or answer.kind != frames.LATE
 
-        await running.all_of(self._make(part, in_time) for part in self._judge.parts())
+        await running.side_by_side(self._make(part, in_time) for part in self._judge.parts())
 
     async def run_in_order(self) -> None:
         """Make calls until one passes under no profile."""

@@ -71,7 +71,7 @@ async def ask(jobs: Jobs, program: str, question: Question, listen: Callable[[Fr
     return heard.ending(end)
 
 
-async def all_of(acts: Iterable[Coroutine[Any, Any, None]]) -> None:
+async def side_by_side(acts: Iterable[Coroutine[Any, Any, None]]) -> None:
     """Do all at the same time; the first failure ends the others, and is raised as it is."""
     try:
         async with asyncio.TaskGroup() as group:

@@ -100,7 +100,7 @@ class Errand:
 
     def _take(self, data: bytes) -> None:
         if not self._confirmed:
-            self._confirmed = data[:1] == _STANDING
+            self._confirmed = not self._words and data[:1] == _STANDING
             if not self._confirmed:
                 self._words = (self._words + data)[:_MAX_WORDS]
                 return
