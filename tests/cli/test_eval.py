@@ -130,6 +130,7 @@ def test_a_refusing_server_ends_the_run_with_its_reason(home: Path, ocinterp: Co
         (("own", "--setting", "human"), "human-base needs somebody to look at the answers: --critic MODEL"),
         (("own", "--setting", "tests"), "there is no setting 'tests'"),
         (("own", "--setting", ","), "choose at least one setting"),
+        (("own", "--budget", "5"), "a budget in dollars needs --price"),
         (("own", "--budget", "many"), "--budget wants dollars, tokens or calls"),
         (("own", "--price", "3"), "a price is of prompts and of answers"),
         (("own", "--profile", "lax"), "there is no profile 'lax'"),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-from ocinterp.errors import SandboxError, UsageError
+from ocinterp.errors import BudgetExhausted, DataError, OcinterpError, SandboxError, UsageError
 from ocinterp.jobs import Enough, Job, JobEnd, sealed
 from ocinterp.sandboxes.zygotes import NamespaceSandbox
 from ocinterp.types import Outcome, Status
@@ -179,3 +180,21 @@ async def test_random_numbers_are_the_same_in_each_process(sandbox: NamespaceSan
         for _ in range(2):
             await ask(sandbox, program, Question("f", packed, (0,), 5.0), lambda frame: not said.append(frame.content))
     assert said[0] == said[1]
+
+
+@pytest.mark.parametrize("error", [SandboxError, UsageError, DataError, BudgetExhausted])
+async def test_what_fails_beside_others_is_raised_as_it_is(error: type[OcinterpError]) -> None:
+    ended: list[str] = []
+
+    async def fail() -> None:
+        raise error("mine")
+
+    async def wait() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("ended")
+
+    with pytest.raises(error, match="mine"):
+        await running.side_by_side([wait(), fail()])
+    assert ended == ["ended"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,11 +105,14 @@ def _attempt(trajectory: Trajectory, verdict: dict[str, object] | None) -> Attem
 
 
 def _mend(path: Path) -> None:
+    """Cut off a line that a crash cut short; one that another process is writing is waited for (records.append)."""
     try:
         with path.open("r+b") as file:
-            content = file.read()
-            if content and not content.endswith(b"\n"):
-                file.truncate(content.rfind(b"\n") + 1)
+            fcntl.flock(file, fcntl.LOCK_EX)
+            size = file.seek(0, os.SEEK_END)
+            if size and os.pread(file.fileno(), 1, size - 1) != b"\n":
+                file.seek(0)
+                file.truncate(file.read().rfind(b"\n") + 1)
     except FileNotFoundError:
         return
     except OSError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -10,7 +9,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import get_args
 
 from ocinterp import __version__
 from ocinterp.bench import board, recorded
@@ -25,16 +23,15 @@ from ocinterp.cli.settings import Settings
 from ocinterp.errors import UsageError
 from ocinterp.journal import FREE, UNLIMITED, Budget, Journal, Journaled, Price
 from ocinterp.models.http import HttpModel
+from ocinterp.models.refusals import ContextOverflow, MissingModelError
 from ocinterp.models.resolve import Replay, Served, resolve
 from ocinterp.problems import Benchmark, Calls, Problem
 from ocinterp.protocols import Model
 from ocinterp.sandboxes.limits import MIB, Resources, Service
 from ocinterp.sandboxes.probe import AnySandbox, sandbox_named
-from ocinterp.sandboxes.profiles import Profile
-from ocinterp.sandboxes.zygotes import NamespaceSandbox
 from ocinterp.tasks import store
 from ocinterp.verifiers import court
-from ocinterp.verifiers.oracle import Profile as Rules
+from ocinterp.verifiers.oracle import PROFILES, Profile
 
 _CELL_SECONDS = 10.0
 _CELL_MEMORY_BYTES = 1024 * MIB
@@ -65,12 +62,12 @@ def price_of(text: str | None) -> Price:
     return Price(prompt.strip(), completion.strip())
 
 
-def profile_of(text: str) -> Rules:
+def profile_of(text: str) -> Profile:
     """One of the profiles under which answers are compared. UsageError for anything else."""
-    for each in get_args(Rules):
+    for each in PROFILES:
         if each == text:
             return each
-    raise UsageError(f"there is no profile {text!r}; expected one of {', '.join(get_args(Rules))}")
+    raise UsageError(f"there is no profile {text!r}; expected one of {', '.join(PROFILES)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +84,7 @@ class Campaign:
     temperature: float
     spread: float
     max_tokens: int
-    profile: Rules
+    profile: Profile
     concurrency: int
     workers: int | None
     budget: Budget
@@ -99,7 +96,8 @@ class Campaign:
 
     async def carry_out(self) -> Evaluation:
         """Evaluate, and print the table. What has ended is kept whatever happens, and its numbers are written."""
-        benchmark = store.load(self.bench, self._datasets)
+        benchmark = store.load(self.bench, self.settings.datasets_folder)
+        setup.warn_of_forgery(benchmark)
         source = await self._source(self.model, benchmark)
         if isinstance(source, Recordings):
             task_ids, settings, critic = tuple(source.by_task)[: self.limit], (source.setting,), None
@@ -108,6 +106,7 @@ class Campaign:
             suites = _suites(benchmark.problems, task_ids)
             settings = chosen(self.names, turns=self.turns, temperature=self.spread, suites=suites)
             critic = await self._critic(settings)
+            self._check_prices(critic)
         origin = self._origin(benchmark, source.name, critic)
         dataset = Dataset(benchmark.name, benchmark.version, benchmark.md5, benchmark.known)
         kept = Kept(self.file or self._default_file(benchmark, source.name), dataset, origin, settings, task_ids)
@@ -127,10 +126,6 @@ class Campaign:
                     await desk.evaluate(kept.settings, kept.task_ids, done=list(kept.ended), on_end=kept.hear)
         finally:
             kept.finish()
-
-    @property
-    def _datasets(self) -> Path:
-        return self.settings.cache_folder / "benchmarks"
 
     async def _source(self, name: str | None, benchmark: Benchmark) -> Served | Recordings:
         """Who answers: a model, or what was recorded."""
@@ -155,6 +150,15 @@ class Campaign:
         if not isinstance(choice.model, Served):
             raise UsageError("a critic is asked about many tasks at once, which takes a model that is served")
         return choice.model
+
+    def _check_prices(self, critic: Served | None) -> None:
+        """Without a price nothing costs dollars, and a budget of them would bound nothing."""
+        if self.budget.dollars is None:
+            return
+        if not self.price:
+            raise UsageError("a budget in dollars needs --price IN,OUT; or give one in tokens or calls")
+        if critic is not None and not self.critic_price:
+            raise UsageError("a budget in dollars needs --critic-price IN,OUT too; or give one in tokens or calls")
 
     def _origin(self, benchmark: Benchmark, model: str, critic: Served | None) -> dict[str, str]:
         """What all records of the run have in common, and a run that goes on must have too."""
@@ -185,9 +189,9 @@ class Campaign:
         on_reference: Callable[[str], None],
     ) -> AsyncGenerator[Desk]:
         """Everything that is open while the evaluation runs. `on_reference` hears of references that had to be run."""
-        workers = self.workers or os.cpu_count() or 1
+        workers = setup.workers_of(self.workers)
         async with AsyncExitStack() as stack:
-            cells, jobs = self._cells(workers), self._jobs(workers)
+            cells, jobs = self._cells(workers), setup.judging_sandbox(self.settings, self.sandbox, workers)
             if isinstance(source, Recordings):
                 desk = partial(Desk, model=source.model, opening=source.opening)
             else:
@@ -195,7 +199,7 @@ class Campaign:
             await stack.enter_async_context(cells)
             await stack.enter_async_context(jobs)
             bench = await court.convene(
-                jobs, benchmark, self._datasets, (self.profile,), workers=workers, on_task=on_reference
+                jobs, benchmark, self.settings.expected_folder, (self.profile,), workers=workers, on_task=on_reference
             )
             origin = {**kept.origin, "sandbox": cells.name, "network": cells.network}
             yield desk(bench, cells, provenance=origin, concurrency=self.concurrency)
@@ -234,16 +238,6 @@ class Campaign:
         )
         return sandbox_named(self._tier, resources, service=service)
 
-    def _jobs(self, workers: int) -> NamespaceSandbox:
-        """Where programs are judged. UsageError for a sandbox that cannot do that."""
-        resources = Resources(memory_bytes=court.MEMORY_BYTES, output_bytes=court.ANSWER_BYTES)
-        found = sandbox_named(
-            self._tier, resources, profile=Profile(guests=(court.GUEST,)), service=Service(zygotes=workers)
-        )
-        if not isinstance(found, NamespaceSandbox):
-            raise UsageError(f"programs cannot be judged in the sandbox {self._tier}: choose ns, bwrap or landlock")
-        return found
-
 
 def _suites(problems: Mapping[str, Problem], task_ids: Sequence[str]) -> tuple[Suite, ...]:
     tests = [problems[each].tests for each in task_ids]
@@ -251,7 +245,7 @@ def _suites(problems: Mapping[str, Problem], task_ids: Sequence[str]) -> tuple[S
 
 
 def _check_judges(bench: court.Court, task_ids: Sequence[str]) -> None:
-    """Raise UsageError for tasks that cannot be judged before a model is paid for them."""
+    """Raise UsageError for tasks whose tests cannot be read, before a model is paid for them."""
     for each in task_ids:
         bench.of(each)
 
@@ -273,5 +267,11 @@ def _client(served: Served, temperature: float, max_tokens: int) -> HttpModel:
 def _paying(client: HttpModel, journal: Journal, price: Price) -> Journaled:
     name = f"{client.name} at {client.base_url}"
     return Journaled(
-        client, journal, name, {"temperature": client.temperature}, max_tokens=client.max_tokens, price=price
+        client,
+        journal,
+        name,
+        {"temperature": client.temperature},
+        max_tokens=client.max_tokens,
+        price=price,
+        free=(ContextOverflow, MissingModelError),  # refused before a word was read
     )

@@ -81,7 +81,7 @@ def folder() -> Path:
     """Where imported datasets are kept."""
     from ocinterp.cli import settings
 
-    return settings.load().cache_folder / "benchmarks"
+    return settings.load().datasets_folder
 
 
 def _import_file(path: Path, name: str | None) -> None:

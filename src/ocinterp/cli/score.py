@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -40,7 +39,7 @@ def command(
     again: Annotated[bool, typer.Option("--again", help="Forget the verdicts of earlier runs over SAMPLES.")] = False,
     sandbox: Annotated[str | None, typer.Option(help="auto, ns, bwrap, landlock, unsafe.")] = None,
 ) -> None:
-    """Judge samples outside the process that runs them, and estimate pass@k (docs/evaluation.md).
+    """Judge samples and estimate pass@k (docs/evaluation.md).
 
     A run that was stopped goes on where it was. Exits 1 when a sandbox failure left samples without a verdict.
     """
@@ -48,16 +47,17 @@ def command(
 
     from ocinterp.bench import results
     from ocinterp.bench.table import render
-    from ocinterp.cli import data, settings, setup
+    from ocinterp.cli import settings, setup
     from ocinterp.tasks import store
 
     loaded = settings.load()
     if not samples.exists():
         raise UsageError(f"there are no samples at {samples}")
-    benchmark = store.load(bench, data.folder())
+    benchmark = store.load(bench, loaded.datasets_folder)
+    setup.warn_of_forgery(benchmark)
     profiles = _profiles(benchmark, profile)
-    count = workers or len(os.sched_getaffinity(0))
-    box = _sandbox(loaded, sandbox, count)
+    count = setup.workers_of(workers)
+    box = setup.judging_sandbox(loaded, sandbox, count)
     score = setup.run_to_end(
         _score(benchmark, samples, profiles, box, loaded, count, fast=fast, sanitize=sanitize, again=again),
         saved=False,
@@ -74,23 +74,6 @@ def _profiles(benchmark: Benchmark, asked: Profile | None) -> tuple[Profile, ...
     if asked is None and benchmark.name.endswith("+"):
         asked = "evalplus-0.2" if (benchmark.name, benchmark.version) in _OLD else "evalplus-0.3"
     return ("strict",) if asked is None or asked == "strict" else (asked, "strict")
-
-
-def _sandbox(settings: Settings, name: str | None, workers: int) -> NamespaceSandbox:
-    from ocinterp.sandboxes.limits import Resources, Service
-    from ocinterp.sandboxes.probe import sandbox_named
-    from ocinterp.sandboxes.profiles import Profile
-    from ocinterp.sandboxes.zygotes import NamespaceSandbox
-    from ocinterp.verifiers import court
-
-    limits = Resources(memory_bytes=court.MEMORY_BYTES, output_bytes=court.ANSWER_BYTES)
-    asked = name or settings.get("sandbox", "auto")
-    box = sandbox_named(
-        asked, limits, profile=Profile(guests=(court.GUEST,)), service=Service(zygotes=workers, sessions=2 * workers)
-    )
-    if not isinstance(box, NamespaceSandbox):
-        raise UsageError(f"programs are not judged in the sandbox {asked}: choose ns, bwrap, landlock or unsafe")
-    return box
 
 
 async def _score(

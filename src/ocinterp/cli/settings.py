@@ -25,6 +25,16 @@ class Settings:
     cache_folder: Path
     unknown: tuple[str, ...] = field(default=())
 
+    @property
+    def datasets_folder(self) -> Path:
+        """Where imported benchmarks are kept."""
+        return self.cache_folder / "benchmarks"
+
+    @property
+    def expected_folder(self) -> Path:
+        """Where their references' answers are kept."""
+        return self.cache_folder / "expected"
+
     def get(self, name: str, default: str) -> str:
         return self.config.get(name, default)
 

@@ -21,11 +21,13 @@ from ocinterp.cli.lines import Lines
 from ocinterp.cli.settings import Settings
 from ocinterp.errors import UsageError
 from ocinterp.feedback import execution_output, failures
+from ocinterp.problems import Benchmark, Script
 from ocinterp.protocols import FeedbackProvider, Model, ignore
 from ocinterp.sandboxes import toolchains
-from ocinterp.sandboxes.limits import Resources
+from ocinterp.sandboxes.limits import Resources, Service
 from ocinterp.sandboxes.probe import ISOLATING, AnySandbox, sandbox_named
 from ocinterp.sandboxes.profiles import DATA, Profile
+from ocinterp.sandboxes.zygotes import NamespaceSandbox
 from ocinterp.types import Trajectory
 
 if TYPE_CHECKING:
@@ -79,6 +81,33 @@ def sandbox(
     if asked == "auto" and box.name != ISOLATING[0]:
         _notice(f"namespaces are refused here, so code runs in the {box.name} sandbox: `ocinterp doctor` says more")
     return box
+
+
+def workers_of(asked: int | None) -> int:
+    """How many programs are judged at once: as asked, else one for each core that is ours."""
+    return asked or len(os.sched_getaffinity(0))
+
+
+def judging_sandbox(settings: Settings, name: str | None, workers: int) -> NamespaceSandbox:
+    """Where programs are judged. UsageError for a sandbox that cannot do that."""
+    from ocinterp.verifiers import court
+
+    asked = name or settings.get("sandbox", "auto")
+    box = sandbox_named(
+        asked,
+        Resources(memory_bytes=court.MEMORY_BYTES, output_bytes=court.ANSWER_BYTES),
+        profile=Profile(guests=(court.GUEST,)),
+        service=Service(zygotes=workers, sessions=2 * workers),  # a verdict of tests that are code takes two processes
+    )
+    if not isinstance(box, NamespaceSandbox):
+        raise UsageError(f"programs are not judged in the sandbox {asked}: choose ns, bwrap, landlock or unsafe")
+    return box
+
+
+def warn_of_forgery(benchmark: Benchmark) -> None:
+    """Say so where tests run beside the program that they judge."""
+    if any(isinstance(each.tests, Script) and each.tests.kind == "unittest" for each in benchmark.problems.values()):
+        _notice(f"the tests of {benchmark.name} run beside the program: a verdict could be forged (docs/judging.md)")
 
 
 def origin(choice: Choice, box: AnySandbox, added: Layer | None = None) -> dict[str, str]:

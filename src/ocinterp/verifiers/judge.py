@@ -30,9 +30,9 @@ WHOLE_BYTES = 1 << 27  # of one answer that has to be seen whole
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """The first call of a set that did not pass."""
+    """The first test of a set that did not pass."""
 
-    number: int  # among all calls of the task, base tests first
+    number: int  # among all calls of the task, base tests first; or among the asserts of its script
     status: Status
     detail: str
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ocinterp.errors import SandboxError, UsageError
+from ocinterp.errors import OcinterpError
 from ocinterp.jobs import Enough, Job, JobEnd, Jobs, sealed
 from ocinterp.types import Outcome, Status
 from ocinterp.verifiers.inside import frames
@@ -77,7 +77,7 @@ async def side_by_side(acts: Iterable[Coroutine[Any, Any, None]]) -> None:
         async with asyncio.TaskGroup() as group:
             for act in acts:
                 group.create_task(act)
-    except* (SandboxError, UsageError) as failures:
+    except* OcinterpError as failures:
         raise failures.exceptions[0] from None
 
 

@@ -23,7 +23,7 @@ SERVING = "ocinterp.verifiers.inside.serving"
 EXAMINING = "ocinterp.verifiers.inside.examining"
 TRUSTING = "ocinterp.verifiers.inside.trusting"
 SECONDS = 10.0  # where the tests are asserts
-UNITTEST_SECONDS = 60.0  # the same where they run beside it: they draw figures, fit models
+UNITTEST_SECONDS = 60.0  # where they are a unittest.TestCase: those draw figures and fit models
 _CLOSING_SECONDS = 5.0  # wall clock: how long a program that broke off may take to be gone
 _MAX_ANSWER = 1 << 20  # bytes of what tells how the tests came out
 
@@ -112,7 +112,7 @@ class ScriptJudge:
     def _counted(self, said: Any) -> Judgement:
         if missing := said.get("missing"):
             why = f"not judgeable here: the tests need {', '.join(map(str, missing))}"
-            return self._judgement(0, Status.SANDBOX_FAILURE, why)
+            return self._judgement(0, Status.SANDBOX_FAILURE, why, total=1)
         total, failures = max(1, int(said["total"])), said["failures"]
         if not failures:
             return Judgement(Tally(total, total), forgeable=True)

@@ -14,17 +14,16 @@ import builtins
 import json
 import marshal
 import os
-import random
 import sys
 from types import TracebackType
 from typing import Any
 
-from ocinterp.verifiers.inside.answering import MAX_SOURCE_BYTES
+from ocinterp.verifiers.inside.answering import MAX_SOURCE_BYTES, settle
 from ocinterp.verifiers.inside.talking import Ended, Reference, Talk, UnsayableError
 
 FILE = "<tests>"
 MODULE = "tests"
-LEFT, RIGHT = "@left", "@right"  # where the tests, as scripts.py prepares them, keep the sides of a comparison
+LEFT, RIGHT = "@left", "@right"  # where the tests, as prepared.py makes them, keep the sides of a comparison
 ASSERTS = 1_000_000  # the line of the first assert; the next one has the next
 MAX_SIDE = 500  # characters
 MAX_WORDS = 2000
@@ -40,8 +39,7 @@ def main(answers: int, inputs: list[int], order: dict[str, Any]) -> None:
 
 
 def _examine(inputs: list[int], entry_point: str) -> dict[str, Any]:
-    random.seed(0)
-    sys.set_int_max_str_digits(0)
+    settle()
     sys.setrecursionlimit(_DEPTH)
     code, shared = marshal.loads(os.pread(inputs[0], MAX_SOURCE_BYTES, 0))
     talk = Talk(inputs[1], module=MODULE, shared=shared)
