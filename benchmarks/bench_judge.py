@@ -176,7 +176,8 @@ async def main() -> None:
     arguments = parser.parse_args()
     data = Path(os.environ.get("OCINTERP_TEST_DATA", "")) / "benchmarks"
     if not data.is_dir():
-        raise SystemExit("OCINTERP_TEST_DATA must name the folder that has benchmarks/HumanEvalPlus-v0.1.10.jsonl.gz")
+        print("left out: OCINTERP_TEST_DATA names no folder that has benchmarks/HumanEvalPlus-v0.1.10.jsonl.gz")
+        return
     print(machine())
     with tempfile.TemporaryDirectory() as folder:
         for path in store.candidates(data):
