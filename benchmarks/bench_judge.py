@@ -175,7 +175,7 @@ async def main() -> None:
     parser.add_argument("--evalplus", metavar="PYTHON", help="an interpreter that has evalplus 0.3.1")
     arguments = parser.parse_args()
     data = Path(os.environ.get("OCINTERP_TEST_DATA", "")) / "benchmarks"
-    if not data.is_dir():
+    if not (data / "HumanEvalPlus-v0.1.10.jsonl.gz").is_file():
         print("left out: OCINTERP_TEST_DATA names no folder that has benchmarks/HumanEvalPlus-v0.1.10.jsonl.gz")
         return
     print(machine())
