@@ -6,17 +6,13 @@ step, and a number or a text that JSON cannot hold is refused before anything is
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import gzip
 import io
 import json
 import os
-import secrets
-import shlex
 import zlib
-from collections.abc import Generator, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from pathlib import Path
@@ -25,6 +21,7 @@ from typing import IO, Annotated, ClassVar, Final, Literal, cast
 from pydantic import ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
 
 from ocinterp.errors import DataError, UsageError
+from ocinterp.files import explained, replace_file
 from ocinterp.types import Completion, Event, Trajectory
 
 FORMAT: Final = "ocinterp-trajectory/1"
@@ -119,7 +116,7 @@ def read(path: Path) -> Iterator[Trajectory]:
     """The trajectories of a file, one by one; a name in .gz is unpacked. DataError says path:line and what is wrong."""
     number = 0
     try:
-        with _explained(path), _open(path) as file:
+        with explained(path), _open(path) as file:
             for number, line in enumerate(file, start=1):
                 if number == 1:
                     line = line.removeprefix(b"\xef\xbb\xbf")  # the byte order mark some editors leave
@@ -145,7 +142,7 @@ def append(path: Path, trajectory: Trajectory, verdict: Mapping[str, object] | N
     if path.suffix == ".gz":
         raise UsageError(f"{path}: a compressed file cannot be appended to safely; append to a plain one and gzip that")
     line = dumps(trajectory, verdict).encode() + b"\n"
-    with _explained(path), path.open("a+b", buffering=0) as file:
+    with explained(path), path.open("a+b", buffering=0) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         size = file.seek(0, os.SEEK_END)
         if size and os.pread(file.fileno(), 1, size - 1) != b"\n":
@@ -156,40 +153,6 @@ def append(path: Path, trajectory: Trajectory, verdict: Mapping[str, object] | N
         except OSError:
             file.truncate(size)
             raise
-
-
-def replace_file(path: Path, chunks: Iterable[bytes]) -> None:
-    """Write a file in one step: whoever looks, at any moment, and after any crash, sees the old content or the new.
-
-    A link is followed, the permissions of an existing file are kept. DataError, with what to do, when it cannot be
-    done; the old content is then still there.
-    """
-    target = Path(os.path.realpath(path))
-    if target.exists() and not target.is_file():
-        raise DataError(f"{path} is not a regular file: choose another name")
-    temporary = target.with_name(f".{target.name[:200]}.{secrets.token_hex(6)}.tmp")
-    with _explained(path):
-        try:
-            with temporary.open("xb") as file:
-                if target.exists():
-                    os.fchmod(file.fileno(), target.stat().st_mode & 0o7777)
-                file.writelines(chunks)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(target)
-        except BaseException:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
-            raise
-        _sync_folder(target.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)  # the new name is safe only when its folder is
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _write_all(file: io.FileIO, content: bytes) -> None:
@@ -276,27 +239,3 @@ def _complaint(kind: str, message: str, value: object) -> str:
 def _clip(value: object) -> str:
     text = json.dumps(value, default=repr)
     return text if len(text) <= 60 else f"{text[:59]}…"
-
-
-_ADVICE = {
-    errno.ENOSPC: "free some space and try again",
-    errno.EDQUOT: "free some space and try again",
-    errno.EFBIG: "raise the limit on file sizes (ulimit -f) and try again",
-    errno.EACCES: "choose a place that you may use",
-    errno.EPERM: "choose a place that you may use",
-    errno.EROFS: "choose a place that can be written",
-}
-
-
-@contextmanager
-def _explained(path: Path) -> Generator[None]:
-    try:
-        yield
-    except gzip.BadGzipFile:
-        raise
-    except OSError as error:
-        advice = _ADVICE.get(error.errno or 0, "")
-        if error.errno == errno.ENOENT and not path.parent.exists():
-            advice = f"make its folder first (mkdir -p {shlex.quote(str(path.parent))})"
-        said = f"{path}: {(error.strerror or str(error)).lower()}"
-        raise DataError(f"{said}: {advice}" if advice else said) from error

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +14,7 @@ import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
+import ocinterp
 from ocinterp.errors import UsageError
 from ocinterp.problems import Script
 from ocinterp.sandboxes.zygotes import NamespaceSandbox
@@ -147,3 +151,32 @@ async def test_a_folder_in_the_place_of_the_file_is_named(tmp_path: Path) -> Non
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="cannot be kept"):
         expected.write(tmp_path / "file" / "x", Expectations("0" * 32, {}))
+
+
+FULL = """
+import random, resource, sys
+from pathlib import Path
+from ocinterp.errors import UsageError
+from ocinterp.verifiers import expected
+from ocinterp.verifiers.inside.frames import Frame
+large = expected.Expectations("1" * 32, {"x": (Frame(b"A", 0, 0.0, random.Random(0).randbytes(50_000)),)})
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
+try:
+    expected.write(Path(sys.argv[1]), large)
+except UsageError as error:
+    sys.stdout.write(str(error))
+"""
+
+
+async def test_a_full_disk_leaves_what_was_kept_and_nothing_else(tmp_path: Path) -> None:
+    path, kept = tmp_path / "x.expected", Expectations("0" * 32, {"x": (Frame(b"A", 0, 0.0, b"1"),)})
+    expected.write(path, kept)
+    environment = {**os.environ, "PYTHONPATH": str(Path(ocinterp.__file__).parent.parent)}
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, path], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"the references' answers cannot be kept in {path}: ")
+    assert "File too large" in done.stdout
+    assert expected.read(path) == kept
+    assert list(tmp_path.iterdir()) == [path]

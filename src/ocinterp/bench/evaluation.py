@@ -10,7 +10,6 @@ from itertools import combinations
 from pathlib import Path
 from typing import Final
 
-from ocinterp import records
 from ocinterp.bench.attempts import Attempt, Key
 from ocinterp.bench.recorded import Difference
 from ocinterp.bench.results import Dataset
@@ -18,6 +17,7 @@ from ocinterp.bench.run import Crash
 from ocinterp.bench.scorer import Measure
 from ocinterp.bench.settings import Setting
 from ocinterp.bench.statistics import Estimate, Paired, mean, paired, pass_at_k, solved_by_turn
+from ocinterp.files import replace_file
 from ocinterp.types import Status, Usage
 
 FORMAT: Final = "ocinterp-evaluation/1"
@@ -159,7 +159,7 @@ def dumps(evaluation: Evaluation) -> str:
 
 def write(path: Path, evaluation: Evaluation) -> None:
     """Make `path` hold this evaluation, in one step."""
-    records.replace_file(path, [dumps(evaluation).encode("utf-8", "replace")])
+    replace_file(path, [dumps(evaluation).encode("utf-8", "replace")])
 
 
 def _setting(standing: Standing) -> dict[str, object]:

@@ -13,10 +13,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final, Literal, cast
 
-from ocinterp import records
 from ocinterp.bench.samples import Irregularities
 from ocinterp.bench.statistics import Estimate, mean, pass_at_k
 from ocinterp.errors import DataError
+from ocinterp.files import replace_file
 from ocinterp.types import Status
 
 FORMAT: Final = "ocinterp-score/1"
@@ -149,7 +149,7 @@ def _numbers(score: Score, suite: Suite) -> dict[str, object]:
 
 def write(path: Path, score: Score) -> None:
     """Make `path` hold this score, in one step."""
-    records.replace_file(path, [dumps(score).encode()])
+    replace_file(path, [dumps(score).encode()])
 
 
 def read(path: Path) -> Score:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from ocinterp import records
+from ocinterp import files, records
 from ocinterp.errors import DataError, UsageError
 from ocinterp.languages import named
 from ocinterp.render import error_line, printable
@@ -56,7 +56,7 @@ def _save(path: Path, text: str) -> None:
         content = text.encode()
     except UnicodeEncodeError as error:
         raise DataError(f"{path}: a text in it is not valid Unicode: {error.object[error.start]!a}") from error
-    records.replace_file(path, [content])
+    files.replace_file(path, [content])
 
 
 # The story: who said what, and what ran in between.
@@ -239,7 +239,7 @@ def _save_transcript(path: Path, trajectory: Trajectory, title: str) -> None:
         except OSError as error:
             raise DataError(f"{folder}: no folder for the figures can be made: {error.strerror}") from error
         for name, content in figures.files:
-            records.replace_file(folder / name, [content])
+            files.replace_file(folder / name, [content])
     _save(path, text)  # last: a transcript never names a figure that is not there
 
 

@@ -25,6 +25,7 @@ from typing import Final, Self
 
 from ocinterp import records
 from ocinterp.errors import DataError, UsageError
+from ocinterp.files import make_private, refuse_newer
 from ocinterp.types import DoneEvent, Event, FeedbackEvent, Rating, Trajectory, TurnEvent
 
 FILENAME: Final = "sessions.sqlite"
@@ -112,7 +113,8 @@ class SessionStore:
         self.path: Final = directory / FILENAME
         self._held = ExitStack()
         with _explained(self.path):
-            _make_private(self.path)
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(self.path)
             self._database = sqlite3.connect(self.path, timeout=patience_seconds, isolation_level=None)
             try:
                 self._prepare()
@@ -196,11 +198,7 @@ class SessionStore:
             (version,) = self._database.execute("PRAGMA user_version").fetchone()
             if version == 0:
                 self._database.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {SCHEMA}; COMMIT;")
-        if version > SCHEMA:
-            raise DataError(
-                f"{self.path} was written by a newer ocinterp (schema {version}; this one knows {SCHEMA}): "
-                "upgrade with `pip install --upgrade ocinterp`"
-            )
+        refuse_newer(self.path, version, SCHEMA)
 
     def _resolve(self, name: str) -> str:
         ids = [row[0] for row in self._database.execute("SELECT id FROM sessions ORDER BY updated DESC, rowid DESC")]
@@ -325,13 +323,6 @@ def _ids() -> Iterator[str]:
 
 def _some(ids: list[str]) -> str:
     return ", ".join(ids[:5]) + (f" and {len(ids) - 5} more" if len(ids) > 5 else "")
-
-
-def _make_private(path: Path) -> None:
-    """Make the folder and the database readable by their owner alone, before anything is in them."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with suppress(FileExistsError):  # a database that is there is not opened here: closing it would drop SQLite's locks
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 @contextmanager

@@ -12,13 +12,14 @@ import os
 import shlex
 import sqlite3
 from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Literal, Self
 
 from ocinterp.errors import DataError, UsageError
+from ocinterp.files import make_private, refuse_newer
 from ocinterp.journal.costs import Cost, describe
 
 SCHEMA: Final = 1
@@ -230,8 +231,7 @@ def open_to_write(path: Path, patience_seconds: float) -> sqlite3.Connection:
     The connection may be used in any thread, in one at a time. To be called by the process that holds the lock.
     """
     with explained(path):
-        with suppress(FileExistsError):  # made for its owner alone, before anything is in it
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        make_private(path)
         database = sqlite3.connect(path, timeout=patience_seconds, isolation_level=None, check_same_thread=False)
         try:
             if _is_empty(database):
@@ -255,11 +255,7 @@ def check(database: sqlite3.Connection, path: Path) -> None:
     mark, version = (database.execute(f"PRAGMA {each}").fetchone()[0] for each in ("application_id", "user_version"))
     if mark != _MARK:
         raise UsageError(f"{path} is a database, but no journal: choose another name")
-    if version > SCHEMA:
-        raise DataError(
-            f"{path} was written by a newer ocinterp (schema {version}; this one knows {SCHEMA}): "
-            "upgrade with `pip install --upgrade ocinterp`"
-        )
+    refuse_newer(path, version, SCHEMA)
 
 
 def _is_empty(database: sqlite3.Connection) -> bool:

@@ -11,12 +11,12 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from ocinterp import files
 from ocinterp.errors import DataError, UsageError
 from ocinterp.problems import Benchmark
 from ocinterp.tasks import catalogue, formats, texts
@@ -201,19 +201,9 @@ def _path(md5: str, folder: Path) -> Path:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write a file in one step: whoever looks sees the old content or the new. UsageError where it cannot be done."""
+    """Write a file in one step, and its folder before. UsageError where it cannot be done."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".importing-")
-        temporary = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        files.write_in_one_step(path, [content], mode=0o600)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror or error}") from error

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 import struct
 import sys
-import tempfile
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ocinterp import files
 from ocinterp.errors import UsageError
 from ocinterp.jobs import Jobs, sealed
 from ocinterp.problems import Benchmark, Calls, Problem
@@ -107,12 +106,10 @@ def write(path: Path, expectations: Expectations) -> None:
     for name, answers in expectations.tasks.items():
         label = name.encode()
         parts += [_NAME.pack(len(label), len(answers)), label, *(frame.packed() for frame in answers)]
+    packed = zlib.compress(b"".join(parts), 6)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-        with os.fdopen(fd, "wb") as file:
-            file.write(_MAGIC + expectations.md5.encode() + b"\n" + zlib.compress(b"".join(parts), 6))
-        Path(temporary).replace(path)
+        files.write_in_one_step(path, [_MAGIC, expectations.md5.encode(), b"\n", packed], mode=0o600)
     except OSError as error:
         raise UsageError(f"the references' answers cannot be kept in {path}: {error}") from error
 

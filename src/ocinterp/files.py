@@ -1,0 +1,98 @@
+"""Files: replaced in one step, made for their owner alone, left alone where a newer program wrote them.
+
+In one step: whoever looks, at any moment, and after any crash, sees the old content or the new.
+"""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import os
+import secrets
+import shlex
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ocinterp.errors import DataError
+
+_ADVICE = {
+    errno.ENOSPC: "free some space and try again",
+    errno.EDQUOT: "free some space and try again",
+    errno.EFBIG: "raise the limit on file sizes (ulimit -f) and try again",
+    errno.EACCES: "choose a place that you may use",
+    errno.EPERM: "choose a place that you may use",
+    errno.EROFS: "choose a place that can be written",
+}
+
+
+def replace_file(path: Path, chunks: Iterable[bytes]) -> None:
+    """Write a file in one step. A link is followed, the permissions of an existing file are kept.
+
+    DataError, with what to do, when it cannot be done; the old content is then still there.
+    """
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file():
+        raise DataError(f"{path} is not a regular file: choose another name")
+    with explained(path):
+        write_in_one_step(target, chunks, mode=target.stat().st_mode & 0o7777 if target.exists() else None)
+
+
+def write_in_one_step(path: Path, chunks: Iterable[bytes], *, mode: int | None = None) -> None:
+    """Write a file in one step, for callers with words of their own: OSError when it cannot be done.
+
+    `mode` is its permissions; None: those of any new file. A link is replaced, not followed.
+    """
+    temporary = path.with_name(f".{path.name[:200]}.{secrets.token_hex(6)}.tmp")
+    try:
+        handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666 if mode is None else mode)
+        with os.fdopen(handle, "wb") as file:
+            if mode is not None:  # whatever the umask has taken away
+                os.fchmod(file.fileno(), mode)
+            file.writelines(chunks)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)  # the new name is safe only when its folder is
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def make_private(path: Path) -> None:
+    """Make an empty file for its owner alone, where there is none; one that is there is not even opened."""
+    with suppress(FileExistsError):  # opening and closing it would drop the locks that SQLite holds on it
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+
+def refuse_newer(path: Path, schema: int, known: int) -> None:
+    """DataError for a file of a format that is newer than the one this program knows."""
+    if schema > known:
+        raise DataError(
+            f"{path} was written by a newer ocinterp (schema {schema}; this one knows {known}): "
+            "upgrade with `pip install --upgrade ocinterp`"
+        )
+
+
+@contextmanager
+def explained(path: Path) -> Generator[None]:
+    """Raise what the system says about a file as a DataError that says what to do."""
+    try:
+        yield
+    except gzip.BadGzipFile:
+        raise  # an OSError by its class, but nothing that the system said
+    except OSError as error:
+        advice = _ADVICE.get(error.errno or 0, "")
+        if error.errno == errno.ENOENT and not path.parent.exists():
+            advice = f"make its folder first (mkdir -p {shlex.quote(str(path.parent))})"
+        said = f"{path}: {(error.strerror or str(error)).lower()}"
+        raise DataError(f"{said}: {advice}" if advice else said) from error
