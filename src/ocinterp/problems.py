@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -38,6 +39,12 @@ class Script:
     source: str
     setup: str = ""
     kind: Literal["asserts", "unittest"] = "asserts"
+
+
+def asserts(tree: ast.AST) -> list[ast.Assert]:
+    """Those of a Script of that kind, in the order of its source: the number of a test is its place among them."""
+    found = [each for each in ast.walk(tree) if isinstance(each, ast.Assert)]
+    return sorted(found, key=lambda each: (each.lineno, each.col_offset))
 
 
 @dataclass(frozen=True, slots=True)

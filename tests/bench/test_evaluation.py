@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,10 +29,10 @@ from ocinterp import records
 from ocinterp.bench import attempts, board, evaluation
 from ocinterp.bench.attempts import Attempt, Key
 from ocinterp.bench.evaluation import Evaluation
+from ocinterp.bench.hidden import HiddenTests, Scored, program_of, shown
 from ocinterp.bench.leaks import leaks
 from ocinterp.bench.results import Dataset
 from ocinterp.bench.run import Crash, Ended
-from ocinterp.bench.scorer import Scorer, program_of, shown
 from ocinterp.bench.settings import Setting, chosen
 from ocinterp.errors import DataError, ModelError, SandboxError, UsageError
 from ocinterp.models.refusals import EmptyAnswer
@@ -74,6 +75,16 @@ async def test_single_counts_the_one_answer_under_base_and_plus(tmp_path: Path) 
     assert (found["pass@1"], found["n"], found["crashed"]) == (0.5, 2, 0)
     assert found["base"] == {"pass@1": 1.0, "ci95": [pytest.approx(0.342, abs=0.001), 1.0]}
     assert found["scoring_tests_shown"] is False
+
+
+def test_without_plus_tests_the_base_tests_are_the_strictest() -> None:
+    single, resample, visible = chosen(["single", "resample", "visible"], suites=("base",))
+    assert [single.measure, resample.measure, visible.measure] == ["base", "base", "unseen"]
+    turn = Turn(Completion(code(ADD)))
+    made = Attempt(Key("single", "own/add"), Trajectory("own/add", (), (turn,)), (Scored("pass", None, "pass"),))
+    assert gathered([single], [made]).standings[0].measures == ("unseen", "base")
+    added = replace(made, turns=(Scored("pass", "wrong", "wrong"),))
+    assert gathered([single], [added]).standings[0].measures == ("plus", "unseen", "base")
 
 
 async def test_resample_draws_as_many_answers_as_refinement_may_give_and_chooses_none(tmp_path: Path) -> None:
@@ -140,7 +151,8 @@ async def test_execution_shows_the_failing_scoring_test_and_says_so(tmp_path: Pa
 )
 async def test_a_report_is_bounded_and_names_what_happened(tmp_path: Path, program: str, words: str) -> None:
     async with open_desk(tmp_path, scripted({})) as desk:
-        report = await Scorer(desk.court, "own/add").report(program, "plus")
+        with HiddenTests(desk.court, "own/add") as hidden:
+            report = await hidden.report(program, "plus")
     assert words in report
     assert len(report) <= 500
 
@@ -277,6 +289,7 @@ async def test_settings_are_compared_task_by_task(tmp_path: Path) -> None:
     assert numbers(found, "visible")["tokens"] == {"prompt_tokens": 20, "completion_tokens": 10}
     assert numbers(found, "visible")["solved_by_turn"] == [0.0, 1.0]
     assert "visible - single" in board_of(found)
+    assert "base + plus" in board_of(found)  # in the words of a score
 
 
 async def test_attempts_come_back_as_they_were_kept_and_are_trajectories_to_others(tmp_path: Path) -> None:

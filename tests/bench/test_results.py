@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from rich.console import Console
 
 from ocinterp.bench import evalplus, results, table
 from ocinterp.bench.evalplus import Difference, differences
-from ocinterp.bench.results import Dataset, Judged, Score
+from ocinterp.bench.results import Dataset, Differing, Judged, Score
 from ocinterp.bench.samples import Irregularities
 from ocinterp.bench.statistics import wilson
 from ocinterp.errors import DataError, UsageError
@@ -71,6 +72,16 @@ def test_a_file_has_the_headline_and_both_suites(tmp_path: Path) -> None:
     assert data["ci95"] == [wilson(1, 4).low, wilson(1, 4).high]
     assert data["dataset"]["known"] is True
     assert [each.name for each in tmp_path.iterdir()] == ["score.json"]
+
+
+def test_every_field_of_a_file_is_in_its_description() -> None:
+    description = (Path(__file__).parents[2] / "docs" / "formats.md").read_text("utf-8")
+    section = description.partition("## Scores\n")[2].partition("\n## ")[0]
+    differing = Differing("t/0", 0, "base", "strict", Status.PASS, Status.WRONG, "wrong value")
+    written = json.loads(results.dumps(replace(of(Judged(PASS, PASS)), differing=(differing,))))
+    assert not [
+        field for field in (*written, *written["dataset"], *written["differing"][0]) if f"`{field}`" not in section
+    ]
 
 
 def test_there_is_no_number_while_a_sample_has_no_verdict() -> None:

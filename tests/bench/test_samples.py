@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ocinterp.bench.identity import digest
 from ocinterp.bench.python import holds, parse
 from ocinterp.bench.samples import PROGRAM_LIMIT, Irregularities, Sample, Samples
 from ocinterp.bench.sanitize import sanitize
@@ -54,6 +55,13 @@ def test_a_completion_continues_the_stem_and_a_solution_is_whole(tmp_path: Path)
         ],
         Irregularities(samples=2),
     )
+
+
+def test_line_ends_make_no_other_program(tmp_path: Path) -> None:
+    ends = [PROGRAM.replace("\n", end) for end in ("\n", "\r\n", "\r")]
+    found, irregular = read(write(tmp_path, *(row(0, solution=each) for each in ends), row(0, text=ends[1])))
+    assert {each.program for each in found} == {PROGRAM}
+    assert (len(found), len({digest(each) for each in found}), irregular.repeated) == (4, 1, 3)
 
 
 def test_packings_make_no_difference(tmp_path: Path) -> None:

@@ -73,6 +73,24 @@ def test_settings_side_by_side_from_one_command(home: Path, ocinterp: Command, s
     assert not [each for turn in shown for said in turn.feedback for each in HIDDEN if each in said.text]
 
 
+def test_a_benchmark_without_plus_tests_has_no_number_for_them(home: Path, ocinterp: Command, serve: Serve) -> None:
+    task = {"task_id": "mine/add", "prompt": "Add two numbers.", "entry_point": "add"}
+    tests = ["assert add(1, 2) == 3", "assert add(5, 7) == 12"]
+    (home / "mine.jsonl").write_text(json.dumps({**task, "tests": tests}))
+    assert ocinterp("data", "import", home / "mine.jsonl").code == 0
+    model = serve(pupil, repeat_last=True)
+    ended = ocinterp("eval", "mine", "-m", model, "--setting", "single,resample,visible", "--json", "run.json")
+    assert ended.code == 0, ended.err
+    found = json.loads((home / "run.json").read_text())["settings"]
+    assert {name: each["measure"] for name, each in found.items()} == {
+        "single": "base",
+        "resample": "base",
+        "visible": "unseen",
+    }
+    assert all("plus" not in each and {"base", "unseen"} <= each.keys() for each in found.values())
+    assert "plus" not in ended.out
+
+
 def test_the_first_answer_is_paid_for_once_whatever_the_settings(
     home: Path, ocinterp: Command, serve: Serve, own: str
 ) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import cast
 
 from ocinterp import records
-from ocinterp.bench.scorer import Scored
+from ocinterp.bench.hidden import Scored
 from ocinterp.errors import DataError, UsageError
 from ocinterp.types import Status, Trajectory
 

@@ -9,9 +9,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from ocinterp.bench.evaluation import Evaluation, Standing
-from ocinterp.bench.statistics import Estimate
-
-_MEASURES = {"base": "base", "plus": "base+plus", "unseen": "unseen"}
+from ocinterp.bench.numbers import LABELS, between, count, percent
 
 
 def render(evaluation: Evaluation) -> RenderableType:
@@ -36,16 +34,12 @@ def _row(standing: Standing) -> Iterator[str]:
     found = standing.estimate(setting.measure)
     turns = [len(each.turns) for each in standing.attempts()]
     yield f"{setting.name}{' *' if setting.shows_tests else ''}"
-    yield _MEASURES[setting.measure]
+    yield LABELS[setting.measure]
     yield str(len(standing.tasks))
-    yield f"{100 * found.value:.1f}" if found else "-"
-    yield _interval(found) if found else "-"
+    yield percent(found.value) if found else "-"
+    yield between(found.interval) if found else "-"
     yield f"{sum(turns) / len(turns):.2f}" if turns else "-"
     yield f"{usage.prompt_tokens + usage.completion_tokens:,}"
-
-
-def _interval(found: Estimate) -> str:
-    return f"{100 * found.interval.low:.1f} to {100 * found.interval.high:.1f}"
 
 
 def _differences(evaluation: Evaluation) -> Iterator[RenderableType]:
@@ -55,12 +49,11 @@ def _differences(evaluation: Evaluation) -> Iterator[RenderableType]:
         table.add_column(name, justify="right", no_wrap=True)
     for first, second, measure, found in evaluation.pairs():
         if first is evaluation.standings[0]:
-            low, high = found.interval.low, found.interval.high
             table.add_row(
                 f"{second.setting.name} - {first.setting.name}",
-                _MEASURES[measure],
-                f"{100 * found.difference:+.1f}",
-                f"{100 * low:+.1f} to {100 * high:+.1f}",
+                LABELS[measure],
+                percent(found.difference, "+"),
+                between(found.interval, "+"),
                 f"+{found.gained} -{found.lost}",
                 f"{found.p:.2g}",
             )
@@ -72,12 +65,12 @@ def _notes(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
     """Each with its style, the gravest first."""
     if evaluation.crashed:
         yield (
-            f"the sandbox failed on {_count(evaluation.crashed, 'attempt')}: no pass@1 where it did; "
+            f"the sandbox failed on {count(evaluation.crashed, 'attempt')}: no pass@1 where it did; "
             "--resume tries them again",
             "bold red",
         )
     if evaluation.missing:
-        yield f"{_count(evaluation.missing, 'attempt')} not made yet: no pass@1 there; --resume goes on", "bold red"
+        yield f"{count(evaluation.missing, 'attempt')} not made yet: no pass@1 there; --resume goes on", "bold red"
     if any(True for _ in evaluation.pairs()):
         yield (
             "differences in points, tasks gained and lost, McNemar's exact p; of resample the first sample counts",
@@ -97,14 +90,10 @@ def _of_setting(standing: Standing) -> Iterator[tuple[str, str]]:
     yield f"{standing.setting.name}: {standing.setting.label}", "dim"
     k = standing.setting.samples
     if k > 1 and (found := standing.estimate(standing.setting.measure, k)) is not None:
-        yield f"{standing.setting.name}: pass@{k} {100 * found.value:.1f} ({_interval(found)})", "dim"
+        yield f"{standing.setting.name}: pass@{k} {percent(found.value)} ({between(found.interval)})", "dim"
     leaked = sum(each.leaks > 0 for each in standing.attempts())
     if leaked:
-        yield f"{standing.setting.name}: in {_count(leaked, 'attempt')} the critic quoted the solution", "yellow"
+        yield f"{standing.setting.name}: in {count(leaked, 'attempt')} the critic quoted the solution", "yellow"
     unsaid = sum(bool(each.unsaid) for each in standing.attempts())
     if unsaid:
-        yield f"{standing.setting.name}: {_count(unsaid, 'dialogue')} ended for want of an answer", "yellow"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+        yield f"{standing.setting.name}: {count(unsaid, 'dialogue')} ended for want of an answer", "yellow"

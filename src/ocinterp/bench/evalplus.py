@@ -10,7 +10,8 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any, cast
 
-from ocinterp.bench.results import Judged, Suite, Tasks
+from ocinterp.bench.numbers import Suite
+from ocinterp.bench.results import Judged, Tasks
 from ocinterp.errors import DataError
 from ocinterp.types import Status
 

@@ -10,11 +10,12 @@ from itertools import combinations
 from pathlib import Path
 from typing import Final
 
+from ocinterp.bench import numbers
 from ocinterp.bench.attempts import Attempt, Key
+from ocinterp.bench.numbers import Measure
 from ocinterp.bench.recorded import Difference
 from ocinterp.bench.results import Dataset
 from ocinterp.bench.run import Crash
-from ocinterp.bench.scorer import Measure
 from ocinterp.bench.settings import Setting
 from ocinterp.bench.statistics import Estimate, Paired, mean, paired, pass_at_k, solved_by_turn
 from ocinterp.files import replace_file
@@ -37,11 +38,13 @@ class Standing:
 
     @property
     def measures(self) -> tuple[Measure, ...]:
-        """The tests that attempts are measured by, the one of the headline last."""
+        """The tests that attempts are measured by, the one of the headline last; plus tests where there are any."""
+        headline = self.setting.measure
         if self.setting.shows_tests:  # what is said depends on the tests, so that no other measure means anything
-            return (self.setting.measure,)
-        others: tuple[Measure, ...] = ("base", "plus", "unseen")
-        return (*(each for each in others if each != self.setting.measure), self.setting.measure)
+            return (headline,)
+        plus = any(each.scored.plus is not None for each in self.attempts())
+        others: tuple[Measure, ...] = ("base", "plus", "unseen") if plus else ("base", "unseen")
+        return (*(each for each in others if each != headline), headline)
 
     def estimate(self, measure: Measure, k: int = 1) -> Estimate | None:
         """pass@k of the samples."""
@@ -186,12 +189,7 @@ def _setting(standing: Standing) -> dict[str, object]:
 
 
 def _numbers(standing: Standing, measure: Measure) -> dict[str, object]:
-    numbers: dict[str, object] = {}
-    for k in sorted({1, standing.setting.samples}):
-        found = standing.estimate(measure, k)
-        numbers[f"pass@{k}"] = found.value if found else None
-        numbers["ci95" if k == 1 else f"ci95@{k}"] = [found.interval.low, found.interval.high] if found else None
-    return numbers
+    return numbers.as_json({k: standing.estimate(measure, k) for k in sorted({1, standing.setting.samples})})
 
 
 def _pair(first: Standing, second: Standing, measure: Measure, found: Paired) -> dict[str, object]:
@@ -203,6 +201,6 @@ def _pair(first: Standing, second: Standing, measure: Measure, found: Paired) ->
         "gained": found.gained,
         "lost": found.lost,
         "difference": found.difference,
-        "ci95": [found.interval.low, found.interval.high],
+        "ci95": numbers.bounds(found.interval),
         "p": found.p,
     }

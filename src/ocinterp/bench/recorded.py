@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from ocinterp.bench.attempts import Attempt
-from ocinterp.bench.scorer import Measure, program_of
+from ocinterp.bench.hidden import program_of
+from ocinterp.bench.numbers import Measure
 from ocinterp.bench.settings import Program, Seat, Setting
 from ocinterp.errors import UsageError
 from ocinterp.loop import Limits

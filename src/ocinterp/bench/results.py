@@ -11,17 +11,18 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Final, Literal, cast
+from typing import Final, cast
 
+from ocinterp.bench import numbers
+from ocinterp.bench.numbers import Suite
 from ocinterp.bench.samples import Irregularities
 from ocinterp.bench.statistics import Estimate, mean, pass_at_k
 from ocinterp.errors import DataError
 from ocinterp.files import replace_file
+from ocinterp.problems import Benchmark
 from ocinterp.types import Status
 
 FORMAT: Final = "ocinterp-score/1"
-
-Suite = Literal["base", "plus"]
 
 _COUNTED = ("samples", "repeated", "empty", "refused", "sanitized", "fenced")
 
@@ -49,6 +50,11 @@ class Dataset:
     version: str
     md5: str
     known: bool = True
+
+    @staticmethod
+    def of(benchmark: Benchmark) -> Dataset:
+        """The one that a benchmark was read from."""
+        return Dataset(benchmark.name, benchmark.version, benchmark.md5, benchmark.known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +111,10 @@ class Score:
             return None
         return mean([_solved(judged, suite, k) for judged in self.tasks.values()])
 
+    def estimates(self, suite: Suite) -> dict[int, Estimate | None]:
+        """All that can be given, by k; for pass@1 alone None where no task has a sample."""
+        return {k: self.estimate(suite, k) for k in self.ks} or {1: None}
+
 
 def _solved(judged: tuple[Judged, ...], suite: Suite, k: int) -> float:
     passed = sum(each.status(suite) == Status.PASS for each in judged)
@@ -138,13 +148,7 @@ def _verdicts(judged: Judged) -> dict[str, str]:
 
 
 def _numbers(score: Score, suite: Suite) -> dict[str, object]:
-    """`pass@1` and its `ci95`, then those of other k; null where there is no number to give."""
-    numbers: dict[str, object] = {}
-    for k in score.ks or (1,):
-        found = score.estimate(suite, k) if score.ks else None
-        numbers[f"pass@{k}"] = found.value if found else None
-        numbers["ci95" if k == 1 else f"ci95@{k}"] = [found.interval.low, found.interval.high] if found else None
-    return numbers
+    return numbers.as_json(score.estimates(suite))
 
 
 def write(path: Path, score: Score) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ocinterp.bench.attempts import Attempt, Key
+from ocinterp.bench.hidden import HiddenTests
 from ocinterp.bench.leaks import leaks
-from ocinterp.bench.scorer import Scorer
 from ocinterp.bench.settings import Seat, Setting
 from ocinterp.errors import OcinterpError, SandboxError
 from ocinterp.loop import rollout
@@ -67,7 +67,7 @@ class Desk:
         `on_end` hears of each attempt as soon as it ended. After the first ModelError or BudgetExhausted no dialogue is
         begun any more; those under way go on as far as they can, and then it is raised.
         """
-        work = _Work(self, {task_id: Scorer(self.court, task_id) for task_id in task_ids}, on_end)
+        work = _Work(self, {task_id: HiddenTests(self.court, task_id) for task_id in task_ids}, on_end)
         for setting in settings:
             keys = [Key(setting.name, task_id, n) for task_id in task_ids for n in range(setting.samples)]
             await work.carry_out(setting, [key for key in keys if key not in done])
@@ -76,9 +76,9 @@ class Desk:
 class _Work:
     """One evaluation by a desk."""
 
-    def __init__(self, desk: Desk, scorers: Mapping[str, Scorer], on_end: Callable[[Ended], None]) -> None:
+    def __init__(self, desk: Desk, hidden: Mapping[str, HiddenTests], on_end: Callable[[Ended], None]) -> None:
         self._desk = desk
-        self._scorers = scorers
+        self._hidden = hidden
         self._on_end = on_end
         self._asking = asyncio.Semaphore(desk.concurrency)
         self._room = asyncio.Semaphore(DIALOGUES * desk.concurrency)
@@ -95,11 +95,13 @@ class _Work:
 
     async def _attempt(self, setting: Setting, key: Key) -> None:
         try:
-            async with self._room:
-                if self._stopped:
-                    return
-                dialogue = await self._dialogue(setting, key, self._scorers[key.task_id])
-            await self._tell(await self._judged(setting, key, dialogue))
+            with self._hidden[key.task_id] as hidden:
+                async with self._room:
+                    if self._stopped:
+                        return
+                    dialogue = await self._dialogue(setting, key, hidden)
+                attempt = await self._judged(setting, key, dialogue, hidden)
+            await self._tell(attempt)
         except SandboxError as error:
             await self._tell(Crash(key, str(error)))
         except OcinterpError as error:
@@ -110,18 +112,19 @@ class _Work:
         async with self._pen:
             await asyncio.to_thread(self._on_end, ended)
 
-    async def _judged(self, setting: Setting, key: Key, dialogue: tuple[Trajectory, str]) -> Attempt:
+    async def _judged(
+        self, setting: Setting, key: Key, dialogue: tuple[Trajectory, str], hidden: HiddenTests
+    ) -> Attempt:
         """The verdicts on the program after each turn. The room is free for others meanwhile."""
         trajectory, unsaid = dialogue
-        scorer = self._scorers[key.task_id]
         begun = [replace(trajectory, turns=trajectory.turns[: n + 1]) for n in range(len(trajectory.turns))]
-        programs = [setting.program(each, scorer.problem.task.entry_point) for each in begun]
-        scored = tuple([await scorer.score(program) for program in programs])
-        return Attempt(key, trajectory, scored, leaks_in(trajectory, scorer), unsaid)
+        programs = [setting.program(each, hidden.problem.task.entry_point) for each in begun]
+        scored = tuple([await hidden.score(program) for program in programs])
+        return Attempt(key, trajectory, scored, leaks_in(trajectory, hidden), unsaid)
 
-    async def _dialogue(self, setting: Setting, key: Key, scorer: Scorer) -> tuple[Trajectory, str]:
+    async def _dialogue(self, setting: Setting, key: Key, hidden: HiddenTests) -> tuple[Trajectory, str]:
         """The dialogue, and why the model did not end it, where that is so."""
-        task = scorer.problem.task
+        task = hidden.problem.task
         desk = self._desk
         origin = {**(desk.provenance or {}), "setting": setting.name, "sample": str(key.sample)}
         so_far = _SoFar(Trajectory(task.id, desk.opening(task), provenance=origin))
@@ -133,7 +136,7 @@ class _Work:
                     task,
                     model=_Queued(desk.model(setting, task.id, key.sample), self._asking),
                     sandbox=Held(session),
-                    feedback=setting.feedback(Seat(task, session, scorer, seat_critic)),
+                    feedback=setting.feedback(Seat(task, session, hidden, seat_critic)),
                     limits=setting.limits,
                     start=so_far.trajectory,
                     listen=so_far,
@@ -168,9 +171,9 @@ class _SoFar:
             self.trajectory = self.trajectory.answered(event.feedback)
 
 
-def leaks_in(trajectory: Trajectory, scorer: Scorer) -> int:
+def leaks_in(trajectory: Trajectory, hidden: HiddenTests) -> int:
     """Runs of the solution's tokens in what critics said, beyond those of the task and of the answers before."""
     said = [each.text for turn in trajectory.turns for each in turn.feedback if each.source in _CRITICS]
-    known = [*(message.content for message in trajectory.prompt), scorer.problem.stem]
+    known = [*(message.content for message in trajectory.prompt), hidden.problem.stem]
     answers = [turn.completion.text for turn in trajectory.turns[:-1]]
-    return leaks(scorer.problem.reference, "\n".join(said), *known, *answers) if said else 0
+    return leaks(hidden.problem.reference, "\n".join(said), *known, *answers) if said else 0

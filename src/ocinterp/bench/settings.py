@@ -7,17 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
-from ocinterp.bench.scorer import Measure, Scorer, program_of
+from ocinterp.bench.hidden import HiddenTests, program_of
+from ocinterp.bench.numbers import Measure, Suite
 from ocinterp.errors import UsageError
 from ocinterp.feedback import VisibleTests, failures, first_of, silent
 from ocinterp.feedback.simulated import SimulatedHuman
 from ocinterp.loop import Limits
 from ocinterp.protocols import FeedbackProvider, Model, Session
 from ocinterp.types import Feedback, Source, Task, Trajectory, Turn
-
-Suite = Literal["base", "plus"]
 
 Program = Callable[[Trajectory, str], str]  # of a dialogue and the name of the entry point
 
@@ -30,7 +29,7 @@ class Seat:
 
     task: Task
     session: Session  # in which the model's cells run
-    scorer: Scorer
+    hidden: HiddenTests
     critic: Model | None = None
 
 
@@ -80,14 +79,14 @@ def _person(suite: Suite, *, oracle: bool) -> Callable[[Seat], FeedbackProvider]
             seat.critic,
             program=lambda dialogue: program_of(dialogue, seat.task.entry_point),
             report=lambda dialogue: _report(seat, suite, dialogue),
-            solution=seat.scorer.problem.reference if oracle else "",
+            solution=seat.hidden.problem.reference if oracle else "",
         )
 
     return provider
 
 
 async def _report(seat: Seat, suite: Suite, dialogue: Trajectory) -> str:
-    return await seat.scorer.report(program_of(dialogue, seat.task.entry_point), suite)
+    return await seat.hidden.report(program_of(dialogue, seat.task.entry_point), suite)
 
 
 _LABELS: Final = {
@@ -104,7 +103,8 @@ def chosen(
     """The settings of these names, in their order; UsageError for an unknown one.
 
     `turns` is how often a model may answer in a dialogue, and how many samples `resample` draws, at `temperature`.
-    `execution`, `human` and `oracle` are a run for each of `suites`, since what is said depends on which tests are.
+    `suites` are those that the benchmark has, the strictest last, which makes the headline of `single` and `resample`.
+    `execution`, `human` and `oracle` are a run for each of them, since what is said depends on which tests are.
     """
     settings = [each for name in names for each in _named(name, turns, temperature, suites)]
     if not settings:
@@ -118,10 +118,10 @@ def _named(name: str, turns: int, temperature: float, suites: Sequence[Suite]) -
         return [_tested(plain, each, turns) for each in suites if suite in {"", each}]
     match name:
         case "single":
-            return [Setting(name, "one answer", "plus", _silent, Limits(1))]
+            return [Setting(name, "one answer", suites[-1], _silent, Limits(1))]
         case "resample":
             label = f"{turns} independent answers at temperature {temperature:g}; none is chosen"
-            return [Setting(name, label, "plus", _silent, Limits(1), samples=turns, temperature=temperature)]
+            return [Setting(name, label, suites[-1], _silent, Limits(1), samples=turns, temperature=temperature)]
         case "visible":
             label = f"up to {turns} turns; told of its own errors and of the task's visible tests, which do not count"
             return [Setting(name, label, "unseen", _visible, Limits(turns))]

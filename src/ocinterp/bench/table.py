@@ -8,8 +8,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ocinterp.bench.results import Score, Suite
+from ocinterp.bench.numbers import LABELS, between, count, percent
+from ocinterp.bench.results import Score
 from ocinterp.bench.samples import Irregularities
+from ocinterp.bench.statistics import Estimate
 from ocinterp.render import printable
 from ocinterp.types import Status
 
@@ -35,9 +37,9 @@ def _differing(score: Score) -> Iterator[RenderableType]:
         table.add_column(name)
     for each in score.differing[:_DIFFERING]:
         cells = [str(each.status), *(str(each.other) if name == each.profile else "" for name in names[1:])]
-        table.add_row(each.task_id, str(each.index), _name(each.suite), *cells, Text(printable(each.why)[:_WORDS]))
+        table.add_row(each.task_id, str(each.index), LABELS[each.suite], *cells, Text(printable(each.why)[:_WORDS]))
     more = len(score.differing) - _DIFFERING
-    yield Text(f"{_count(len(score.differing), 'set of tests')} that profiles judge differently:")
+    yield Text(f"{count(len(score.differing), 'set of tests', 'sets of tests')} that profiles judge differently:")
     yield table
     if more > 0:
         yield Text(f"and {more:,} more: --json has them all")
@@ -45,32 +47,24 @@ def _differing(score: Score) -> Iterator[RenderableType]:
 
 def _numbers(score: Score) -> Table:
     table = Table("tests", box=None, pad_edge=False)
-    ks = score.ks or (1,)
-    for k in ks:
+    for k in score.ks or (1,):
         table.add_column(f"pass@{k}", justify="right")
         table.add_column("95 %", justify="right")
     for suite in score.suites:
-        table.add_row(_name(suite), *(cell for k in ks for cell in _estimate(score, suite, k)))
+        table.add_row(LABELS[suite], *(cell for found in score.estimates(suite).values() for cell in _cells(found)))
     return table
 
 
-def _name(suite: Suite) -> str:
-    return "base" if suite == "base" else "base + plus"
-
-
-def _estimate(score: Score, suite: Suite, k: int) -> tuple[str, str]:
-    found = score.estimate(suite, k) if score.ks else None
-    if found is None:
-        return "-", "-"
-    return f"{100 * found.value:.1f}", f"{100 * found.interval.low:.1f} to {100 * found.interval.high:.1f}"
+def _cells(found: Estimate | None) -> tuple[str, str]:
+    return (percent(found.value), between(found.interval)) if found else ("-", "-")
 
 
 def _statuses(score: Score) -> Table:
     counts = [score.statuses(suite) for suite in score.suites]
-    seen = [status for status in Status if any(count[status] for count in counts)]
+    seen = [status for status in Status if any(found[status] for found in counts)]
     table = Table("samples", *seen, box=None, pad_edge=False)
-    for suite, count in zip(score.suites, counts, strict=True):
-        table.add_row(_name(suite), *(str(count[status]) for status in seen))
+    for suite, found in zip(score.suites, counts, strict=True):
+        table.add_row(LABELS[suite], *(str(found[status]) for status in seen))
     return table
 
 
@@ -78,7 +72,8 @@ def _notes(score: Score) -> Iterator[tuple[str, str]]:
     """Each with its style, the gravest first."""
     if score.crashed:
         yield (
-            f"the sandbox failed on {_count(score.crashed, 'sample')}: no pass@k; score again to judge them",
+            f"the sandbox failed on {count(score.crashed, 'sample')}, or lacks a library of the tests: no pass@k; "
+            "score again to judge them",
             "bold red",
         )
     if not score.dataset.known:
@@ -90,27 +85,21 @@ def _notes(score: Score) -> Iterator[tuple[str, str]]:
 def _irregular(found: Irregularities) -> Iterator[str]:
     rows = sum(found.unknown.values())
     if found.missing:
-        yield f"{_count(len(found.missing), 'task')} without a sample, counted as unsolved: {_listed(found.missing)}"
+        yield f"{count(len(found.missing), 'task')} without a sample, counted as unsolved: {_listed(found.missing)}"
     if rows:
-        yield f"{_count(rows, 'row')} for tasks of no such name, left out: {_listed(tuple(found.unknown))}"
+        yield f"{count(rows, 'row')} for tasks of no such name, left out: {_listed(tuple(found.unknown))}"
     if found.uneven:
-        yield f"{_count(len(found.uneven), 'task')} with more or fewer samples than most: {_listed(found.uneven)}"
+        yield f"{count(len(found.uneven), 'task')} with more or fewer samples than most: {_listed(found.uneven)}"
     if found.repeated:
-        yield f"{_count(found.repeated, 'sample')} with the same program as an earlier one of the task, all counted"
+        yield f"{count(found.repeated, 'sample')} with the same program as an earlier one of the task, all counted"
     if found.empty:
-        yield f"{_count(found.empty, 'sample')} without any text, counted as failed"
+        yield f"{count(found.empty, 'sample')} without any text, counted as failed"
     if found.refused:
-        yield f"{_count(found.refused, 'sample')} too long or not valid Unicode, counted as failed"
+        yield f"{count(found.refused, 'sample')} too long or not valid Unicode, counted as failed"
     if found.sanitized:
-        yield f"{_count(found.sanitized, 'sample')} sanitized: the program was found in the answer"
+        yield f"{count(found.sanitized, 'sample')} sanitized: the program was found in the answer"
     if found.fenced:
-        yield f"{_count(found.fenced, 'sample')} with Markdown fences, judged as given: --sanitize finds their programs"
-
-
-def _count(number: int, noun: str) -> str:
-    if number != 1:
-        noun = noun.replace("set ", "sets ") if noun.startswith("set ") else f"{noun}s"
-    return f"{number:,} {noun}"
+        yield f"{count(found.fenced, 'sample')} with Markdown fences, judged as given: --sanitize finds their programs"
 
 
 def _listed(names: tuple[str, ...]) -> str:

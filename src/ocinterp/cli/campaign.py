@@ -13,10 +13,11 @@ from pathlib import Path
 from ocinterp import __version__
 from ocinterp.bench import board, recorded
 from ocinterp.bench.evaluation import Evaluation
+from ocinterp.bench.numbers import Suite
 from ocinterp.bench.recorded import Recordings
 from ocinterp.bench.results import Dataset
 from ocinterp.bench.run import DIALOGUES, Desk
-from ocinterp.bench.settings import Setting, Suite, chosen
+from ocinterp.bench.settings import Setting, chosen
 from ocinterp.cli import setup
 from ocinterp.cli.kept import Kept
 from ocinterp.cli.settings import Settings
@@ -108,7 +109,7 @@ class Campaign:
             critic = await self._critic(settings)
             self._check_prices(critic)
         origin = self._origin(benchmark, source.name, critic)
-        dataset = Dataset(benchmark.name, benchmark.version, benchmark.md5, benchmark.known)
+        dataset = Dataset.of(benchmark)
         kept = Kept(self.file or self._default_file(benchmark, source.name), dataset, origin, settings, task_ids)
         kept.recordings = source if isinstance(source, Recordings) else None
         await self._fill(kept, benchmark, source, critic)

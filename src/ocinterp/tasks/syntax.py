@@ -9,6 +9,8 @@ import warnings
 from collections.abc import Iterator
 from typing import Literal
 
+from ocinterp.problems import asserts
+
 _BUILTIN = frozenset(dir(builtins))
 _WORD = re.compile(r"[^\W\d]\w*")
 
@@ -93,8 +95,9 @@ def _names(statement: ast.stmt) -> Iterator[str]:
 def count(tests: str, kind: Literal["asserts", "unittest"]) -> int:
     """How many asserts, or test methods of classes, are written in it."""
     found = tree(tests)
-    nodes = list(ast.walk(found)) if found is not None else []
+    if found is None:
+        return 0
     if kind == "asserts":
-        return sum(isinstance(each, ast.Assert) for each in nodes)
-    methods = (each for node in nodes if isinstance(node, ast.ClassDef) for each in node.body)
+        return len(asserts(found))
+    methods = (each for node in ast.walk(found) if isinstance(node, ast.ClassDef) for each in node.body)
     return sum(isinstance(each, ast.FunctionDef) and each.name.startswith("test") for each in methods)

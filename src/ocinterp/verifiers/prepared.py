@@ -14,7 +14,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from ocinterp.errors import UsageError
-from ocinterp.problems import Problem, Script
+from ocinterp.problems import Problem, Script, asserts
 from ocinterp.verifiers.inside.examining import ASSERTS, FILE, LEFT, RIGHT
 
 
@@ -59,7 +59,7 @@ def prepare(problem: Problem, leave_out: Collection[int]) -> Prepared:
     except (SyntaxError, ValueError) as error:
         raise UsageError(f"the tests of {problem.task.id} are no Python: {error}") from error
     shared = _shared(setup, tests)
-    found = sorted((each for each in ast.walk(tests) if isinstance(each, ast.Assert)), key=_position)
+    found = asserts(tests)
     kept = {number: each for number, each in enumerate(found) if number not in leave_out}
     sources = tuple(_short(ast.get_source_segment(script.source, each) or "assert") for each in kept.values())
     lines = tuple(each.end_lineno or each.lineno for each in kept.values())
@@ -77,10 +77,6 @@ def prepare(problem: Problem, leave_out: Collection[int]) -> Prepared:
         tuple(isinstance(each.test, ast.Compare) for each in kept.values()),
         _libraries(problem.reference, script.setup, script.source) if script.kind == "unittest" else (),
     )
-
-
-def _position(node: ast.Assert) -> tuple[int, int]:
-    return node.lineno, node.col_offset
 
 
 def _short(source: str) -> str:

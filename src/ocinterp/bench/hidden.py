@@ -5,15 +5,18 @@ from __future__ import annotations
 import ast
 import asyncio
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, cast
 
+from ocinterp.bench import verdicts
+from ocinterp.bench.numbers import Measure, Suite
 from ocinterp.bench.python import holds, parse
 from ocinterp.bench.results import Judged
 from ocinterp.bench.sanitize import sanitize
-from ocinterp.errors import SandboxError
 from ocinterp.parse import extract_cells
-from ocinterp.problems import Calls, Problem
+from ocinterp.problems import Calls, Problem, asserts
+from ocinterp.tasks import syntax
 from ocinterp.types import Status, Trajectory
 from ocinterp.verifiers import running
 from ocinterp.verifiers.court import Court
@@ -22,8 +25,6 @@ from ocinterp.verifiers.inside.decoding import DecodeError, decode
 from ocinterp.verifiers.inside.frames import Frame
 from ocinterp.verifiers.judge import Failure, Judge, Judgement
 from ocinterp.verifiers.scripts import ScriptJudge
-
-Measure = Literal["base", "plus", "unseen"]
 
 REPORT_CHARACTERS = 500  # of the paper's report (its section 4, and the code that came with it)
 
@@ -64,10 +65,11 @@ def _holds(source: str, entry_point: str) -> bool:
         return False
 
 
-class Scorer:
+class HiddenTests:
     """Judges the programs of one task, equal ones once, under the first profile of `court`.
 
-    Raises SandboxError where there is no verdict because the sandbox failed.
+    Use it as a context manager, also while it is in use: the first program opens the court's judge, which holds all
+    inputs, and the last to leave closes it. Raises SandboxError where there is no verdict because the sandbox failed.
     """
 
     def __init__(self, court: Court, task_id: str) -> None:
@@ -76,6 +78,19 @@ class Scorer:
         self._court = court
         self._scored: dict[str, asyncio.Task[Scored]] = {}
         self._judged: dict[str, asyncio.Task[Judgement]] = {}
+        self._users = 0
+        self._held = ExitStack()
+        self._opened: Judge | ScriptJudge | None = None
+
+    def __enter__(self) -> HiddenTests:
+        self._users += 1
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._users -= 1
+        if not self._users:
+            self._opened = None
+            self._held.close()
 
     async def score(self, program: str) -> Scored:
         """The verdicts on a program."""
@@ -83,7 +98,7 @@ class Scorer:
             self._scored[program] = asyncio.create_task(self._score(program))
         return await self._scored[program]
 
-    async def report(self, program: str, suite: Literal["base", "plus"]) -> str:
+    async def report(self, program: str, suite: Suite) -> str:
         """What the paper shows of a program that fails: the first failing test, and `""` where all of `suite` pass.
 
         Of the plus tests too where `suite` is plus, but only where base tests gave wrong answers or none failed. At most
@@ -93,31 +108,38 @@ class Scorer:
         failures = [judgement.base.failure]
         if suite == "plus" and judgement.plus is not None and judgement.base.status in {Status.PASS, Status.WRONG}:
             failures.append(judgement.plus.failure)
-        with self._court.of(self.problem.task.id) as judge:
-            parts = [await _described(judge, program, each) for each in failures if each is not None]
+        parts = [await _described(self._judge, program, each) for each in failures if each is not None]
         return "\n\n".join(parts)[:REPORT_CHARACTERS]
 
     async def _judgement(self, program: str) -> Judgement:
         if program not in self._judged:
-            self._judged[program] = asyncio.create_task(self._judge(program))
+            self._judged[program] = asyncio.create_task(self._judge_by(self._judge, program))
         return await self._judged[program]
 
-    async def _judge(self, program: str, leave_out: frozenset[int] = frozenset()) -> Judgement:
-        with self._court.of(self.problem.task.id, leave_out=leave_out) as judge:
-            judgement = (await judge.judge(program))[self._court.profiles[0]]
-        for tally in judgement.sets:
-            if tally.status is Status.SANDBOX_FAILURE:
-                raise SandboxError(tally.failure.detail if tally.failure else "the sandbox failed")
+    @property
+    def _judge(self) -> Judge | ScriptJudge:
+        assert self._users
+        if self._opened is None:
+            self._opened = self._held.enter_context(self._court.of(self.problem.task.id))
+        return self._opened
+
+    async def _judge_by(self, judge: Judge | ScriptJudge, program: str) -> Judgement:
+        judgement = (await judge.judge(program))[self._court.profiles[0]]
+        verdicts.check([judgement])
         return judgement
 
     async def _score(self, program: str) -> Scored:
         found = await self._judgement(program)
         base, plus = str(found.base.status), None if found.plus is None else str(found.plus.status)
-        unseen = Judged(base, plus).status("plus")
-        if unseen != Status.PASS and self.left_out:  # who passes all tests passes those that are left of them
-            left = await self._judge(program, self.left_out)
-            unseen = next((str(each.status) for each in left.sets if each.failure), str(Status.PASS))
-        return Scored(base, plus, unseen)
+        first = _first_failure(found)
+        if first is not None and first.number in self.left_out:  # else it is the first of those that are left, too
+            with self._court.of(self.problem.task.id, leave_out=self.left_out) as judge:
+                first = _first_failure(await self._judge_by(judge, program))
+        return Scored(base, plus, str(Status.PASS if first is None else first.status))
+
+
+def _first_failure(judgement: Judgement) -> Failure | None:
+    return next((each.failure for each in judgement.sets if each.failure is not None), None)
 
 
 async def _described(judge: Judge | ScriptJudge, program: str, failure: Failure) -> str:
@@ -171,7 +193,8 @@ def _shown(value: object) -> str:
 def shown(problem: Problem) -> frozenset[int]:
     """The numbers of the tests whose arguments are in a visible test; none where no other test would be left."""
     name = problem.task.entry_point
-    visible = [each for test in problem.task.visible_tests for each in _inputs(ast.parse(test, mode="eval"), name)]
+    expressions = filter(None, map(syntax.expression, problem.task.visible_tests))
+    visible = [each for tree in expressions for each in _inputs(tree, name)]
     tests = list(_arguments(problem))
     found = frozenset(n for n, calls in enumerate(tests) if any(_same(one, each) for one in calls for each in visible))
     return found if len(found) < len(tests) else frozenset()
@@ -181,9 +204,8 @@ def _arguments(problem: Problem) -> Iterator[list[tuple[Any, ...]]]:
     """For each test of a problem, or assert of its script, the arguments of its calls."""
     if isinstance(problem.tests, Calls):
         yield from ([each] for each in problem.tests)
-    elif problem.tests.kind == "asserts":
-        nodes = [each for each in ast.walk(ast.parse(problem.tests.source)) if isinstance(each, ast.Assert)]
-        for node in sorted(nodes, key=lambda each: (each.lineno, each.col_offset)):
+    elif problem.tests.kind == "asserts" and (tree := syntax.tree(problem.tests.source)) is not None:
+        for node in asserts(tree):
             yield list(_inputs(node.test, problem.task.entry_point, "candidate"))
 
 
@@ -191,10 +213,9 @@ def _inputs(tree: ast.AST, *names: str) -> Iterator[tuple[Any, ...]]:
     """The arguments of all calls of a function in an expression, as far as they are written out."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names:
-            try:
-                yield tuple(ast.literal_eval(each) for each in [*node.args, *(each.value for each in node.keywords)])
-            except ValueError:
-                continue
+            given = [*node.args, *(each.value for each in node.keywords)]
+            if all(map(syntax.is_literal, given)):
+                yield tuple(map(ast.literal_eval, given))
 
 
 def _same(one: Any, other: Any) -> bool:

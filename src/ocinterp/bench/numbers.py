@@ -1,0 +1,42 @@
+"""Numbers of scores and evaluations: which tests they count, as JSON has them, and in the words of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, Literal
+
+from ocinterp.bench.statistics import Estimate, Interval
+
+Suite = Literal["base", "plus"]  # the benchmark's own tests; those and the added ones
+Measure = Literal[Suite, "unseen"]  # or all but those whose input the task shows to the model
+
+LABELS: Final[Mapping[Measure, str]] = {"base": "base", "plus": "base + plus", "unseen": "unseen"}
+
+
+def as_json(estimates: Mapping[int, Estimate | None]) -> dict[str, object]:
+    """`pass@1` and its `ci95`, then those of other k; null where there is no number to give."""
+    numbers: dict[str, object] = {}
+    for k, found in estimates.items():
+        numbers[f"pass@{k}"] = found.value if found else None
+        numbers["ci95" if k == 1 else f"ci95@{k}"] = bounds(found.interval) if found else None
+    return numbers
+
+
+def bounds(interval: Interval) -> list[float]:
+    """As JSON has an interval."""
+    return [interval.low, interval.high]
+
+
+def percent(share: float, sign: Literal["", "+"] = "") -> str:
+    """`43.9` of 0.439; `+43.9` for a difference."""
+    return f"{100 * share:{sign}.1f}"
+
+
+def between(interval: Interval, sign: Literal["", "+"] = "") -> str:
+    """`36.5 to 51.6`."""
+    return f"{percent(interval.low, sign)} to {percent(interval.high, sign)}"
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """`1 task`, `1,140 tasks`."""
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
