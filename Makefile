@@ -10,7 +10,8 @@ BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip --disable-pip-version-check install -q -c constraints.txt
 SET_UP = $(INSTALL) hatchling editables && $(INSTALL) --no-build-isolation -e
 PINNED := pyproject.toml constraints.txt
-RUN_TESTS = $(BIN)/python -m pytest
+# One process a core, each with whole files of tests: `make test ARGS='-n 0 -k loop --pdb'` runs them in one.
+RUN_TESTS = $(BIN)/python -m pytest -n auto --dist loadfile
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -38,8 +39,8 @@ demo: $(VENV)/.demo
 test: $(VENV)/.dev
 	$(RUN_TESTS) $(ARGS)
 
-# `cov` is `test` started by coverage, and `check` is `fmt` without its pen: so `check` runs everything once.
-cov: RUN_TESTS = $(BIN)/coverage run -m pytest
+# `cov` is `test` watched by coverage, and `check` is `fmt` without its pen: so `check` runs everything once.
+cov: RUN_TESTS += --cov --cov-report=
 cov: test
 	$(BIN)/coverage report
 

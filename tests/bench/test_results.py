@@ -26,7 +26,7 @@ PASS, WRONG, FAILED = Status.PASS, Status.WRONG, Status.SANDBOX_FAILURE
 
 texts = st.text(st.characters(codec="utf-8"))
 counts = st.integers(0, 10**6)
-judged = st.builds(Judged, st.sampled_from(Status), st.none() | st.sampled_from(Status))
+judged = st.builds(Judged, st.sampled_from(Status), st.none() | st.sampled_from(Status), texts)
 irregularities = st.builds(
     Irregularities,
     samples=counts,
@@ -85,12 +85,13 @@ def test_every_field_of_a_file_is_in_its_description() -> None:
 
 
 def test_there_is_no_number_while_a_sample_has_no_verdict() -> None:
-    for row in (Judged(FAILED, PASS), Judged(PASS, FAILED)):
+    for row in (Judged(FAILED, PASS, "the tests need\nflask"), Judged(PASS, FAILED, "the tests need\nflask")):
         score = of(Judged(PASS, PASS), row)
         data = json.loads(results.dumps(score))
         assert (score.crashed, score.estimate("base"), score.estimate("plus")) == (1, None, None)
         assert (data["crashed"], data["pass@1"], data["ci95"], data["base"]["pass@1"]) == (1, None, None, None)
-        assert "the sandbox failed on 1 sample: no pass@k" in shown(score)
+        assert "1 sample without a verdict: no pass@k" in shown(score)
+        assert "  1: the tests need flask" in " ".join(shown(score).split("\n")[-3:])
         assert not re.search(r"\d\.\d to", shown(score))
 
 

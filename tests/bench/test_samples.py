@@ -185,7 +185,7 @@ def test_iterating_again_counts_anew(tmp_path: Path) -> None:
         (b'{"a":' * 100_000, ":1: not a row: it is nested too deeply"),
         (b'{"task_id": ' + b"9" * 5000 + b"}", ":1: Exceeds the limit"),
         (
-            gzip.compress(b'{"task_id": "HumanEval/0", "solution": ""}\n' * 9)[:-9],
+            gzip.compress(b'{"task_id": "HumanEval/0", "solution": ""}\n' * 9, mtime=0)[:-9],
             ":10: the compressed file is damaged",
         ),
         (b"\n\n", "no rows in it"),

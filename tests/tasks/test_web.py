@@ -35,7 +35,7 @@ def at(address: str) -> Dataset:
     return Dataset("small", "1", "generic", 1, 1, (), address)
 
 
-@pytest.mark.parametrize("content", [b"text", gzip.compress(b"text")])
+@pytest.mark.parametrize("content", [b"text", gzip.compress(b"text", mtime=0)])
 async def test_the_text_at_an_address_is_fetched_and_unpacked(content: bytes) -> None:
     async def answer(_: http.Request) -> http.Response:
         return http.Response(body=content)

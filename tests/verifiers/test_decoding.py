@@ -192,8 +192,8 @@ def test_depth_costs_no_stack(body: bytes) -> None:
 WRAPS: list[Any] = [int, lambda key: (key, 1)]  # pyright: ignore[reportUnknownLambdaType]
 
 
-@pytest.mark.parametrize("make", [dict.fromkeys, set, frozenset], ids=str)
-@pytest.mark.parametrize("wrap", WRAPS)
+@pytest.mark.parametrize("make", [dict.fromkeys, set, frozenset], ids=["dict", "set", "frozenset"])
+@pytest.mark.parametrize("wrap", WRAPS, ids=["plain", "in a tuple"])
 def test_a_flood_of_equal_hashes_is_refused(make: Any, wrap: Any) -> None:
     few = make([wrap(each * MODULUS) for each in range(1, 100)])
     assert decode(encode(few)) == few

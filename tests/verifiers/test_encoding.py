@@ -146,7 +146,7 @@ NAMED: list[tuple[Any, object]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("value", "said"), NAMED, ids=repr)
+@pytest.mark.parametrize(("value", "said"), NAMED, ids=[type(value).__name__ for value, _ in NAMED])
 def test_what_is_not_plain_is_named_and_its_contents_said(value: object, said: object) -> None:
     assert decode(encode(value)) == said
 

@@ -9,7 +9,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from ocinterp.bench.evaluation import Evaluation, Standing
-from ocinterp.bench.numbers import LABELS, between, count, percent
+from ocinterp.bench.numbers import LABELS, between, count, percent, reasons
 
 
 def render(evaluation: Evaluation) -> RenderableType:
@@ -64,11 +64,10 @@ def _differences(evaluation: Evaluation) -> Iterator[RenderableType]:
 def _notes(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
     """Each with its style, the gravest first."""
     if evaluation.crashed:
-        yield (
-            f"the sandbox failed on {count(evaluation.crashed, 'attempt')}: no pass@1 where it did; "
-            "--resume tries them again",
-            "bold red",
-        )
+        attempts = count(evaluation.crashed, "attempt")
+        yield f"{attempts} without a verdict: no pass@1 there; --resume tries them again", "bold red"
+        for reason in reasons(evaluation.reasons):
+            yield reason, "red"
     if evaluation.missing:
         yield f"{count(evaluation.missing, 'attempt')} not made yet: no pass@1 there; --resume goes on", "bold red"
     if any(True for _ in evaluation.pairs()):

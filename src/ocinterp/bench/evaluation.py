@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import combinations
 from pathlib import Path
 from typing import Final
@@ -33,8 +33,12 @@ class Standing:
 
     setting: Setting
     tasks: Mapping[str, tuple[Attempt, ...]]
-    crashed: int = 0
+    reasons: Counter[str] = field(default_factory=Counter[str])  # of crashes: how many each ended, by its words
     missing: int = 0
+
+    @property
+    def crashed(self) -> int:
+        return sum(self.reasons.values())
 
     @property
     def measures(self) -> tuple[Measure, ...]:
@@ -100,6 +104,11 @@ class Evaluation:
         return sum(each.crashed for each in self.standings)
 
     @property
+    def reasons(self) -> Counter[str]:
+        """Why attempts crashed, in all settings."""
+        return sum((each.reasons for each in self.standings), Counter[str]())
+
+    @property
     def missing(self) -> int:
         return sum(each.missing for each in self.standings)
 
@@ -134,14 +143,15 @@ def gathered(
 
 def _standing(setting: Setting, task_ids: Sequence[str], ended: Mapping[Key, Attempt | Crash]) -> Standing:
     tasks: dict[str, tuple[Attempt, ...]] = {}
-    crashed = missing = 0
+    reasons = Counter[str]()
+    missing = 0
     for task_id in task_ids:
         found = [ended.get(Key(setting.name, task_id, n)) for n in range(setting.samples)]
-        crashed += sum(isinstance(each, Crash) for each in found)
+        reasons.update(each.reason for each in found if isinstance(each, Crash))
         missing += found.count(None)
         if attempts := tuple(each for each in found if isinstance(each, Attempt)):
             tasks[task_id] = attempts
-    return Standing(setting, tasks, crashed, missing)
+    return Standing(setting, tasks, reasons, missing)
 
 
 def dumps(evaluation: Evaluation) -> str:
@@ -175,6 +185,7 @@ def _setting(standing: Standing) -> dict[str, object]:
         "n": len(standing.tasks),
         "samples": setting.samples,
         "crashed": standing.crashed,
+        "reasons": dict(standing.reasons),
         "missing": standing.missing,
         **{measure: _numbers(standing, measure) for measure in standing.measures},
         "statuses": dict(Counter(each.scored.status(setting.measure) for each in standing.attempts())),

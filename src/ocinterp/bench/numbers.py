@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import Final, Literal
 
 from ocinterp.bench.statistics import Estimate, Interval
+from ocinterp.render import printable
 
 Suite = Literal["base", "plus"]  # the benchmark's own tests; those and the added ones
 Measure = Literal[Suite, "unseen"]  # or all but those whose input the task shows to the model
 
 LABELS: Final[Mapping[Measure, str]] = {"base": "base", "plus": "base + plus", "unseen": "unseen"}
+
+
+_REASONS, _WORDS = 6, 100  # reasons, and characters of one
 
 
 def as_json(estimates: Mapping[int, Estimate | None]) -> dict[str, object]:
@@ -35,6 +40,15 @@ def percent(share: float, sign: Literal["", "+"] = "") -> str:
 def between(interval: Interval, sign: Literal["", "+"] = "") -> str:
     """`36.5 to 51.6`."""
     return f"{percent(interval.low, sign)} to {percent(interval.high, sign)}"
+
+
+def reasons(found: Counter[str]) -> Iterator[str]:
+    """The most frequent ones, a line each: `  213: the tests need flask`."""
+    for reason, number in found.most_common(_REASONS):
+        yield f"  {number:,}: {printable(reason)[:_WORDS] or 'for no known reason'}"
+    more = len(found) - _REASONS
+    if more > 0:
+        yield f"  and {count(more, 'reason')} more: --json has them all"
 
 
 def count(number: int, noun: str, plural: str = "") -> str:

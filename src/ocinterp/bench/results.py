@@ -29,10 +29,14 @@ _COUNTED = ("samples", "repeated", "empty", "refused", "sanitized", "fenced")
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """The verdicts on one sample: a `Status` each, or EvalPlus's word. `plus` is None where there are no such tests."""
+    """The verdicts on one sample: a `Status` each, or EvalPlus's word. `plus` is None where there are no such tests.
+
+    `why` says what left it without a verdict, where something did.
+    """
 
     base: str
     plus: str | None = None
+    why: str = ""
 
     def status(self, suite: Suite) -> str:
         """The verdict on a suite; plus includes base, as EvalPlus counts it."""
@@ -92,8 +96,14 @@ class Score:
     @property
     def crashed(self) -> int:
         """Samples that a failure of the sandbox left without a verdict."""
+        return sum(self.reasons.values())
+
+    @property
+    def reasons(self) -> Counter[str]:
+        """How many samples each failure left without a verdict, by its words."""
         failure = Status.SANDBOX_FAILURE
-        return sum(failure in {each.base, each.plus} for judged in self.tasks.values() for each in judged)
+        rows = (each for judged in self.tasks.values() for each in judged)
+        return Counter(each.why for each in rows if failure in {each.base, each.plus})
 
     @property
     def ks(self) -> tuple[int, ...]:
@@ -144,7 +154,8 @@ def dumps(score: Score) -> str:
 
 
 def _verdicts(judged: Judged) -> dict[str, str]:
-    return {"base": judged.base} if judged.plus is None else {"base": judged.base, "plus": judged.plus}
+    found = {"base": judged.base, "plus": judged.plus, "why": judged.why or None}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _numbers(score: Score, suite: Suite) -> dict[str, object]:
@@ -238,7 +249,7 @@ def _text(value: object) -> str:
 def _judged(value: object) -> Judged:
     row = _object(value)
     plus = _status(row["plus"]) if "plus" in row else None
-    return Judged(_status(row["base"]), plus)
+    return Judged(_status(row["base"]), plus, _text(row.get("why", "")))
 
 
 def _status(value: object) -> Status:

@@ -127,7 +127,8 @@ def _score(court: Court, by_task: Mapping[str, list[Verdicts]], irregularities: 
 
 
 def _as_judged(sets: tuple[Verdict, ...]) -> Judged:
-    return Judged(sets[0].status, sets[1].status if len(sets) > 1 else None)
+    why = next((each.detail for each in sets if each.status == Status.SANDBOX_FAILURE), "")
+    return Judged(sets[0].status, sets[1].status if len(sets) > 1 else None, why)
 
 
 def _differing(task_id: str, index: int, found: Verdicts, first: str, other: Profile) -> Iterable[Differing]:

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ocinterp.bench.numbers import LABELS, between, count, percent
+from ocinterp.bench.numbers import LABELS, between, count, percent, reasons
 from ocinterp.bench.results import Score
 from ocinterp.bench.samples import Irregularities
 from ocinterp.bench.statistics import Estimate
@@ -71,11 +71,9 @@ def _statuses(score: Score) -> Table:
 def _notes(score: Score) -> Iterator[tuple[str, str]]:
     """Each with its style, the gravest first."""
     if score.crashed:
-        yield (
-            f"the sandbox failed on {count(score.crashed, 'sample')}, or lacks a library of the tests: no pass@k; "
-            "score again to judge them",
-            "bold red",
-        )
+        yield f"{count(score.crashed, 'sample')} without a verdict: no pass@k; score again to judge them", "bold red"
+        for reason in reasons(score.reasons):
+            yield reason, "red"
     if not score.dataset.known:
         yield "the dataset's md5 is not one that was published: compare these numbers with no others", "yellow"
     for note in _irregular(score.irregularities):

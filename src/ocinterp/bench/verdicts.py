@@ -38,5 +38,8 @@ def loads(answer: str) -> Verdicts:
 
 
 def _row(tally: Tally) -> list[object]:
-    text = "" if tally.failure is None else f"test {tally.failure.number}: {tally.failure.detail}"
+    failure = tally.failure
+    text = failure.detail if failure else ""
+    if failure and failure.status is not Status.SANDBOX_FAILURE:
+        text = f"test {failure.number}: {text}"
     return [tally.status, tally.passed, tally.total, text.encode("utf-8", "backslashreplace").decode()]
