@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from evaluations import write_benchmark
 from ocinterp.tasks import catalogue, texts
 from ocinterp.tasks.catalogue import Dataset, Text
 
@@ -166,7 +167,40 @@ def test_without_a_network_a_sentence_says_how_to_do_without(ocinterp: Run, sums
 def test_the_real_benchmarks_are_found_among_the_test_data(ocinterp: Run, data: Path) -> None:
     if not (data / "benchmarks").is_dir():
         pytest.skip(f"no benchmarks in {data}")
-    ended = ocinterp("data", "import", data / "benchmarks")
+    ended = ocinterp("data", "import", "--no-answers", data / "benchmarks")
     assert ended.code == 0
     assert "imported humaneval+@0.1.10  164 tasks, 124,253 tests" in ended.out
     assert "is not taken: it is HumanEvalPack in JavaScript" in ended.err or "humanevalpack-js" not in ended.err
+
+
+def test_references_answer_at_import_once(ocinterp: Run, home: Path) -> None:
+    path = write_benchmark(home)
+    ended = ocinterp("data", "import", path)
+    assert ended.out.endswith("the references of own@own have answered its tests\n")
+    kept = list((home / "cache" / "expected").iterdir())
+    assert len(kept) == 1
+    again = ocinterp("data", "import", path)
+    assert (again.code, again.out.count("\n")) == (0, 1)
+    assert list((home / "cache" / "expected").iterdir()) == kept
+
+
+def test_answers_can_be_left_to_the_first_score(ocinterp: Run, home: Path) -> None:
+    assert ocinterp("data", "import", "--no-answers", write_benchmark(home)).code == 0
+    assert not (home / "cache" / "expected").exists()
+
+
+def test_a_reference_that_fails_its_own_tests_is_named_and_the_dataset_imported(ocinterp: Run, home: Path) -> None:
+    path = write_benchmark(home)
+    path.write_text(path.read_text("utf-8").replace("return text * 2", "return text * undefined"), "utf-8")
+    ended = ocinterp("data", "import", path)
+    assert (ended.code, ended.out.count("\n")) == (0, 1)
+    assert "the reference of own/twice does not answer its own tests: exception, NameError" in ended.err
+    assert "own" in ocinterp("data", "list").out
+
+
+def test_a_setting_that_judges_nothing_does_not_hinder_the_import(ocinterp: Run, home: Path) -> None:
+    (home / "config.toml").write_text('sandbox = "container"\n', "utf-8")
+    ended = ocinterp("data", "import", write_benchmark(home))
+    assert (ended.code, ended.out.count("\n")) == (0, 1)
+    assert "jobs do not run in containers" in ended.err
+    assert ended.err.rstrip().endswith("the first score computes them")

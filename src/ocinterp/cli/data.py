@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ocinterp.errors import DataError, OcinterpError, UsageError
+from ocinterp.errors import DataError, OcinterpError, SandboxError, UsageError
 
 if TYPE_CHECKING:
     from ocinterp.tasks.catalogue import Dataset
@@ -31,6 +31,9 @@ def import_(
     from_web: Annotated[
         list[str] | None, typer.Option(help="Fetch a dataset from its official address.", metavar="NAME")
     ] = None,
+    answers: Annotated[
+        bool, typer.Option(help="Have the references answer the tests now; else the first score does.")
+    ] = True,
 ) -> None:
     """Import benchmarks: known files by their hash, your own in any of their formats (docs/evaluation.md)."""
     chosen = paths or []
@@ -38,13 +41,13 @@ def import_(
         raise UsageError("nothing to import: name files or folders, or --from-web NAME")
     if name is not None and (from_web or len(chosen) != 1 or chosen[0].is_dir()):
         raise UsageError("--as NAME says what one file is: give it one file")
+    taken: list[Dataset] = []
     for path in chosen:
-        if path.is_dir():
-            _import_folder(path)
-        else:
-            _import_file(path, name)
+        taken += _import_folder(path) if path.is_dir() else _import_file(path, name)
     for each in from_web or []:
-        _fetch(each)
+        taken += _fetch(each)
+    if answers:
+        _answer(taken)
 
 
 @app.command("list")
@@ -84,25 +87,60 @@ def folder() -> Path:
     return settings.load().datasets_folder
 
 
-def _import_file(path: Path, name: str | None) -> None:
+def _answer(datasets: list[Dataset]) -> None:
+    """Have the references answer the tests of those that compare answers; what is kept already is not asked again."""
+    from ocinterp.cli import settings, setup
+    from ocinterp.cli.progress import shown
+    from ocinterp.tasks import store
+    from ocinterp.verifiers import expected
+
+    loaded = settings.load()
+    benchmarks = [store.load(each.full_name, loaded.datasets_folder) for each in datasets]
+    asked = [each for each in benchmarks if expected.is_needed(loaded.expected_folder, each)]
+    if not asked:
+        return
+
+    async def work() -> None:
+        count = setup.workers_of(None)
+        async with setup.judging_sandbox(loaded, None, count) as jobs:
+            for each in asked:
+                try:
+                    with shown(f"answers of {each.name}", len(each.problems)) as tick:
+                        await expected.kept_or_computed(
+                            loaded.expected_folder, jobs, each, workers=count, on_task=lambda _, tick=tick: tick()
+                        )
+                    print(f"the references of {each.name}@{each.version} have answered its tests")
+                except UsageError as error:  # of one dataset: it is imported, and what is wrong is for its owner to see
+                    print(f"ocinterp: {error}", file=sys.stderr)
+
+    try:
+        setup.run_to_end(work(), saved=False, hint="what is imported stays, and the first score computes the answers")
+    except (SandboxError, UsageError) as error:  # a machine, or a setting, that judges nothing
+        print(
+            f"ocinterp: the references' answers are not computed yet: {error}; the first score computes them",
+            file=sys.stderr,
+        )
+
+
+def _import_file(path: Path, name: str | None) -> list[Dataset]:
     from ocinterp.tasks import store
 
-    _report(store.add_file(path, folder(), name), str(path))
+    return _report(store.add_file(path, folder(), name), str(path))
 
 
-def _import_folder(path: Path) -> None:
+def _import_folder(path: Path) -> list[Dataset]:
     """Take the datasets that are known, and say what else there is."""
     from ocinterp.tasks import store, texts
 
-    taken, others = 0, list[str]()
+    taken: list[Dataset] = []
+    others: list[str] = []
     for file in store.candidates(path):
         try:
             text = texts.load(file)
             if not store.is_known(text):
                 others.append(str(file.relative_to(path)))
                 continue
-            _report(store.add(text, str(file), folder()), str(file))
-            taken += 1
+            taken += _report(store.add(text, str(file), folder()), str(file))
         except OcinterpError as error:  # of one file: the others are still looked at
             print(f"ocinterp: {error}", file=sys.stderr)
     if others:
@@ -112,9 +150,10 @@ def _import_folder(path: Path) -> None:
         raise UsageError(
             f"there is no known dataset among the files of {path}: `ocinterp data list` shows what is known"
         )
+    return taken
 
 
-def _fetch(name: str) -> None:
+def _fetch(name: str) -> list[Dataset]:
     import asyncio
 
     from ocinterp.tasks import catalogue, store, web
@@ -123,10 +162,10 @@ def _fetch(name: str) -> None:
     if dataset is None:
         raise catalogue.unknown(name)
     text = asyncio.run(web.fetch(dataset))
-    _report(store.add(text, dataset.address, folder(), dataset.full_name), dataset.address)
+    return _report(store.add(text, dataset.address, folder(), dataset.full_name), dataset.address)
 
 
-def _report(datasets: list[Dataset], source: str) -> None:
+def _report(datasets: list[Dataset], source: str) -> list[Dataset]:
     for each in datasets:
         print(f"imported {each.full_name}  {each.tasks:,} tasks, {each.tests:,} tests  from {source}")
         if not each.known:
@@ -134,6 +173,7 @@ def _report(datasets: list[Dataset], source: str) -> None:
                 f"ocinterp: {each.name} is no published dataset (md5 {each.texts[0].md5}): reports will say so",
                 file=sys.stderr,
             )
+    return datasets
 
 
 def _more(number: int) -> str:

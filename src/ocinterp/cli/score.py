@@ -104,7 +104,7 @@ async def _score(
             court = await convene(
                 sandbox,
                 benchmark,
-                settings.cache_folder / "expected",
+                settings.expected_folder,
                 profiles,
                 workers=workers,
                 on_task=lambda _: tick(),

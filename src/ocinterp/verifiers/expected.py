@@ -152,6 +152,12 @@ def _unpacked(data: bytes) -> dict[str, tuple[Frame, ...]]:
     return tasks
 
 
+def is_needed(folder: Path, benchmark: Benchmark) -> bool:
+    """Whether there are answers to compute: a task's tests are calls, and nothing is kept."""
+    calls = any(isinstance(each.tests, Calls) for each in benchmark.problems.values())
+    return calls and read(cached(folder, benchmark)) is None
+
+
 async def kept_or_computed(
     folder: Path, jobs: Jobs, benchmark: Benchmark, *, workers: int, on_task: Callable[[str], None] = lambda _: None
 ) -> Expectations:
