@@ -229,6 +229,10 @@ async def _at_once(_: float) -> None:
     return
 
 
+def _listens() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @dataclass
 class Interrupted:
     """A run in a process of its own whose second task is never answered, and the same run after its end."""
@@ -251,7 +255,10 @@ class Interrupted:
     async def start(self, *arguments: str) -> asyncio.subprocess.Process:
         main = "from ocinterp.cli.main import main; main()"
         return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-c", main, *arguments), env=self.environment, stderr=asyncio.subprocess.PIPE
+            *(sys.executable, "-c", main, *arguments),
+            env=self.environment,
+            stderr=asyncio.subprocess.PIPE,
+            preexec_fn=_listens,  # a shell that runs tests in the background has its children ignore SIGINT
         )
 
     async def end_with(self, number: signal.Signals) -> tuple[int, str, int]:

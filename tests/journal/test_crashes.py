@@ -21,16 +21,22 @@ from ocinterp.testing import Asked, Says, ScriptedServer
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(ocinterp.__path__[0]).parent)}
 ACTS, AT_ONCE = 120, 12
 
-# Each act leaves a line in a file, as a provider does on its bill, and answers what no other act would answer.
+# Each act leaves a line in a file, as a provider does on its bill, and answers what no other act would answer. A run is
+# to be killed before it has done all: more new acts than it may do wait for that, however late it comes.
 PAYING = """
 import asyncio, os, random, secrets, sys
 from pathlib import Path
 from ocinterp.journal import Cost, Done, Journal, Request
 
 bill = os.open(sys.argv[2], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+allowed = int(sys.argv[3])
 
 async def ask(journal, number):
     async def act():
+        global allowed
+        allowed -= 1
+        if allowed < 0:
+            await asyncio.Event().wait()
         os.write(bill, b"%d\\n" % number)
         for _ in range(random.randrange(5)):
             await asyncio.sleep(0)
@@ -68,10 +74,16 @@ class Bill:
         return Counter(self.path.read_text().split()) if self.path.exists() else Counter()
 
 
-def run_and_kill(journal: Path, bill: Path, after_lines: int, chance: random.Random) -> tuple[dict[str, str], bool]:
+def run_and_kill(
+    journal: Path, bill: Path, kept: int, after_lines: int, chance: random.Random
+) -> tuple[dict[str, str], bool]:
     """What a run handed out until it was killed, some time after so many lines; and whether it came to its end."""
+    allowed = ACTS if after_lines == ACTS else after_lines - kept + AT_ONCE
     with subprocess.Popen(
-        [sys.executable, "-c", PAYING, str(journal), str(bill)], env=ENVIRONMENT, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", PAYING, str(journal), str(bill), str(allowed)],
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        text=True,
     ) as process:
         assert process.stdout
         said = [process.stdout.readline() for _ in range(after_lines)]
@@ -94,7 +106,7 @@ def test_whatever_was_handed_out_stays_and_whatever_was_settled_is_not_paid_agai
     ended, kills = False, 0
     while not ended:
         replayed = len(kept)
-        said, ended = run_and_kill(journal, bill.path, min(ACTS, replayed + chance.randrange(14)), chance)
+        said, ended = run_and_kill(journal, bill.path, replayed, min(ACTS, replayed + chance.randrange(14)), chance)
         kills += not ended
         assert all(handed_out.get(number, answer) == answer for number, answer in said.items())
         handed_out |= said
