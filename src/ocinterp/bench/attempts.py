@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import cast
 
@@ -28,8 +28,9 @@ class Key:
 class Attempt:
     """A dialogue that has ended, and the verdicts on its program after each turn; the last one counts.
 
-    `leaks` are runs of 8 tokens of the solution in what a critic said. `unsaid` is why the dialogue ended where the model
-    gave no answer that could be used: nothing but thoughts, or a prompt beyond its context.
+    `programs` are what was judged after each turn. `leaks` are runs of 8 tokens of the solution in what a critic said.
+    `unsaid` is why the dialogue ended where the model gave no answer that could be used: nothing but thoughts, or a prompt
+    beyond its context.
     """
 
     key: Key
@@ -37,6 +38,7 @@ class Attempt:
     turns: tuple[Scored, ...]
     leaks: int = 0
     unsaid: str = ""
+    programs: tuple[str, ...] = ()
 
     @property
     def scored(self) -> Scored:
@@ -47,14 +49,19 @@ class Attempt:
 
 def append(path: Path, attempt: Attempt) -> None:
     """Keep an attempt: on the disk when this returns."""
+    programs = attempt.programs or (None,) * len(attempt.turns)
     verdict: dict[str, object] = {
         "setting": attempt.key.setting,
         "sample": attempt.key.sample,
-        "turns": [{"base": each.base, "plus": each.plus, "unseen": each.unseen} for each in attempt.turns],
+        "turns": [_turn(*each) for each in zip(attempt.turns, programs, strict=True)],
         "leaks": attempt.leaks,
         "unsaid": attempt.unsaid,
     }
     records.append(path, attempt.trajectory, verdict)
+
+
+def _turn(scored: Scored, program: str | None) -> dict[str, object]:
+    return {**asdict(scored), **({} if program is None else {"program": program})}
 
 
 def read(path: Path) -> dict[Key, Attempt]:
@@ -63,8 +70,17 @@ def read(path: Path) -> dict[Key, Attempt]:
     A last line that was cut short, as by a crash, is taken off the file.
     """
     _mend(path)
-    found = _lines(path) if path.exists() else ()
-    return {each.key: each for each in found}
+    return peek(path)
+
+
+def peek(path: Path) -> dict[Key, Attempt]:
+    """The same, without touching the file: a last line without its end is passed over."""
+    try:
+        return {each.key: each for each in _lines(path)}
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
 def check_origin(found: Mapping[Key, Attempt], origin: Mapping[str, str], path: Path) -> None:
@@ -84,7 +100,7 @@ def check_origin(found: Mapping[Key, Attempt], origin: Mapping[str, str], path: 
 def _lines(path: Path) -> Iterator[Attempt]:
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
-            if line.strip():
+            if line.strip() and line.endswith(b"\n"):
                 try:
                     yield _attempt(*records.loads_judged(line))
                 except (DataError, KeyError, TypeError, ValueError) as error:
@@ -98,9 +114,10 @@ def _attempt(trajectory: Trajectory, verdict: dict[str, object] | None) -> Attem
     return Attempt(
         Key(str(verdict["setting"]), trajectory.task_id, cast("int", verdict["sample"])),
         trajectory,
-        tuple(Scored(each["base"], each["plus"], each["unseen"]) for each in turns),
+        tuple(Scored(each["base"], each["plus"], each["unseen"], each.get("error", "")) for each in turns),
         cast("int", verdict["leaks"]),
         str(verdict["unsaid"]),
+        tuple(each["program"] for each in turns if "program" in each),
     )
 
 

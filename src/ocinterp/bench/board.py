@@ -2,97 +2,128 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
 from rich.console import Group, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
+from ocinterp.bench import notes
 from ocinterp.bench.evaluation import Evaluation, Standing
-from ocinterp.bench.numbers import LABELS, between, count, percent, reasons
+from ocinterp.bench.notes import Level, Note
+from ocinterp.bench.numbers import LABELS, Measure, between, dollars, percent
+from ocinterp.bench.statistics import Paired
+from ocinterp.journal import Price
+from ocinterp.render import printable
+
+NUMBERS: Final = ("tasks", "pass@1", "95 %", "turns", "tokens")  # the columns of a setting
+_MOST_TURNS, _MOST_KINDS = 10, 8  # in a table; the page and the JSON have them all
+_STYLES: Final[Mapping[Level, str]] = {"grave": "bold red", "detail": "red", "warning": "yellow", "remark": "dim"}
 
 
 def render(evaluation: Evaluation) -> RenderableType:
     """Settings side by side, their differences to the first, and what a reader must know."""
     dataset = evaluation.dataset
     title = f"{dataset.name} {dataset.version}, md5 {dataset.md5}, model {evaluation.origin.get('model', '')}"
-    notes = [Text(note, style=style) for note, style in _notes(evaluation)]
-    return Group(Text(title, style="bold"), _settings(evaluation), *_differences(evaluation), *notes)
+    told = [*notes.of(evaluation), *notes.disagreements(evaluation.differences)]
+    tables = (_settings(evaluation), *_differences(evaluation), *_turns(evaluation), *_repairs(evaluation))
+    return Group(Text(title, style="bold"), *tables, *sentences(told))
+
+
+def sentences(found: Iterable[Note]) -> Iterator[Text]:
+    """Notes in their colours."""
+    for each in found:
+        yield Text(printable(each.text), style=_STYLES[each.level])
 
 
 def _settings(evaluation: Evaluation) -> Table:
-    table = Table(Column("setting", no_wrap=True), Column("tests", no_wrap=True), box=None, pad_edge=False)
-    for name in ("tasks", "pass@1", "95 %", "turns", "tokens"):
-        table.add_column(name, justify="right", no_wrap=True)
+    price = evaluation.price or None
+    table = columns("setting", *NUMBERS, *(["cost"] if price else []))
     for each in evaluation.standings:
-        table.add_row(*_row(each))
+        table.add_row(*row(each, price))
     return table
 
 
-def _row(standing: Standing) -> Iterator[str]:
+def columns(first: str, *others: str) -> Table:
+    """An empty table: names and tests to the left, numbers to the right."""
+    table = Table(Column(first, no_wrap=True), Column("tests", no_wrap=True), box=None, pad_edge=False)
+    for name in others:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def row(standing: Standing, price: Price | None, name: str = "") -> Iterator[str]:
+    """The cells of a setting, under a price with what its answers cost; `name` stands in place of its own."""
     setting, usage = standing.setting, standing.usage
     found = standing.estimate(setting.measure)
     turns = [len(each.turns) for each in standing.attempts()]
-    yield f"{setting.name}{' *' if setting.shows_tests else ''}"
+    yield f"{name or setting.name}{' *' if setting.shows_tests else ''}"
     yield LABELS[setting.measure]
     yield str(len(standing.tasks))
     yield percent(found.value) if found else "-"
     yield between(found.interval) if found else "-"
     yield f"{sum(turns) / len(turns):.2f}" if turns else "-"
     yield f"{usage.prompt_tokens + usage.completion_tokens:,}"
+    if price is not None:
+        yield dollars(standing.cost(price)) if price else "-"
 
 
 def _differences(evaluation: Evaluation) -> Iterator[RenderableType]:
-    """Those to the first setting; the JSON has them all."""
-    table = Table(Column("difference", no_wrap=True), Column("tests", no_wrap=True), box=None, pad_edge=False)
-    for name in ("points", "95 %", "tasks", "p"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for first, second, measure, found in evaluation.pairs():
-        if first is evaluation.standings[0]:
-            table.add_row(
-                f"{second.setting.name} - {first.setting.name}",
-                LABELS[measure],
-                percent(found.difference, "+"),
-                between(found.interval, "+"),
-                f"+{found.gained} -{found.lost}",
-                f"{found.p:.2g}",
-            )
+    """Those to the first setting that has a number; the JSON has them all."""
+    table = columns("difference", "points", "95 %", "tasks", "p")
+    pairs = list(evaluation.pairs())
+    for first, second, measure, found in pairs:
+        if first is pairs[0][0]:
+            table.add_row(*difference(f"{second.setting.name} - {first.setting.name}", measure, found))
     if table.row_count:
         yield table
 
 
-def _notes(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
-    """Each with its style, the gravest first."""
-    if evaluation.crashed:
-        attempts = count(evaluation.crashed, "attempt")
-        yield f"{attempts} without a verdict: no pass@1 there; --resume tries them again", "bold red"
-        for reason in reasons(evaluation.reasons):
-            yield reason, "red"
-    if evaluation.missing:
-        yield f"{count(evaluation.missing, 'attempt')} not made yet: no pass@1 there; --resume goes on", "bold red"
-    if any(True for _ in evaluation.pairs()):
-        yield (
-            "differences in points, tasks gained and lost, McNemar's exact p; of resample the first sample counts",
-            "dim",
+def difference(name: str, measure: Measure, found: Paired) -> Iterator[str]:
+    """The cells of a paired difference."""
+    yield name
+    yield LABELS[measure]
+    yield percent(found.difference, "+")
+    yield between(found.interval, "+")
+    yield f"+{found.gained} -{found.lost}"
+    yield f"{found.p:.2g}"
+
+
+def _turns(evaluation: Evaluation) -> Iterator[RenderableType]:
+    """The share of tasks solved by each turn, with ConvCodeWorld's numbers of them, where there is more than one turn."""
+    refined = [each for each in evaluation.standings if each.whole and each.longest > 1]
+    if not refined:
+        return
+    longest = min(_MOST_TURNS, max(each.longest for each in refined))
+    table = columns("solved by turn", *map(str, range(1, longest + 1)), "MRR", "recall")
+    for each in refined:
+        curve = [percent(value) for value in each.curve[:longest]]
+        curve += [""] * (longest - len(curve))
+        table.add_row(each.setting.name, LABELS[each.setting.measure], *curve, *_ranks(each))
+    yield table
+
+
+def _ranks(standing: Standing) -> Iterator[str]:
+    rank, share = standing.reciprocal_rank, standing.recall
+    yield "-" if rank is None else f"{rank:.3f}"
+    yield "-" if share is None else percent(share)
+
+
+def _repairs(evaluation: Evaluation) -> Iterator[RenderableType]:
+    """Of the tasks whose first answer failed in one way, how many were solved in the end."""
+    refined = [each for each in evaluation.standings if each.longest > 1 and each.repairs]
+    if not refined:
+        return
+    table = Table(Column("first failed with", no_wrap=True), box=None, pad_edge=False)
+    found = [each.repairs for each in refined]
+    for each in refined:
+        table.add_column(each.setting.name, justify="right")
+    counts = sum((Counter({kind: each.failed for kind, each in one.items()}) for one in found), Counter[str]())
+    for kind, _ in counts.most_common(_MOST_KINDS):
+        cells = (repairs.get(kind) for repairs in found)
+        table.add_row(
+            Text(printable(kind)), *("" if each is None else f"{each.repaired} of {each.failed}" for each in cells)
         )
-    if not evaluation.dataset.known:
-        yield "the dataset's md5 is not one that was published: compare these numbers with no others", "yellow"
-    if any(each.setting.shows_tests for each in evaluation.standings):
-        yield "* scoring tests were shown, as in the paper: an upper bound, to be compared with no pass@1", "yellow"
-    for each in evaluation.standings:
-        yield from _of_setting(each)
-    for each in evaluation.differences:
-        yield f"{each.task_id}: the log says {each.recorded}, our verdict is {each.judged}", "yellow"
-
-
-def _of_setting(standing: Standing) -> Iterator[tuple[str, str]]:
-    yield f"{standing.setting.name}: {standing.setting.label}", "dim"
-    k = standing.setting.samples
-    if k > 1 and (found := standing.estimate(standing.setting.measure, k)) is not None:
-        yield f"{standing.setting.name}: pass@{k} {percent(found.value)} ({between(found.interval)})", "dim"
-    leaked = sum(each.leaks > 0 for each in standing.attempts())
-    if leaked:
-        yield f"{standing.setting.name}: in {count(leaked, 'attempt')} the critic quoted the solution", "yellow"
-    unsaid = sum(bool(each.unsaid) for each in standing.attempts())
-    if unsaid:
-        yield f"{standing.setting.name}: {count(unsaid, 'dialogue')} ended for want of an answer", "yellow"
+    yield table

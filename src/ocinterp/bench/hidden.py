@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -27,19 +28,30 @@ from ocinterp.verifiers.judge import Failure, Judge, Judgement
 from ocinterp.verifiers.scripts import ScriptJudge
 
 REPORT_CHARACTERS = 500  # of the paper's report (its section 4, and the code that came with it)
+_EXCEPTION = re.compile(r"\b\w*(?:Error|Exception|Interrupt|Iteration|Warning)\b")
+_NAME = 60  # characters of an exception's class
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """Verdicts on one program. `unseen`: on all tests but those whose input the task shows to the model."""
+    """Verdicts on one program. `unseen`: on all tests but those whose input the task shows to the model.
+
+    `error` is the class of the exception that the first failing test met, without its words: those may hold an input.
+    """
 
     base: str
     plus: str | None
     unseen: str
+    error: str = ""
 
     def status(self, measure: Measure) -> str:
         """`plus` includes base."""
         return self.unseen if measure == "unseen" else Judged(self.base, self.plus).status(measure)
+
+    def kind(self, measure: Measure) -> str:
+        """The verdict, by the exception's class where there was one: `wrong`, `timeout`, `NameError`."""
+        status = self.status(measure)
+        return self.error if self.error and status == Status.EXCEPTION else status
 
 
 def program_of(trajectory: Trajectory, entry_point: str) -> str:
@@ -131,11 +143,20 @@ class HiddenTests:
     async def _score(self, program: str) -> Scored:
         found = await self._judgement(program)
         base, plus = str(found.base.status), None if found.plus is None else str(found.plus.status)
-        first = _first_failure(found)
+        first = unseen = _first_failure(found)
         if first is not None and first.number in self.left_out:  # else it is the first of those that are left, too
             with self._court.of(self.problem.task.id, leave_out=self.left_out) as judge:
-                first = _first_failure(await self._judge_by(judge, program))
-        return Scored(base, plus, str(Status.PASS if first is None else first.status))
+                unseen = _first_failure(await self._judge_by(judge, program))
+        status = str(Status.PASS if unseen is None else unseen.status)
+        return Scored(base, plus, status, _error(unseen or first))
+
+
+def _error(failure: Failure | None) -> str:
+    """The class of an exception, by its name; empty for one that is not named like an exception."""
+    if failure is None or failure.status is not Status.EXCEPTION:
+        return ""
+    found = _EXCEPTION.search(failure.detail)
+    return found[0][:_NAME] if found else ""
 
 
 def _first_failure(judgement: Judgement) -> Failure | None:

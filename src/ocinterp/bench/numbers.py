@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final, Literal
 
 from ocinterp.bench.statistics import Estimate, Interval
+from ocinterp.journal import Cost
 from ocinterp.render import printable
 
 Suite = Literal["base", "plus"]  # the benchmark's own tests; those and the added ones
@@ -40,6 +41,11 @@ def percent(share: float, sign: Literal["", "+"] = "") -> str:
 def between(interval: Interval, sign: Literal["", "+"] = "") -> str:
     """`36.5 to 51.6`."""
     return f"{percent(interval.low, sign)} to {percent(interval.high, sign)}"
+
+
+def dollars(cost: Cost) -> str:
+    """`$12.35`, `$0.0012`."""
+    return f"${cost.dollars:,.2f}" if cost.dollars >= 1 else f"${cost.dollars:.4f}"
 
 
 def reasons(found: Counter[str]) -> Iterator[str]:

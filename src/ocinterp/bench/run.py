@@ -118,9 +118,9 @@ class _Work:
         """The verdicts on the program after each turn. The room is free for others meanwhile."""
         trajectory, unsaid = dialogue
         begun = [replace(trajectory, turns=trajectory.turns[: n + 1]) for n in range(len(trajectory.turns))]
-        programs = [setting.program(each, hidden.problem.task.entry_point) for each in begun]
+        programs = tuple(setting.program(each, hidden.problem.task.entry_point) for each in begun)
         scored = tuple([await hidden.score(program) for program in programs])
-        return Attempt(key, trajectory, scored, leaks_in(trajectory, hidden), unsaid)
+        return Attempt(key, trajectory, scored, leaks_in(trajectory, hidden), unsaid, programs)
 
     async def _dialogue(self, setting: Setting, key: Key, hidden: HiddenTests) -> tuple[Trajectory, str]:
         """The dialogue, and why the model did not end it, where that is so."""

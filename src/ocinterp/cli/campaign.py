@@ -111,6 +111,7 @@ class Campaign:
         origin = self._origin(benchmark, source.name, critic)
         dataset = Dataset.of(benchmark)
         kept = Kept(self.file or self._default_file(benchmark, source.name), dataset, origin, settings, task_ids)
+        kept.price = self.price
         kept.recordings = source if isinstance(source, Recordings) else None
         await self._fill(kept, benchmark, source, critic)
         found = kept.evaluation()

@@ -29,12 +29,15 @@ def command(
     critic_price: Annotated[str | None, typer.Option(help="The same of the critic.", metavar="P,P")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an earlier run ended.")] = False,
     json: Annotated[Path | None, typer.Option(help=_JSON, metavar="FILE")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a page with everything there.", metavar="FILE")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write a row for each attempt there.", metavar="FILE")] = None,
     sandbox: Annotated[str | None, typer.Option(help="Where programs run: auto, ns, bwrap, landlock, ...")] = None,
 ) -> None:
     """Evaluate a model on a benchmark, in one or more settings; what is paid for is kept (docs/evaluation.md)."""
-    from ocinterp.cli import settings, setup
+    from ocinterp.cli import report, settings, setup
     from ocinterp.cli.campaign import Campaign, budget_of, price_of, profile_of
 
+    report.check(html, csv)
     campaign = Campaign(
         settings=settings.load(),
         bench=bench,
@@ -56,6 +59,4 @@ def command(
         file=json,
         sandbox=sandbox,
     )
-    evaluation = setup.run_to_end(campaign.carry_out(), saved=False)
-    if evaluation.crashed:
-        raise typer.Exit(1)
+    report.finish(setup.run_to_end(campaign.carry_out(), saved=False), html, csv)

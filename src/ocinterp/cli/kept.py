@@ -19,13 +19,16 @@ from ocinterp.bench.results import Dataset
 from ocinterp.bench.run import Crash, Ended
 from ocinterp.bench.settings import Setting
 from ocinterp.errors import UsageError
+from ocinterp.journal import FREE, NOTHING, Cost, Price, Reader
+from ocinterp.protocols import ignore
 
 
 @dataclass
 class Kept:
     """The files of an evaluation: its numbers in `file`, its trajectories and its journal beside it.
 
-    A trajectory is on the disk as soon as its attempt has ended, the numbers when the run ends, however it does.
+    A trajectory is on the disk as soon as its attempt has ended, the numbers when the run begins and when it ends, however
+    it does: after a crash, they and the trajectories are enough to give the numbers anew.
     """
 
     file: Path
@@ -34,8 +37,9 @@ class Kept:
     settings: tuple[Setting, ...]
     task_ids: tuple[str, ...]
     recordings: Recordings | None = None  # what is given again, where no model is asked
+    price: Price = FREE
     ended: dict[Key, Attempt | Crash] = field(default_factory=dict[Key, Attempt | Crash], init=False)
-    _on_end: Callable[[Key], None] = field(default=lambda _: None, init=False)
+    _on_end: Callable[[Key], None] = field(default_factory=lambda: ignore, init=False)
 
     @property
     def trajectories(self) -> Path:
@@ -60,6 +64,7 @@ class Kept:
             )
         attempts.check_origin(found, self.origin, self.trajectories)
         self.ended.update(found)
+        evaluation.write(self.file, self.evaluation())
 
     def hear(self, ended: Ended) -> None:
         """Keep an attempt. One that crashed is not written, so that a later run makes it again."""
@@ -73,10 +78,18 @@ class Kept:
     def evaluation(self) -> Evaluation:
         """What has ended, in numbers."""
         found = evaluation.gathered(self.dataset, self.origin, self.settings, self.task_ids, self.ended)
+        found = replace(found, price=self.price, paid=self._paid())
         if self.recordings is None:
             return found
         made = {each.key.task_id: each for each in self.ended.values() if isinstance(each, Attempt)}
         return replace(found, differences=tuple(self.recordings.differences(made)))
+
+    def _paid(self) -> Cost:
+        """What everything cost, also in earlier runs; nothing where no model was asked."""
+        if not self.journal.exists():
+            return NOTHING
+        with Reader(self.journal) as reader:
+            return reader.report().spent
 
     def finish(self) -> None:
         """Write the numbers, as far as there are any, and say where everything is."""

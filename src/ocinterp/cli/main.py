@@ -1,4 +1,4 @@
-"""The command line: `ocinterp run | chat | exec | score | eval | data | doctor | sessions | layers | demo`."""
+"""The command line: `ocinterp run | chat | exec | score | eval | report | compare | data | doctor | sessions | layers | demo`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from ocinterp import __version__
-from ocinterp.cli import chat, data, demo, doctor, evaluate, execute, layers, run, score, sessions
+from ocinterp.cli import chat, compare, data, demo, doctor, evaluate, execute, layers, report, run, score, sessions
 from ocinterp.errors import OcinterpError, UsageError
 
 EXIT_USAGE, EXIT_FAILURE = 2, 3
@@ -29,6 +29,8 @@ app.command("run")(run.command)
 app.command("chat")(chat.command)
 app.command("exec")(execute.command)
 app.command("eval")(evaluate.command)
+app.command("report")(report.command)
+app.command("compare")(compare.command)
 app.command("doctor")(doctor.command)
 app.command("score")(score.command)
 app.command("demo")(demo.command)
