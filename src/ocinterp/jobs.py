@@ -7,6 +7,7 @@ costs a fraction of it.
 from __future__ import annotations
 
 import fcntl
+import math
 import os
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
@@ -18,13 +19,38 @@ from ocinterp.types import Outcome
 _SEALS = 0x1 | 0x2 | 0x4 | 0x8  # F_SEAL_SEAL, SHRINK, GROW, WRITE (linux/fcntl.h)
 
 
+class Rest:
+    """The sleep of `members` jobs that wait for each other, so that none of them sleeps alone.
+
+    Sleeping is to use no processor (less than a tenth of one), to wait for none, and to say nothing. It is counted in
+    looks, a second apart or more: a host that is held up itself takes none, and holds nothing against anybody.
+    """
+
+    def __init__(self, members: int = 1) -> None:
+        self._members = members
+        self._asleep: dict[object, int] = {}  # looks in a row
+        self.looks = 0
+
+    def saw(self, member: object, *, asleep: bool) -> None:
+        """Take note of a look at one of them. At the first one it counts, where all have slept between two looks or more."""
+        self._asleep[member] = self._asleep.get(member, 0) + 1 if asleep else 0
+        if len(self._asleep) == self._members and min(self._asleep.values()) > 1:
+            self.looks += member is next(iter(self._asleep))
+
+    def leave(self, member: object) -> None:
+        """It has ended: the others do not wait for it any more."""
+        self._asleep.pop(member, None)
+        self._members -= 1
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """What is to be done, and how long it may take.
 
     `entry` names a module of a package that the sandbox's profile has as a guest; its `main(answers, inputs, order)` gets
     a descriptor to write to, the `inputs`, and `order`, which is plain JSON and small. What it prints is lost.
-    `cpu_seconds` is of the process alone and in whole seconds, rounded up; `wall_seconds` of everything.
+    `cpu_seconds` is of the process alone and in whole seconds, rounded up; `wall_seconds` of everything; `idle_seconds` of
+    sleep (`rest`, which jobs that wait for each other share).
     """
 
     entry: str
@@ -32,6 +58,8 @@ class Job:
     inputs: tuple[int, ...] = ()
     cpu_seconds: float = 30.0
     wall_seconds: float = 120.0
+    idle_seconds: float = math.inf
+    rest: Rest | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,6 +177,18 @@ def test_recorded_answers_are_judged_anew_and_cost_nothing(
     assert [each.turns for each in attempts.read(home / "second.jsonl").values()]
 
 
+def test_several_files_are_settings_of_one_report(home: Path, ocinterp: Command, serve: Serve, own: str) -> None:
+    model = serve(pupil, repeat_last=True)
+    assert ocinterp("eval", own, "-m", model, "--setting", "single", "--json", "logs/before.json").code == 0
+    assert ocinterp("eval", own, "-m", model, "--setting", "visible", "--json", "logs/after.json").code == 0
+    ended = ocinterp("eval", own, "-m", "replay:logs/*.jsonl", "--json", "both.json")
+    assert ended.code == 0, ended.err
+    content = json.loads((home / "both.json").read_text())
+    assert {name: each["pass@1"] for name, each in content["settings"].items()} == {"after": 1.0, "before": 0.5}
+    assert [(each["first"], each["second"], each["lost"]) for each in content["pairs"]] == [("after", "before", 1)]
+    assert content["differences"] == []
+
+
 def test_a_person_cannot_be_asked_many_things_at_once(ocinterp: Command, own: str) -> None:
     ended = ocinterp("eval", own, "--model", "person")
     assert (ended.code, "takes a model that is served" in ended.err) == (2, True)

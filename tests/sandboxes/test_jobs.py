@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import signal
 import socket
@@ -15,7 +16,7 @@ import pytest
 import pytest_asyncio
 
 from ocinterp.errors import SandboxError, UsageError
-from ocinterp.jobs import Enough, Job, JobEnd, sealed
+from ocinterp.jobs import Enough, Job, JobEnd, Rest, sealed
 from ocinterp.sandboxes.container.sandbox import ContainerSandbox
 from ocinterp.sandboxes.limits import MIB, Resources, Service
 from ocinterp.sandboxes.probe import probe
@@ -47,11 +48,21 @@ async def ask(
     order: dict[str, Any] | None = None,
     cpu: float = 10,
     wall: float = 20,
+    idle: float = math.inf,
+    rest: Rest | None = None,
 ) -> tuple[JobEnd, bytes]:
     """How a job that runs `program` ended, and what it answered."""
     pieces: list[bytes] = []
     with sealed(program.encode()) as source:
-        job = Job("tests.guests.running", order or {}, (source, *inputs), cpu_seconds=cpu, wall_seconds=wall)
+        job = Job(
+            "tests.guests.running",
+            order or {},
+            (source, *inputs),
+            cpu_seconds=cpu,
+            wall_seconds=wall,
+            idle_seconds=idle,
+            rest=rest,
+        )
         end = await sandbox.perform(job, on_bytes=on_bytes or pieces.append)
     return end, b"".join(pieces)
 
@@ -251,3 +262,80 @@ async def test_a_sealed_input_goes_with_its_block() -> None:
         os.fstat(fd)
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(fd)
+
+
+BUSY = """
+import time
+def burn(seconds):
+    start = time.process_time()
+    while time.process_time() < start + seconds:
+        pass
+"""
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import time; time.sleep(600)",
+        "import time\nwhile True: time.sleep(0.3)",
+        "import threading\nfor _ in range(3): threading.Thread(target=threading.Event().wait).start()\nthreading.Event().wait()",
+        "import os, time\nif not os.fork(): time.sleep(600)\nos.wait()",
+    ],
+)
+async def test_a_job_that_sleeps_is_out_of_time_long_before_the_clock_on_the_wall(
+    sandbox: NamespaceSandbox, program: str
+) -> None:
+    end, _ = await ask(sandbox, program, wall=600, idle=0.5)
+    assert end.outcome is Outcome.TIMEOUT
+    assert end.cpu_seconds < 5
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        f"{BUSY}\nburn(3.5)",
+        f"{BUSY}\nimport os\nif not os.fork():\n    burn(3.5)\n    os._exit(0)\nos.wait()",
+        f"{BUSY}\nimport threading\none = threading.Thread(target=burn, args=(3.5,))\none.start()\none.join()",
+        f"{BUSY}\nfor _ in range(7):\n    burn(0.3)\n    time.sleep(0.3)",
+    ],
+)
+async def test_a_job_of_which_any_part_works_is_not_asleep(sandbox: NamespaceSandbox, program: str) -> None:
+    end, _ = await ask(sandbox, program, wall=600, idle=0.5)
+    assert (end.outcome, end.status) == (Outcome.OK, 0)
+
+
+async def test_a_job_that_waits_for_another_does_not_sleep_while_that_works(sandbox: NamespaceSandbox) -> None:
+    if sandbox.single:
+        pytest.skip("one of its jobs at a time")
+    rest = Rest(members=2)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        waiting = ask(sandbox, "import os\nos.read(inputs[1], 1)", ours.fileno(), wall=600, idle=0.5, rest=rest)
+        working = ask(
+            sandbox, f"{BUSY}\nimport os\nburn(3.5)\nos.write(inputs[1], b'!')", theirs.fileno(), wall=600, rest=rest
+        )
+        async with asyncio.TaskGroup() as group:
+            ends = [group.create_task(each) for each in (waiting, working)]
+    assert [each.result()[0].outcome for each in ends] == [Outcome.OK, Outcome.OK]
+
+
+async def test_looks_count_where_all_have_slept_between_two() -> None:
+    rest = Rest(members=2)
+    for one, other in ((True, False), (True, True), (False, True), (True, True)):
+        rest.saw("one", asleep=one)
+        rest.saw("other", asleep=other)
+    assert rest.looks == 0
+    rest.saw("one", asleep=True)
+    assert rest.looks == 1
+    rest.saw("other", asleep=True)  # the same second, seen by the other
+    assert rest.looks == 1
+
+
+async def test_a_job_does_not_sleep_for_one_that_is_not_there_yet_and_no_more_for_one_that_has_gone() -> None:
+    rest = Rest(members=2)
+    for _ in range(9):
+        rest.saw("one", asleep=True)
+    assert rest.looks == 0
+    rest.leave("other")  # before anybody had looked at it
+    rest.saw("one", asleep=True)
+    assert rest.looks == 1

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+import math
+from collections.abc import AsyncGenerator, Callable
 
 import pytest
 import pytest_asyncio
 
 from ocinterp.errors import UsageError
+from ocinterp.jobs import Job, JobEnd, Jobs
 from ocinterp.problems import Benchmark, Problem, Script
 from ocinterp.sandboxes.limits import MIB, Resources
 from ocinterp.sandboxes.profiles import Profile
 from ocinterp.sandboxes.zygotes import NamespaceSandbox
 from ocinterp.types import Message, Status, Task
+from ocinterp.verifiers.asserts import EXAMINING, SERVING
 from ocinterp.verifiers.court import FORGEABLE, GUEST, Court
 from ocinterp.verifiers.expected import Expectations
 from ocinterp.verifiers.judge import Judgement
-from ocinterp.verifiers.scripts import ScriptJudge
+from ocinterp.verifiers.running import IDLE_SECONDS
+from ocinterp.verifiers.scripts import SECONDS, ScriptJudge
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 RESOURCES = Resources(memory_bytes=1024 * MIB, output_bytes=64 * MIB)
@@ -37,9 +41,7 @@ def problem(tests: str, *, name: str = "f", setup: str = "", unittest: bool = Fa
     )
 
 
-async def judged(
-    sandbox: NamespaceSandbox, each: Problem, program: str, *, leave_out: tuple[int, ...] = ()
-) -> Judgement:
+async def judged(sandbox: Jobs, each: Problem, program: str, *, leave_out: tuple[int, ...] = ()) -> Judgement:
     with ScriptJudge(sandbox, each, ("strict",), room=asyncio.Semaphore(1), leave_out=leave_out, seconds=1) as judge:
         return (await judge.judge(program))["strict"]
 
@@ -340,6 +342,44 @@ async def test_a_court_judges_scripts_too(sandbox: NamespaceSandbox) -> None:
     found = await court.judge("t/1", "def f(a, b): return a + b")
     assert [judgement.base.status for judgement in found.values()] == [Status.PASS, Status.PASS]
     assert (await court.verify(each.task, "def f(a, b): return 5")).status == "wrong"
+
+
+class Overheard:
+    """Carries out jobs, and keeps what they were."""
+
+    def __init__(self, jobs: Jobs) -> None:
+        self._jobs = jobs
+        self.jobs: dict[str, Job] = {}
+
+    async def perform(self, job: Job, /, *, on_bytes: Callable[[bytes], None]) -> JobEnd:
+        self.jobs[job.entry] = job
+        return await self._jobs.perform(job, on_bytes=on_bytes)
+
+
+@pytest.mark.parametrize(("name", "seconds"), [("humaneval", 3.0), ("humanevalfix", 3.0), ("own", SECONDS)])
+async def test_a_program_has_the_time_of_its_dataset(sandbox: NamespaceSandbox, name: str, seconds: float) -> None:
+    jobs, each = Overheard(sandbox), problem(ADDS)
+    court = Court(jobs, Benchmark(name, "own", "", {"t/1": each}), Expectations("", {}))
+    assert (await court.judge("t/1", "def f(a, b): return a + b"))["strict"].base.status is Status.PASS
+    candidate = jobs.jobs[SERVING]
+    assert candidate.order == {"seconds": seconds}
+    assert candidate.cpu_seconds == seconds + 1  # the kernel's, for who ignores the other
+
+
+async def test_a_program_that_sleeps_is_waited_for_only_while_its_tests_work(sandbox: NamespaceSandbox) -> None:
+    jobs = Overheard(sandbox)
+    await judged(jobs, problem(ADDS), "def f(a, b): return a + b")
+    candidate, examiner = jobs.jobs[SERVING], jobs.jobs[EXAMINING]
+    assert candidate.rest is examiner.rest is not None
+    assert (candidate.idle_seconds, examiner.idle_seconds) == (IDLE_SECONDS, math.inf)
+    assert candidate.wall_seconds > 5 * IDLE_SECONDS
+
+
+async def test_loading_and_answering_have_one_time_together(sandbox: NamespaceSandbox) -> None:
+    burn = "import time\ndef burn(s):\n  t = time.process_time() + s\n  while time.process_time() < t: pass\n"
+    tests = "assert f() is None"
+    assert await status(sandbox, tests, f"{burn}burn(0.7)\ndef f(): return None") is Status.PASS
+    assert await status(sandbox, tests, f"{burn}burn(0.7)\ndef f(): burn(0.7)") is Status.TIMEOUT
 
 
 CASES = """

@@ -92,4 +92,8 @@ def of_setting(standing: Standing, name: str = "") -> Iterator[Note]:
 def disagreements(differences: Iterable[Difference]) -> Iterator[Note]:
     """Where a log says otherwise."""
     for each in differences:
-        yield Note(f"{each.task_id}: the log says {each.recorded}, our verdict is {each.judged}", "warning")
+        why = f": {each.why}" if each.why else ""
+        yield Note(
+            f"{each.setting}: {each.task_id}: the log says {each.recorded}, our verdict is {each.judged}{why}",
+            "warning",
+        )

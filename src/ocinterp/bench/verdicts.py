@@ -10,7 +10,7 @@ from ocinterp.errors import SandboxError
 from ocinterp.types import Status, Verdict
 from ocinterp.verifiers.judge import Judgement, Judgements, Tally
 
-VERSION = 1  # of the judge: what was judged by another is judged again
+VERSION = 2  # of the judge: what was judged by another is judged again
 
 Verdicts = Mapping[str, tuple[Verdict, ...]]  # by profile: base, then plus where there is one
 

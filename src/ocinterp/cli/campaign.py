@@ -14,7 +14,7 @@ from ocinterp import __version__
 from ocinterp.bench import board, recorded
 from ocinterp.bench.evaluation import Evaluation
 from ocinterp.bench.numbers import Suite
-from ocinterp.bench.recorded import Recordings
+from ocinterp.bench.recorded import Archive
 from ocinterp.bench.results import Dataset
 from ocinterp.bench.run import DIALOGUES, Desk
 from ocinterp.bench.settings import Setting, chosen
@@ -100,8 +100,8 @@ class Campaign:
         benchmark = store.load(self.bench, self.settings.datasets_folder)
         setup.warn_of_forgery(benchmark)
         source = await self._source(self.model, benchmark)
-        if isinstance(source, Recordings):
-            task_ids, settings, critic = tuple(source.by_task)[: self.limit], (source.setting,), None
+        if isinstance(source, Archive):
+            task_ids, settings, critic = source.task_ids[: self.limit], source.settings, None
         else:
             task_ids = tuple(benchmark.problems)[: self.limit]
             suites = _suites(benchmark.problems, task_ids)
@@ -112,31 +112,40 @@ class Campaign:
         dataset = Dataset.of(benchmark)
         kept = Kept(self.file or self._default_file(benchmark, source.name), dataset, origin, settings, task_ids)
         kept.price = self.price
-        kept.recordings = source if isinstance(source, Recordings) else None
+        kept.archive = source if isinstance(source, Archive) else None
         await self._fill(kept, benchmark, source, critic)
         found = kept.evaluation()
         setup.console().print(board.render(found))
         return found
 
-    async def _fill(self, kept: Kept, benchmark: Benchmark, source: Served | Recordings, critic: Served | None) -> None:
+    async def _fill(self, kept: Kept, benchmark: Benchmark, source: Served | Archive, critic: Served | None) -> None:
         """Make the attempts that are not there yet."""
         kept.begin(resume=self.resume)
         try:
             with kept.shown() as progress:
                 async with self._desk(benchmark, source, critic, kept, progress) as desk:
                     _check_judges(desk.court, kept.task_ids)
-                    await desk.evaluate(kept.settings, kept.task_ids, done=list(kept.ended), on_end=kept.hear)
+                    if isinstance(source, Archive):
+                        await source.give_again(desk, kept.task_ids, done=list(kept.ended), on_end=kept.hear)
+                        kept.explained = await source.explained(desk.court, kept.made)
+                    else:
+                        await desk.evaluate(kept.settings, kept.task_ids, done=list(kept.ended), on_end=kept.hear)
         finally:
             kept.finish()
 
-    async def _source(self, name: str | None, benchmark: Benchmark) -> Served | Recordings:
+    async def _source(self, name: str | None, benchmark: Benchmark) -> Served | Archive:
         """Who answers: a model, or what was recorded."""
         choice = await resolve(name, config=self.settings.config, environ=self.settings.environ)
         print(f"ocinterp: {choice.line}", file=sys.stderr)
         if isinstance(choice.model, Replay):
-            found = recorded.read(Path(choice.model.path), benchmark)
+            found = recorded.gather(choice.model.path, benchmark)
+            if not found.task_ids:
+                raise UsageError(f"{choice.model.path}: no task is in each of its {len(found.recordings)} files")
             if found.unknown:
-                print(f"ocinterp: {found.unknown} records are about no task of {self.bench}", file=sys.stderr)
+                print(
+                    f"ocinterp: {found.unknown} records are about no task of {self.bench}, or one that another file lacks",
+                    file=sys.stderr,
+                )
             return found
         if not isinstance(choice.model, Served):
             raise UsageError("many tasks are asked at once, which takes a model that is served: --model NAME@URL")
@@ -185,7 +194,7 @@ class Campaign:
     async def _desk(
         self,
         benchmark: Benchmark,
-        source: Served | Recordings,
+        source: Served | Archive,
         critic: Served | None,
         kept: Kept,
         on_reference: Callable[[str], None],
@@ -194,8 +203,8 @@ class Campaign:
         workers = setup.workers_of(self.workers)
         async with AsyncExitStack() as stack:
             cells, jobs = self._cells(workers), setup.judging_sandbox(self.settings, self.sandbox, workers)
-            if isinstance(source, Recordings):
-                desk = partial(Desk, model=source.model, opening=source.opening)
+            if isinstance(source, Archive):
+                desk = partial(Desk, model=source.model)
             else:
                 desk = await self._asking(stack, source, critic, kept)
             await stack.enter_async_context(cells)

@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
+_MODEL = "Which model (`ocinterp doctor`), or replay:FILES."
 _SETTINGS = "Of single, resample, visible, execution, human, oracle; separated by commas."
 _JSON = "Where the numbers go; the trajectories (.jsonl) and the journal (.journal) go beside it."
 
 
 def command(
     bench: Annotated[str, typer.Argument(help="A dataset, as `ocinterp data list` names it.", metavar="BENCH")],
-    model: Annotated[str | None, typer.Option("--model", "-m", help="Which model; see `ocinterp doctor`.")] = None,
+    model: Annotated[str | None, typer.Option("--model", "-m", help=_MODEL)] = None,
     setting: Annotated[str, typer.Option(help=_SETTINGS, metavar="S,S")] = "single",
     critic: Annotated[str | None, typer.Option(help="The model that speaks in human and oracle.")] = None,
     limit: Annotated[int | None, typer.Option(help="Only the first N tasks.", metavar="N", min=1)] = None,

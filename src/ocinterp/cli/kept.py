@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from ocinterp.bench import attempts, evaluation
 from ocinterp.bench.attempts import Attempt, Key
 from ocinterp.bench.evaluation import Evaluation
-from ocinterp.bench.recorded import Recordings
+from ocinterp.bench.recorded import Archive, Difference
 from ocinterp.bench.results import Dataset
 from ocinterp.bench.run import Crash, Ended
 from ocinterp.bench.settings import Setting
@@ -36,7 +36,8 @@ class Kept:
     origin: Mapping[str, str]
     settings: tuple[Setting, ...]
     task_ids: tuple[str, ...]
-    recordings: Recordings | None = None  # what is given again, where no model is asked
+    archive: Archive | None = None  # what is given again, where no model is asked
+    explained: tuple[Difference, ...] | None = None  # to what that says of itself
     price: Price = FREE
     ended: dict[Key, Attempt | Crash] = field(default_factory=dict[Key, Attempt | Crash], init=False)
     _on_end: Callable[[Key], None] = field(default_factory=lambda: ignore, init=False)
@@ -79,10 +80,15 @@ class Kept:
         """What has ended, in numbers."""
         found = evaluation.gathered(self.dataset, self.origin, self.settings, self.task_ids, self.ended)
         found = replace(found, price=self.price, paid=self._paid())
-        if self.recordings is None:
+        if self.archive is None:
             return found
-        made = {each.key.task_id: each for each in self.ended.values() if isinstance(each, Attempt)}
-        return replace(found, differences=tuple(self.recordings.differences(made)))
+        differences = tuple(self.archive.differences(self.made)) if self.explained is None else self.explained
+        return replace(found, differences=differences)
+
+    @property
+    def made(self) -> dict[Key, Attempt]:
+        """The attempts that came to a verdict."""
+        return {key: each for key, each in self.ended.items() if isinstance(each, Attempt)}
 
     def _paid(self) -> Cost:
         """What everything cost, also in earlier runs; nothing where no model was asked."""

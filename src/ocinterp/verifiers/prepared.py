@@ -27,7 +27,6 @@ class Prepared:
     sources: tuple[str, ...]
     lines: tuple[int, ...]
     compares: tuple[bool, ...]
-    libraries: tuple[str, ...]  # top-level modules that the reference and unittests import
 
     @property
     def total(self) -> int:
@@ -54,10 +53,7 @@ def prepare(problem: Problem, leave_out: Collection[int]) -> Prepared:
     """The tests of a Script, without the asserts numbered so in the order of their source. UsageError for no Python."""
     script = problem.tests
     assert isinstance(script, Script)
-    try:
-        setup, tests = ast.parse(script.setup), ast.parse(script.source)
-    except (SyntaxError, ValueError) as error:
-        raise UsageError(f"the tests of {problem.task.id} are no Python: {error}") from error
+    setup, tests = parsed(problem)
     shared = _shared(setup, tests)
     found = asserts(tests)
     kept = {number: each for number, each in enumerate(found) if number not in leave_out}
@@ -75,8 +71,17 @@ def prepare(problem: Problem, leave_out: Collection[int]) -> Prepared:
         sources,
         lines,
         tuple(isinstance(each.test, ast.Compare) for each in kept.values()),
-        _libraries(problem.reference, script.setup, script.source) if script.kind == "unittest" else (),
     )
+
+
+def parsed(problem: Problem) -> tuple[ast.Module, ast.Module]:
+    """A Script's setup and source. UsageError for no Python."""
+    script = problem.tests
+    assert isinstance(script, Script)
+    try:
+        return ast.parse(script.setup), ast.parse(script.source)
+    except (SyntaxError, ValueError) as error:
+        raise UsageError(f"the tests of {problem.task.id} are no Python: {error}") from error
 
 
 def _short(source: str) -> str:
@@ -115,7 +120,8 @@ def _shared(*trees: ast.Module) -> str:
     return ast.unparse(ast.Module(kept, [])) if any(isinstance(each, ast.ClassDef) for each in kept) else ""
 
 
-def _libraries(*sources: str) -> tuple[str, ...]:
+def libraries(*sources: str) -> tuple[str, ...]:
+    """The top-level modules that sources import, but for the standard library's."""
     found: set[str] = set()
     for source in sources:
         try:

@@ -16,8 +16,10 @@ from ocinterp.verifiers.inside.frames import Frame
 ENTRY = "ocinterp.verifiers.inside.answering"
 LOAD_SECONDS = 10.0  # processor time that a program may take before it is called
 SMALL_BYTES = 2048  # a longer answer comes as its digest
-WALL_FACTOR = 10.0  # wall clock is the backstop alone: a busy machine must not change a verdict
-WALL_SECONDS = 60.0
+IDLE_SECONDS = 20.0  # that a program may sleep
+_WALL_FACTOR = 50.0  # wall clock is the backstop alone: as many programs to a core must not change a verdict
+_WALL_SECONDS = 60.0
+_MAX_WORDS = 1 << 20  # bytes of what tells how tests came out
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +64,30 @@ async def ask(jobs: Jobs, program: str, question: Question, listen: Callable[[Fr
             },
             (written, question.packed),
             cpu_seconds=cpu,
-            wall_seconds=WALL_SECONDS + WALL_FACTOR * cpu,
+            wall_seconds=wall(cpu),
+            idle_seconds=IDLE_SECONDS,
         )
         try:
             end = await jobs.perform(job, on_bytes=heard.feed)
         except frames.Broken:
             return Ended(Status.CRASHED, "what it sent was no answer", loaded=heard.loaded)
     return heard.ending(end)
+
+
+def wall(cpu_seconds: float) -> float:
+    """How long, by the clock on the wall, what may use so much processor time is waited for."""
+    return _WALL_SECONDS + _WALL_FACTOR * cpu_seconds
+
+
+def listener(pieces: list[bytes]) -> Callable[[bytes], None]:
+    """What takes in an answer of bounded size; who says more has said enough."""
+
+    def listen(data: bytes) -> None:
+        pieces.append(data)
+        if sum(map(len, pieces)) > _MAX_WORDS:
+            raise Enough
+
+    return listen
 
 
 async def side_by_side(acts: Iterable[Coroutine[Any, Any, None]]) -> None:

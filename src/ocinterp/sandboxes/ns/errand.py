@@ -11,12 +11,14 @@ import signal
 from collections.abc import Callable
 
 from ocinterp.errors import SandboxError
-from ocinterp.jobs import Enough, Job, JobEnd
+from ocinterp.jobs import Enough, Job, JobEnd, Rest
 from ocinterp.sandboxes.limits import Resources
 from ocinterp.sandboxes.ns.supervisor import Exit, Supervisor
 from ocinterp.types import Outcome
 
 _LOOK_SECONDS = 0.01
+_WATCH_SECONDS = 1.0  # between looks at whether it sleeps; most jobs have ended before the first
+_AWAKE = 0.1  # of the time in which it used a processor or waited for one
 _PIPE_BYTES = 1 << 20  # what an ordinary user may ask for (pipe(7)); a program waits when it is full
 _MAX_WORDS = 2000
 # Of its time, from which on a killed process was out of it: the kernel kills by a count of ticks, which on a busy machine
@@ -43,6 +45,8 @@ class Errand:
         self._failed: Exception | None = None  # what the listener raised
         self._stopped_for: Outcome | None = None
         self._killing: asyncio.Task[object] | None = None
+        self._rest = job.rest or Rest()
+        self._seen = 0.0, 0.0, 0  # at the last look: when, how active it had been, and how much it had said
 
     async def run(self) -> JobEnd:
         """Carry it out. Raises SandboxError, and what the listener raises but for Enough."""
@@ -67,11 +71,14 @@ class Errand:
     async def _until(self, ended: asyncio.Future[Exit]) -> Exit:
         loop = asyncio.get_running_loop()
         late = loop.call_later(self._job.wall_seconds, self._stop, Outcome.TIMEOUT)
+        self._seen = loop.time(), 0.0, 0
         try:
             while not ended.done():
                 # A reader would be woken by each write: looking now and then costs both sides less.
                 await asyncio.wait({ended}, timeout=_LOOK_SECONDS)
                 self._take_all()
+                if loop.time() - self._seen[0] > _WATCH_SECONDS and not ended.done():
+                    await self._watch()
             return ended.result()
         except asyncio.CancelledError:
             self._stop(Outcome.KILLED)
@@ -79,6 +86,18 @@ class Errand:
             raise
         finally:
             late.cancel()
+            self._rest.leave(self)
+
+    async def _watch(self) -> None:
+        """Note whether it sleeps, and end it when it has done so too long."""
+        then, active_then, taken_then = self._seen
+        active, awake = await self._supervisor.activity_of_job(self._key)
+        now = asyncio.get_running_loop().time()
+        worked = not 0 <= active - active_then < _AWAKE * (now - then)
+        self._seen = now, active, self._taken
+        self._rest.saw(self, asleep=not (awake or worked or self._taken > taken_then))
+        if self._rest.looks * _WATCH_SECONDS > self._job.idle_seconds:
+            self._stop(Outcome.TIMEOUT)
 
     def _terms(self) -> dict[str, object]:
         limits = self._resources

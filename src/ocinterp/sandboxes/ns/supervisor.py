@@ -166,6 +166,11 @@ class Supervisor:
         with contextlib.suppress(SandboxError):  # then all of them are gone
             await self.ask("kill", "", victim=key)
 
+    async def activity_of_job(self, key: str) -> tuple[float, bool]:
+        """How long the job begun under `key` has run or waited for a processor, and whether it is at it now."""
+        found, _ = await self.ask("look", "", victim=key)
+        return found["active"], found["awake"]
+
     def guard_of_jobs(self, resources: Resources) -> totals.Guard:
         """What bounds the memory of this zygote's jobs together; the first one's resources count. Once it is ready."""
         if self._guard_of_jobs is None:

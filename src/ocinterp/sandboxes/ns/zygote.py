@@ -11,6 +11,7 @@ no model-written code itself, and is one thread, so that it can fork.
     {"op": "close", "key": k, "session": s}                                 -> {"done": k}
     {"op": "job",   "key": k, "entry": module, "order": {...}, limits...} + descriptors   -> {"exit": k, ...} once it ended
     {"op": "kill",  "key": k, "victim": the key of a job}                                 -> {"done": k}
+    {"op": "look", "key": k, "victim": the key of a job}     -> {"done": k, "active": seconds, "awake": bool} (activity.py)
     the worker of spawn k died                                              -> {"exit": k, "status": n, "cpu": seconds}
 
 `status` is negative for a signal (as in os.waitstatus_to_exitcode). A refused request answers {"done": k, "refused":
@@ -36,6 +37,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ocinterp.sandboxes.ns import bridge, isolation, keeper, kernel, program, workspace
+from ocinterp.sandboxes.ns.activity import activity
 
 MAX_MESSAGE = 1 << 17
 # What a program commonly imports; having it in the parent makes every session cheaper.
@@ -97,6 +99,7 @@ class Zygote:
             "file": self._file,
             "close": self._close,
             "kill": self._kill,
+            "look": self._look,
         }
         control.set_inheritable(False)
 
@@ -257,6 +260,11 @@ class Zygote:
             if served.key == request["victim"]:
                 os.kill(pid, signal.SIGKILL)
         return {}, None
+
+    def _look(self, request: Request, _: list[int]) -> Reply:
+        found = [activity(pid) for pid, served in self._workers.items() if served.key == request["victim"]]
+        active, awake = found[0] if found else (0.0, True)
+        return {"active": active, "awake": awake}, None
 
     def _place(self, key: str) -> str:
         return self._root if self._walled else f"{self._root}/job-{key}"

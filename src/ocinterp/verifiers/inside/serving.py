@@ -1,7 +1,7 @@
 """The entry of a job: loads a candidate and does what an examiner in another process asks of it (speech.py).
 
     inputs: the program's source, and a socket
-    order:  {"load_seconds": s, "seconds": s}   processor time for loading, and for all requests together
+    order:  {"seconds": s}   processor time for loading and all requests together
 
 It runs in the candidate's own process, which sees neither the tests nor what they expect: only what they call it with,
 and the source of classes of the tests whose instances they pass to it. Its time limits are a courtesy, as in `answering`.
@@ -33,7 +33,7 @@ def main(answers: int, inputs: list[int], order: dict[str, Any]) -> None:
     os.close(answers)
     serving = _Serving(inputs[1], order["seconds"])
     try:
-        if serving.load(os.pread(inputs[0], MAX_SOURCE_BYTES, 0), order["load_seconds"]):
+        if serving.load(os.pread(inputs[0], MAX_SOURCE_BYTES, 0)):
             serving.serve()
     except speech.Gone:
         return
@@ -61,15 +61,15 @@ class _Serving:
         }
         signal.signal(signal.SIGPROF, _out_of_time)
 
-    def load(self, source: bytes, seconds: float) -> bool:
+    def load(self, source: bytes) -> bool:
         settle()
         sys.modules[MODULE] = self._module
         try:
-            signal.setitimer(signal.ITIMER_PROF, seconds, _AGAIN_SECONDS)
+            self._go_on()
             exec(compile(source, FILE, "exec", dont_inherit=True), self._module.__dict__)  # noqa: S102  this is what the walls are for
-            signal.setitimer(signal.ITIMER_PROF, 0)
+            self._pause()
         except BaseException as error:  # noqa: BLE001  the candidate's, whatever it is
-            signal.setitimer(signal.ITIMER_PROF, 0)
+            self._pause()
             self._fail(error, speech.NOT_LOADED)
             return False
         self._say(speech.LOADED, b"")
