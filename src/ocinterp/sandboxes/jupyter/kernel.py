@@ -61,6 +61,11 @@ class Kernel:
     @classmethod
     async def start(cls, server: Server, spec: str, folder: str, session: str) -> Kernel:
         """Have the server start a kernel whose working directory is `folder`."""
+        async with server.starting:
+            return await cls._started(server, spec, folder, session)
+
+    @classmethod
+    async def _started(cls, server: Server, spec: str, folder: str, session: str) -> Kernel:
         status, reply = await server.ask("POST", "kernels", body={"name": spec, "path": folder})
         if status != 201 or not isinstance(reply, dict):
             raise server.broken(f"could not start a kernel ({status})")

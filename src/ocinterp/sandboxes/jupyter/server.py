@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     import aiohttp
 
 _ANSWER_SECONDS = 60.0  # starting a kernel on a busy machine takes a while
+_STARTS_AT_ONCE = 4  # of kernels: of twenty, a server has been seen to leave one handshake unanswered
 _MAX_MESSAGE_BYTES = 64 << 20  # one message of a kernel's
 
 
@@ -44,6 +46,7 @@ class Server:
     def __init__(self, place: Place) -> None:
         self._place = place
         self._http: aiohttp.ClientSession | None = None
+        self.starting = asyncio.Semaphore(_STARTS_AT_ONCE)  # whoever starts a kernel waits for it
 
     async def __aenter__(self) -> Self:
         import aiohttp
