@@ -63,7 +63,7 @@ attack: $(VENV)/.dev
 	@tests/attack/as_user.sh $(ARGS)
 
 jupyter: $(VENV)/.jupyter
-	$(RUN_TESTS) tests/sandboxes -k jupyter $(ARGS)
+	$(RUN_TESTS) -n 0 tests/sandboxes -k jupyter $(ARGS)  # kernels share the cores badly
 
 bench: $(VENV)/.bench
 	@set -e; for each in benchmarks/[a-z]*.py; do $(BIN)/python "$$each" $(ARGS); done
