@@ -52,15 +52,16 @@ ROWS = (
 Scripts = Mapping[str, Sequence[str | Completion]]
 
 
-def write_benchmark(folder: Path) -> Path:
-    """The file of the benchmark, in EvalPlus's format."""
+def write_benchmark(folder: Path, base: Sequence[Sequence[int]] = ()) -> Path:
+    """The file of the benchmark, in EvalPlus's format; `base` are other base tests of add."""
     path = folder / "own.jsonl"
-    path.write_text("".join(f"{json.dumps(row)}\n" for row in ROWS))
+    rows = [{**row, "base_input": base} if base and row["task_id"] == "own/add" else row for row in ROWS]
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     return path
 
 
-def benchmark(folder: Path) -> Benchmark:
-    store.add_file(write_benchmark(folder), folder / "datasets")
+def benchmark(folder: Path, base: Sequence[Sequence[int]] = ()) -> Benchmark:
+    store.add_file(write_benchmark(folder, base), folder / "datasets")
     return store.load("own", folder / "datasets")
 
 
@@ -72,11 +73,12 @@ async def open_desk(
     critic: Callable[[str], Model] | None = None,
     cells: Sandbox | None = None,
     concurrency: int = 8,
+    base: Sequence[Sequence[int]] = (),
 ) -> AsyncGenerator[Desk]:
     """A desk with a real court; programs run in `cells`, or in the court's own sandbox."""
     limits = Resources(memory_bytes=court.MEMORY_BYTES, output_bytes=court.ANSWER_BYTES)
     async with NamespaceSandbox(limits, profile=Profile(guests=(court.GUEST,))) as jobs:
-        bench = await court.convene(jobs, benchmark(folder), folder)
+        bench = await court.convene(jobs, benchmark(folder, base), folder)
         yield Desk(bench, cells or jobs, model, critic, {"model": "scripted"}, concurrency)
 
 

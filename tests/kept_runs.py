@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ocinterp.bench import attempts, evaluation
@@ -12,6 +13,7 @@ from ocinterp.bench.hidden import Scored
 from ocinterp.bench.results import Dataset
 from ocinterp.bench.run import Crash
 from ocinterp.bench.settings import Setting, chosen
+from ocinterp.journal import Price
 from ocinterp.testing import code
 from ocinterp.types import (
     Cell,
@@ -91,6 +93,21 @@ def small() -> Evaluation:
         attempt(VISIBLE, "own/c", "wrong", "wrong", "pass"),
         attempt(VISIBLE, "own/d", "NameError", "pass", "timeout"),
     )
+
+
+def refined() -> Evaluation:
+    """A setting that refines with a critic, one with the solution, and answers for as many tokens; with prices."""
+    wanted = chosen(["resample", "visible", "human-base", "oracle-base"], turns=3, suites=("base", "plus"))
+    resample, visible, human, oracle = wanted
+    critic = Usage(90, 10)
+    made = [
+        *(attempt(visible, each, "wrong", "pass") for each in TASKS),
+        *(replace(attempt(human, each, "NameError", "wrong", "pass"), critic_tokens=critic) for each in TASKS),
+        *(replace(attempt(oracle, each, "wrong", "pass", leaks=2), critic_tokens=critic) for each in TASKS),
+        *(attempt(resample, each, "pass" if n == 2 else "wrong", sample=n) for each in TASKS for n in range(10)),
+    ]
+    found = gathered(*made, settings=wanted)
+    return replace(found, price=Price("1000", "2000"), critic_price=Price("10", "20"))
 
 
 def of_model(name: str, solved: str, *, settings: Sequence[Setting] = (SINGLE,), **origin: str) -> Evaluation:

@@ -47,6 +47,13 @@ def asserts(tree: ast.AST) -> list[ast.Assert]:
     return sorted(found, key=lambda each: (each.lineno, each.col_offset))
 
 
+def test_methods(tree: ast.AST) -> list[ast.FunctionDef]:
+    """Those of the classes in a Script of unittests, in the order of its source: likewise."""
+    classes = [each for each in ast.walk(tree) if isinstance(each, ast.ClassDef)]
+    found = [each for node in classes for each in node.body if isinstance(each, ast.FunctionDef)]
+    return sorted((each for each in found if each.name.startswith("test")), key=lambda each: each.lineno)
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One task, a program that solves it, and its tests.

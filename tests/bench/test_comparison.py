@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from kept_runs import DATASET, ORIGIN, SINGLE, TASKS, VISIBLE, attempt, gathered, of_model
-from ocinterp.bench import comparison, notes, versus
+from kept_runs import DATASET, ORIGIN, SINGLE, TASKS, VISIBLE, attempt, gathered, of_model, refined
+from ocinterp.bench import comparison, evaluation, notes, versus
 from ocinterp.bench.attempts import Key
 from ocinterp.bench.comparison import Comparison, compare
 from ocinterp.bench.evaluation import Evaluation
@@ -128,6 +128,49 @@ def test_a_name_that_looks_like_a_colour_is_shown_as_it_is() -> None:
     assert "[red]small[/]" in text
     assert "[/x]" in text
     assert "\x1b" not in text
+
+
+def test_each_model_stands_beside_its_own_answers_for_as_many_tokens() -> None:
+    one, other = refined(), replace(refined(), origin={**ORIGIN, "model": "other"})
+    found = compared(one, other)
+    told = json.loads(comparison.dumps(found))["equal_budget"]
+    assert [(each["model"], each["rival"]) for each in told] == [
+        (model, rival) for rival in ("visible", "human-base", "oracle-base") for model in ("scripted", "other")
+    ]
+    alone = {each["rival"]: each for each in json.loads(evaluation.dumps(one))["equal_budget"]}
+    assert [{key: value for key, value in each.items() if key != "model"} for each in told] == [
+        alone[each["rival"]] for each in told
+    ]
+    text = shown(found, width=80)
+    assert text.count("as many tokens ") == 3
+    assert notes.MATCHED in [each.text for each in notes.of_comparison(found)]
+    assert notes.SOLUTION in text
+    assert "critic's" in text
+
+
+def test_what_is_not_drawn_yet_is_missing_among_the_tasks_that_count_alone() -> None:
+    whole = refined()
+    samples = [each for standing in whole.standings for each in standing.attempts()]
+    torn = gathered(
+        *(each for each in samples if each.key != Key("resample", "own/d", 9)),
+        settings=[each.setting for each in whole.standings],
+        origin={**ORIGIN, "model": "torn"},
+    )
+    assert [each.missing for each in compared(whole, torn).models.values()] == [0, 1]
+    fewer = gathered(
+        *(each for each in samples if each.key.task_id != "own/d"),
+        settings=[each.setting for each in whole.standings],
+        tasks=TASKS[:3],
+    )
+    found = compared(fewer, torn)
+    assert [each.missing for each in found.models.values()] == [0, 0]
+    assert len(list(found.matches())) == 6
+
+
+def test_options_that_older_runs_did_not_have_are_no_difference() -> None:
+    assert compared(of_model("old", "a"), of_model("new", "a", form="chat", conv_turns="10")).options == {}
+    glued = compared(of_model("old", "a"), of_model("new", "a", form="glued"))
+    assert glued.options == {"form": {"old": "chat", "new": "glued"}}
 
 
 def test_what_answers_cost_is_told_where_a_price_is_known() -> None:

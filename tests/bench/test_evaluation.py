@@ -87,13 +87,18 @@ def test_without_plus_tests_the_base_tests_are_the_strictest() -> None:
     assert gathered([single], [added]).standings[0].measures == ("plus", "unseen", "base")
 
 
-async def test_resample_draws_as_many_answers_as_refinement_may_give_and_chooses_none(tmp_path: Path) -> None:
+async def test_resample_draws_as_many_answers_as_refinement_may_give_and_says_what_choosing_gives(
+    tmp_path: Path,
+) -> None:
     wanted = settings("resample", turns=3)
     async with open_desk(tmp_path, scripted({"own/add": [code(WRONG), code(ADD), code(WRONG)]})) as desk:
         ended = await attempts_of(desk, wanted)
-    found = numbers(gathered(wanted, ended), "resample")
+    evaluated = gathered(wanted, ended)
+    found = numbers(evaluated, "resample")
     assert (found["pass@1"], found["pass@3"], found["samples"]) == (pytest.approx(1 / 3), 1.0, 3)
     assert all(len(each.turns) == 1 for each in ended)
+    assert found["chosen"] == {"pass@1": 1.0, "ci95": [pytest.approx(0.207, abs=0.001), 1.0]}
+    assert "pass@1 of the first answer that visible tests accept 100.0" in board_of(evaluated)
 
 
 async def test_visible_refines_until_the_shown_tests_hold(tmp_path: Path) -> None:
@@ -266,7 +271,8 @@ async def test_a_model_that_cannot_be_asked_ends_the_run_and_what_was_done_is_to
 async def test_what_is_done_is_not_done_again(tmp_path: Path) -> None:
     ended: list[Ended] = []
     async with open_desk(tmp_path, scripted({"own/twice": [code(TWICE)]})) as desk:  # no script for own/add
-        done = [Key("single", "own/add")]
+        turn = Turn(Completion(code(ADD)))
+        done = [Attempt(Key("single", "own/add"), Trajectory("own/add", (), (turn,)), (Scored(*["pass"] * 3),))]
         await desk.evaluate(settings("single"), ["own/add", "own/twice"], done=done, on_end=ended.append)
     assert [each.key.task_id for each in ended] == ["own/twice"]
 

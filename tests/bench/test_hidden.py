@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Collection
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from evaluations import ADD, ALL_BUT_SHOWN, BASE_ONLY, ONLY_SHOWN, WRONG, benchmark
 from ocinterp.bench.hidden import HiddenTests, shown
 from ocinterp.jobs import Jobs
-from ocinterp.problems import Benchmark, Problem, Script
+from ocinterp.problems import Benchmark, Calls, Problem, Script
 from ocinterp.sandboxes.limits import Resources
 from ocinterp.sandboxes.profiles import Profile
 from ocinterp.sandboxes.zygotes import NamespaceSandbox
@@ -121,3 +122,36 @@ async def test_the_inputs_of_a_task_are_held_once_for_all_who_ask_about_it(tmp_p
         with hidden:
             assert await hidden.report(ONLY_SHOWN, "base")
         assert bench.opened == [set(), set()]
+
+
+ASSERTS = (
+    "def check(candidate):\n    assert candidate(1) == 1\n    assert candidate(2) == 2\n    assert candidate(3) == 3\n"
+)
+METHODS = """
+import unittest
+class TestCases(unittest.TestCase):
+    def test_z(self):
+        self.assertEqual(f(1), 1)
+    def test_y(self):
+        self.assertEqual(f(2), 2)
+    def test_x(self):
+        self.assertEqual(f(3), 3)
+"""
+
+
+@pytest.mark.usefixtures("namespaces")
+@pytest.mark.parametrize(
+    "tests", [Calls(((1,), (2,)), ((3,),)), Script(f"{ASSERTS}check(f)"), Script(METHODS, kind="unittest")]
+)
+async def test_a_report_of_the_first_tests_hears_nothing_of_the_rest(tmp_path: Path, tests: Calls | Script) -> None:
+    problem = replace(by_script(""), tests=tests)
+    limits = Resources(memory_bytes=court.MEMORY_BYTES, output_bytes=court.ANSWER_BYTES)
+    async with NamespaceSandbox(limits, profile=Profile(guests=(court.GUEST,))) as jobs:
+        bench = Benchmark("own", "own", "0" * 32, {"own/f": problem})
+        with HiddenTests(await court.convene(jobs, bench, tmp_path), "own/f") as hidden:
+            late, early = (f"def f(x):\n    return x if x < {wrong} else 0\n" for wrong in (3, 2))
+            assert [bool(await hidden.report(late, "plus", first=n)) for n in (1, 2, 3)] == [False, False, True]
+            assert [bool(await hidden.report(early, "plus", first=n)) for n in (1, 2, 3)] == [False, True, True]
+            assert await hidden.report(late, "plus")
+            assert not await hidden.report("def f(x):\n    return x\n", "plus", first=1)
+            assert len(await hidden.report("def f(x):\n    return 'x' * 900\n", "plus", first=2)) <= 500

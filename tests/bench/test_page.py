@@ -28,7 +28,7 @@ from ocinterp.bench.run import Crash
 from ocinterp.bench.runs import of_score
 from ocinterp.bench.settings import chosen
 from ocinterp.journal import Cost, Price
-from ocinterp.types import Message, StopReason, Trajectory
+from ocinterp.types import Message, StopReason, Trajectory, Usage
 
 HOSTILE = (
     "</script><script>alert(1)</script>",
@@ -121,7 +121,7 @@ def full() -> Evaluation:
     resample, execution = chosen(["resample", "execution-base"], suites=("base", "plus"))
     made = [
         *(each for standing in small().standings for each in standing.attempts()),
-        *(attempt(resample, each, "pass" if n else "wrong", sample=n) for each in TASKS for n in range(2)),
+        *(attempt(resample, each, "pass" if n else "wrong", sample=n) for each in TASKS for n in range(3)),
         *(attempt(execution, each, "KeyError", "pass", leaks=2) for each in TASKS),
     ]
     found = gathered(*made, settings=(SINGLE, VISIBLE, resample, execution))
@@ -136,10 +136,71 @@ def test_the_settings_stand_side_by_side_with_the_numbers_of_the_json() -> None:
         low, high = told["ci95"]
         assert cells[0] == name + ("*" if told["scoring_tests_shown"] else "")
         assert cells[2:5] == [str(told["n"]), percent(told["pass@1"]), f"{percent(low)} to {percent(high)}"]
-        assert cells[-3:-1] == [str(told["tokens"][each]) for each in ("prompt_tokens", "completion_tokens")]
-        assert cells[-1] == f"${told['dollars']:.4f}"
         others = [percent(told[each]["pass@1"]) if each in told else "–" for each in ("base", "plus", "unseen")]
         assert cells[6:9] == others
+
+
+def test_tokens_and_dollars_are_those_of_the_json_with_a_critics_apart() -> None:
+    (human,) = chosen(["human-base"], turns=3, suites=("base", "plus"))
+    told = replace(attempt(human, "own/a", "wrong", "pass"), critic_tokens=Usage(1_000, 20))
+    others = (attempt(human, each, "pass") for each in TASKS[1:])
+    found = gathered(*(attempt(SINGLE, each, "pass") for each in TASKS), told, *others, settings=(SINGLE, human))
+    assert page_of(found).table("Tokens, and what they cost") == [
+        ["single", "40", "20", "–", "–"],
+        ["human-base*", "50", "25", "1,000", "20"],
+    ]
+    priced = replace(found, price=Price("1000", "2000"), critic_price=Price("0", "10000"))
+    assert [each[-2:] for each in page_of(priced).table("Tokens, and what they cost")] == [
+        ["$0.0800", "–"],
+        ["$0.3000", "$0.2000"],
+    ]
+    dollars = numbers(priced)["settings"]["human-base"]["dollars"]
+    assert dollars == {"model": pytest.approx(0.1), "critic": pytest.approx(0.2)}
+
+
+def test_what_the_same_tokens_buy_is_that_of_the_json() -> None:
+    found = full()
+    shown = page_of(found)
+    told = {each["rival"]: each for each in numbers(found)["equal_budget"]}
+    rows = {cells[0]: cells[1:] for cells in shown.table("What the same tokens buy without feedback")}
+    assert rows.keys() == {"visible", "execution-base*"}
+    for name, cells in rows.items():
+        one = told[name.rstrip("*")]
+        assert cells[1:6] == [
+            f"{one['samples']:.1f}",
+            *(percent(one[each]["pass@1"]) for each in ("one", "chosen", "best")),
+            percent(one["difference"], "+"),
+        ]
+        assert cells[-3:] == [str(one["gained"]), str(one["lost"]), f"{one['p']:.2g}"]
+    (table,) = [each for each in shown.root.all("table") if each.all("caption")[0].text.startswith("What the same")]
+    assert [row.all("strong")[0].text for row in table.all("tbody")[0].all("tr")] == [
+        percent(told["visible"]["chosen"]["pass@1"]),
+        percent(told["execution-base"]["best"]["pass@1"]),
+    ]
+
+
+def test_a_setting_in_which_a_critic_had_the_solution_has_two_stars() -> None:
+    (oracle,) = chosen(["oracle-base"], turns=3, suites=("base", "plus"))
+    shown = page_of(gathered(*(attempt(oracle, each, "pass") for each in TASKS), settings=[oracle]))
+    assert shown.table("pass@1 with its 95 % interval")[0][0] == "oracle-base**"
+    (mark, *_) = shown.root.all("abbr")
+    assert "a critic had the solution" in mark.attributes["title"]
+    (banner,) = [each for each in shown.root.all("div") if each.attributes.get("class") == "banner warning"]
+    assert "** and a critic had the solution" in banner.text
+
+
+def test_the_sample_that_visible_tests_choose_is_marked() -> None:
+    kept = page_of(full()).dialogues
+    samples = kept["tasks"][0][1][kept["columns"].index("resample")]
+    assert [each.get("chosen", False) for each in samples] == [True, False]
+
+
+def test_a_long_name_of_a_model_is_clipped_in_the_title_and_whole_below() -> None:
+    name = "replay:model__F=gpt-4-0613_ground-truth__benchmark__results.jsonl.gz"
+    shown = page_of(gathered(settings=[SINGLE], origin={**ORIGIN, "model": name}))
+    (title,) = shown.root.all("h1")
+    assert title.text == "replay:model__F=gpt-4-0613_grou…results.jsonl.gz on own"
+    assert name in [each.text for each in shown.root.all("dd")]
 
 
 def test_differences_are_those_of_the_json() -> None:
@@ -177,7 +238,7 @@ def test_the_curve_and_the_ranks_are_those_of_the_json() -> None:
     told = numbers(found)["settings"]
     assert rows["visible"] == [
         *map(percent, told["visible"]["solved_by_turn"]),
-        f"{told['visible']['mrr']:.3f}",
+        percent(told["visible"]["mrr"]),
         percent(told["visible"]["recall"]),
     ]
     assert rows["single"][:3] == ["25.0", "", ""]
@@ -358,7 +419,7 @@ def test_the_page_loads_nothing_and_allows_its_own_script_and_style_alone() -> N
 def test_the_page_can_be_read_by_ear_and_by_keyboard() -> None:
     shown = page_of(full())
     assert [each.attributes["lang"] for each in shown.root.all("html")] == ["en"]
-    assert [each.name for each in shown.nodes if re.fullmatch(r"h\d", each.name)] == ["h1"] + ["h2"] * 7
+    assert [each.name for each in shown.nodes if re.fullmatch(r"h\d", each.name)] == ["h1"] + ["h2"] * 9
     assert all(len(each.all("caption")) == 1 for each in shown.root.all("table"))
     assert all(each.attributes.get("scope") in {"row", "col"} for each in shown.root.all("th"))
     pictures = shown.root.all("svg")
@@ -377,6 +438,10 @@ def test_a_comparison_has_a_column_for_each_model_and_setting() -> None:
         rows = shown.table(f"pass@1 with its 95 % interval: {setting.name}")
         assert [(each[0], each[3]) for each in rows] == [("small", "25.0"), ("large", "75.0")]
     assert shown.root.all("h1")[0].text == "2 models on own"
+    captions = [each.text for each in shown.root.all("caption")]
+    assert "Tasks solved by a turn, in percent: visible" in captions
+    assert "Tasks solved by a turn, in percent: single" not in captions
+    assert not [each for each in shown.root.all("svg") if each.attributes["class"] == "curve"]  # nobody took two turns
 
 
 def test_scores_are_compared_without_dialogues() -> None:
@@ -384,7 +449,9 @@ def test_scores_are_compared_without_dialogues() -> None:
     shown = compared(*(of_score(Score(DATASET, "strict", tasks), each) for each in ("qwen", "llama")))
     assert shown.dialogues["tasks"][0][1][0][0]["turns"] == [{"verdict": [["base + plus", "wrong"], ["base", "pass"]]}]
     (first, _) = shown.table("pass@1 with its 95 % interval: samples")
-    assert first[3] == "50.0"
+    assert first[3:6] == ["50.0", "9.5 to 90.5", "50.0, 95 %: 9.5 to 90.5"]
+    assert first[6:] == ["100.0", "1.00"]  # by base tests; nobody knows of unseen ones
+    assert "Cost" not in [each.text for each in shown.root.all("h2")]
 
 
 def test_texts_are_cut_until_a_page_opens_fast() -> None:

@@ -158,9 +158,9 @@ async def test_a_difference_is_told_with_its_setting_and_the_test_that_fails(tmp
     ended: list[Ended] = []
     async with open_desk(tmp_path, found.model) as desk:
         await found.give_again(desk, found.task_ids, done=(), on_end=ended.append)
-        made = {each.key: each for each in ended if isinstance(each, Attempt)}
+        made = [each for each in ended if isinstance(each, Attempt)]
         told = await found.explained(desk.court, made)
-    assert [key.setting for key in made] == ["single", "execution"]
+    assert [each.key.setting for each in made] == ["single", "execution"]
     assert [setting.shows_tests for setting in found.settings] == [False, True]
     assert [(each.setting, each.recorded, each.judged) for each in told] == [
         ("single", "unsolved", "pass"),

@@ -10,16 +10,18 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from kept_runs import DATASET, ORIGIN, SINGLE, TASKS, VISIBLE, attempt, gathered, keep, of_model, small
-from ocinterp.bench import attempts, board, evaluation, results, runs
+from kept_runs import DATASET, ORIGIN, SINGLE, TASKS, VISIBLE, attempt, gathered, keep, of_model, refined, small
+from ocinterp.bench import attempts, board, evaluation, notes, results, runs
 from ocinterp.bench.attempts import Key
 from ocinterp.bench.hidden import Scored
 from ocinterp.bench.recorded import Difference
 from ocinterp.bench.results import Dataset, Judged, Score
 from ocinterp.bench.run import Crash
+from ocinterp.bench.settings import chosen
 from ocinterp.cli.kept import Kept
 from ocinterp.errors import DataError
-from ocinterp.journal import Cost, Price
+from ocinterp.journal import FREE, Cost, Price
+from ocinterp.types import Usage
 
 CRASH = Crash(Key("single", "own/a"), "no more processes")
 
@@ -39,6 +41,80 @@ def test_a_run_is_read_as_it_was_kept(tmp_path: Path) -> None:
     assert evaluation.dumps(again) == evaluation.dumps(found)
     assert [list(each.attempts()) for each in again.standings] == [list(each.attempts()) for each in found.standings]
     assert (again.price, again.paid.dollars, again.differences) == (found.price, found.paid.dollars, found.differences)
+
+
+def test_a_run_with_critics_and_an_equal_budget_is_read_as_it_was_kept(tmp_path: Path) -> None:
+    found = refined()
+    again = runs.read(keep(tmp_path / "run.json", found))
+    told = content(tmp_path / "run.json")
+    assert evaluation.dumps(again) == evaluation.dumps(found)
+    assert [(each["rival"], each["samples"]) for each in told["equal_budget"]] == [
+        *(("visible", 2), ("human-base", 10), ("oracle-base", 9))
+    ]
+    assert [each["samples"] for each in told["settings"].values()] == [10, 1, 1, 1]
+    assert again.critic_price == found.critic_price
+    assert [each.setting.mark for each in again.standings] == ["", "", "*", "**"]
+    shown: list[str] = []
+    for each in (found, again):
+        console = Console(width=80)
+        with console.capture() as printed:
+            console.print(board.render(each))
+        shown.append(printed.get())
+    assert shown[0] == shown[1]
+
+
+def test_an_equal_budget_that_is_not_drawn_to_its_end_is_read_as_missing(tmp_path: Path) -> None:
+    path = keep(tmp_path / "run.json", refined())
+    kept = (tmp_path / "run.jsonl").read_text().splitlines(keepends=True)
+    (tmp_path / "run.jsonl").write_text("".join(each for each in kept if '"sample":9' not in each))
+    again = runs.read(path)
+    assert (again.missing, list(again.matches())) == (4, [])
+
+
+def test_a_run_without_a_critics_price_is_read_as_one_whose_critic_cost_nothing(tmp_path: Path) -> None:
+    again = runs.read(keep(tmp_path / "run.json", replace(refined(), critic_price=FREE)))
+    dollars = again.dollars(again.standings[2])
+    assert dollars is not None
+    assert (dollars.model > 0, dollars.critic) == (True, 0)
+    assert notes.UNPRICED in [each.text for each in notes.of(again)]
+    assert notes.UNPRICED not in [each.text for each in notes.of(refined())]
+
+
+@pytest.mark.parametrize(
+    ("where", "words"),
+    [
+        (("settings", "human-base", "mrr"), "mrr of human-base is 0.9, but its trajectories give 0.333"),
+        (
+            ("settings", "human-base", "critic_tokens", "prompt_tokens"),
+            "critic_tokens.prompt_tokens of human-base is 0.9",
+        ),
+        (("settings", "visible", "dollars", "model"), "dollars.model of visible is 0.9"),
+        (("settings", "resample", "chosen", "pass@1"), "chosen.pass@1 of resample is 0.9"),
+        (("equal_budget", 0, "best", "pass@1"), "equal_budget.0.best.pass@1 of the run is 0.9"),
+        (("pairs", 0, "gained"), "pairs.0.gained of the run is 0.9, but its trajectories give 4"),
+        (("equal_budget",), "equal_budget"),
+    ],
+)
+def test_no_number_is_believed_that_does_not_follow(tmp_path: Path, where: tuple[str | int, ...], words: str) -> None:
+    path = keep(tmp_path / "run.json", refined())
+    told: Any = content(path)
+    part = told
+    for each in where[:-1]:
+        part = part[each]
+    part[where[-1]] = 0.9
+    path.write_text(json.dumps(told))
+    with pytest.raises(DataError) as refused:
+        runs.read(path)
+    assert words in str(refused.value)
+
+
+def test_a_run_that_is_not_whole_gives_no_headline(tmp_path: Path) -> None:
+    path = keep(tmp_path / "run.json", gathered(CRASH, settings=[SINGLE]))
+    told = content(path)
+    told["settings"]["single"]["pass@1"] = 0.5
+    path.write_text(json.dumps(told))
+    with pytest.raises(DataError, match=r"pass@1 of single is 0\.5, but its trajectories give None"):
+        runs.read(path)
 
 
 def test_a_run_with_crashes_and_gaps_is_read_with_its_reasons(tmp_path: Path) -> None:
@@ -138,8 +214,10 @@ def test_repairs_are_counted_by_what_the_first_answer_failed_with() -> None:
     visible = small().standings[1]
     found = {kind: (each.failed, each.repaired) for kind, each in visible.repairs.items()}
     assert found == {"NameError": (2, 1), "wrong": (1, 1)}
-    assert (visible.recall, visible.curve) == (1.0, (0.25, 0.75, 1.0))
-    assert visible.reciprocal_rank == pytest.approx((1 + 1 / 2 + 1 / 3 + 1 / 2) / 4)
+    assert visible.curve == (0.25, 0.75, 1.0)
+    assert visible.ranks is not None
+    assert visible.ranks.mrr == pytest.approx((1 + 1 / 2 + 1 / 3 + 1 / 2) / 4)
+    assert visible.ranks.recall == 1.0
     assert of_model("good", "abcd").standings[0].repairs == {}
 
 
@@ -148,10 +226,39 @@ def test_the_table_has_turns_repairs_and_cost() -> None:
     with console.capture() as printed:
         console.print(board.render(replace(small(), price=Price("1000", "2000"))))
     lines = [" ".join(each.split()) for each in printed.get().splitlines()]
-    assert "visible unseen 4 75.0 30.1 to 95.4 2.25 135 $0.1800" in lines
-    assert "solved by turn tests 1 2 3 MRR recall" in lines
-    assert "visible unseen 25.0 75.0 100.0 0.583 100.0" in lines
+    assert "setting tests tasks pass@1 95 % turns MRR recall" in lines
+    assert "visible unseen 4 75.0 30.1 to 95.4 2.25 58.3 100.0" in lines
+    assert "tokens prompts answers cost" in lines
+    assert "visible 90 45 $0.1800" in lines
+    assert "solved by turn 1 2 3" in lines
+    assert "visible 25.0 75.0 100.0" in lines
     assert lines[lines.index("first failed with visible") + 1 :][:2] == ["NameError 1 of 2", "wrong 1 of 1"]
+
+
+def test_the_tables_of_all_settings_fit_a_terminal_of_80_characters() -> None:
+    names = ("single", "resample", "visible", "execution", "human", "oracle", "conv")
+    wanted = chosen(names, suites=("base", "plus"))
+    statuses = ("wrong", "NameError", "TypeError", "timeout", "pass")
+    made = [
+        replace(attempt(each, task_id, *statuses[-each.limits.max_turns :]), critic_tokens=Usage(2_000, 400))
+        for each in wanted
+        if each.limits.max_turns is not None and each.refines
+        for task_id in TASKS
+    ]
+    made += [attempt(wanted[0], each, "pass") for each in TASKS[1:]]
+    made += [attempt(wanted[0], TASKS[0], "wrong")]
+    made += [attempt(wanted[1], each, "wrong", sample=n) for each in TASKS for n in range(180)]
+    model = f"replay:{'x' * 90}.jsonl"
+    found = gathered(*made, settings=wanted, origin={**ORIGIN, "model": model})
+    assert not found.missing
+    console = Console(width=200)
+    with console.capture() as printed:
+        console.print(board.render(replace(found, price=Price("1000", "2000"))))
+    tables = printed.get().partition("differences in points")[0].splitlines()
+    assert max(len(each.rstrip()) for each in tables) <= 80
+    assert tables[1].startswith("model replay:xxx")
+    assert tables[1].endswith("x.jsonl")
+    assert [each.split()[0] for each in tables if "**" in each].count("conv-partial-expert") == 3
 
 
 def test_a_run_has_its_numbers_from_its_beginning(tmp_path: Path) -> None:
@@ -164,4 +271,4 @@ def test_a_run_has_its_numbers_from_its_beginning(tmp_path: Path) -> None:
 
 def test_a_run_that_is_not_whole_has_no_rank_and_no_recall() -> None:
     found = gathered(attempt(VISIBLE, "own/a", "pass"), settings=[VISIBLE])
-    assert (found.standings[0].reciprocal_rank, found.standings[0].recall) == (None, None)
+    assert found.standings[0].ranks is None

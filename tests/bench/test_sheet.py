@@ -9,10 +9,11 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kept_runs import ORIGIN, SINGLE, attempt, gathered, of_model, small
+from kept_runs import ORIGIN, SINGLE, attempt, gathered, of_model, refined, small
 from ocinterp.bench import evaluation, sheet
 from ocinterp.bench.attempts import Key
 from ocinterp.bench.comparison import compare
@@ -54,6 +55,22 @@ def test_the_rows_add_up_to_the_numbers_of_the_json() -> None:
         mine = [each for each in found if each["setting"] == name]
         assert sum(each["status"] == "pass" for each in mine) / len(mine) == numbers["pass@1"]
         assert sum(int(each["prompt_tokens"]) for each in mine) == numbers["tokens"]["prompt_tokens"]
+
+
+def test_a_row_says_what_a_critic_cost_and_what_was_shown() -> None:
+    found = refined()
+    told = json.loads(evaluation.dumps(found))["settings"]
+    for standing in found.standings:
+        name = standing.setting.name
+        mine = [each for each in rows(found) if each["setting"] == name]
+        assert {each["shown"] for each in mine} == {{"human-base": "tests", "oracle-base": "solution"}.get(name, "")}
+        assert [each["sample"] for each in mine[: len(mine) // 4]] == [str(n) for n in range(len(mine) // 4)]
+        sums = {kind: sum(float(each[kind]) for each in mine) for kind in ("dollars", "critic_dollars")}
+        assert sums == pytest.approx(
+            {"dollars": told[name]["dollars"]["model"], "critic_dollars": told[name]["dollars"]["critic"]}
+        )
+        assert sum(int(each["critic_prompt_tokens"]) for each in mine) == told[name]["critic_tokens"]["prompt_tokens"]
+    assert {each["dollars"] for each in rows(small())} == {""}
 
 
 def test_a_crash_is_a_row_with_its_reason_in_its_place() -> None:

@@ -18,6 +18,8 @@ import ocinterp as package
 from cli.conftest import Command, Serve
 from evaluations import ADD, HIDDEN, TWICE, WRONG, open_desk, write_benchmark
 from ocinterp.bench import attempts
+from ocinterp.bench.attempts import Attempt
+from ocinterp.bench.conv import NAMES
 from ocinterp.bench.run import Ended
 from ocinterp.bench.settings import Setting, chosen
 from ocinterp.errors import ModelError
@@ -68,7 +70,10 @@ def test_settings_side_by_side_from_one_command(home: Path, ocinterp: Command, s
     assert "execution-plus *" in ended.out
     assert "compare these numbers with no others" in " ".join(ended.out.split())
     kept = attempts.read(home / "run.jsonl")
-    assert len(kept) == 20  # two samples of resample
+    against = {each["rival"]: each for each in content["equal_budget"]}
+    assert against.keys() == content["settings"].keys() - {"single", "resample"}
+    assert all(each["tokens"] >= each["budget"] > 0 for each in against.values())
+    assert "as many tokens" in ended.out
     shown = [turn for key, each in kept.items() if key.setting == "visible" for turn in each.trajectory.turns]
     assert not [each for turn in shown for said in turn.feedback for each in HIDDEN if each in said.text]
 
@@ -120,6 +125,82 @@ def test_a_resumed_run_of_another_model_is_refused(home: Path, ocinterp: Command
     assert (more.code, json.loads((home / "run.json").read_text())["settings"]["single"]["n"]) == (0, 2)
 
 
+def test_the_nine_combinations_from_one_command(home: Path, ocinterp: Command, serve: Serve, own: str) -> None:
+    model, other = serve(pupil, repeat_last=True), serve(critic, repeat_last=True)
+    run = ("eval", own, "-m", model, "--setting", "conv", "--json", "run.json")
+    alone = ocinterp(*run)
+    assert (alone.code, "conv-novice needs somebody to look at the answers: --critic MODEL" in alone.err) == (2, True)
+    ended = ocinterp(*run, "--critic", other, "--price", "1,2", "--critic-price", "0,10")
+    assert ended.code == 0, ended.err
+    found = json.loads((home / "run.json").read_text())["settings"]
+    silent = {"conv-compile", "conv-novice"}  # what compiles is not spoken of
+    assert {name: (each["pass@1"], each["mrr"], each["recall"]) for name, each in found.items()} == {
+        name: (0.5, 0.5, 0.5) if name in silent else (1.0, 0.75, 1.0) for name in NAMES
+    }
+    assert {name for name, each in found.items() if each["scoring_tests_shown"]} == set(NAMES) - silent
+    assert {name for name, each in found.items() if each["solution_shown"]} == {e for e in NAMES if "expert" in e}
+    assert {name for name, each in found.items() if each["critic_tokens"]["completion_tokens"]} == {
+        each for each in NAMES if each.endswith(("novice", "expert")) and each not in silent
+    }
+    assert found["conv-full-expert"]["dollars"]["critic"] > found["conv-full"]["dollars"]["critic"] == 0
+    words = ended.out.split()
+    assert {"MRR", "recall", "critic's", "cost", "conv-partial-expert"} <= set(words)
+    assert "…" not in ended.out  # all columns are there on 80 characters
+    assert "** and a critic had the solution" in " ".join(words)
+    again = ocinterp("report", "run.json", "--html", "run.html", "--csv", "run.csv")
+    assert (again.code, again.out) == (0, ended.out)
+    page = (home / "run.html").read_text()
+    assert all(f"{name}<" in page for name in NAMES)
+    assert "of it the critic&#x27;s" in page
+
+
+def test_resampling_goes_on_where_it_ended(home: Path, ocinterp: Command, serve: Serve, own: str) -> None:
+    asked: list[object] = []
+
+    async def counting(each: Asked) -> Says:
+        asked.append(each.body["temperature"])
+        return await pupil(each)
+
+    run = ("eval", own, "-m", serve(counting, repeat_last=True), "--setting", "resample,visible", "--json", "run.json")
+    assert ocinterp(*run, "--turns", "3").code == 0
+    whole, count = (home / "run.json").read_text(), len(asked)
+    kept = (home / "run.jsonl").read_text().splitlines(keepends=True)
+    for left in range(len(kept)):
+        (home / "run.jsonl").write_text("".join(kept[:left]))
+        assert ocinterp(*run, "--turns", "3", "--resume").code == 0
+        assert (home / "run.json").read_text() == whole
+    assert len(asked) == count  # all of it was paid for
+    again = ocinterp("report", "run.json", "--html", "run.html")
+    assert (again.code, "as many tokens" in again.out) == (0, True)
+    assert "What the same tokens buy without feedback" in (home / "run.html").read_text()
+    assert asked.index(0.8) > asked.index(0)  # though it is named first
+
+
+def test_the_papers_one_prompt_and_a_chat_are_not_mixed_in_one_run(
+    home: Path, ocinterp: Command, serve: Serve, own: str
+) -> None:
+    asked: list[list[str]] = []
+
+    async def listening(each: Asked) -> Says:
+        asked.append(said_to(each))
+        again = "@@ Response" in asked[-1][0]
+        return Says(code(ADD)) if again else await pupil(each)
+
+    run = ("eval", own, "-m", serve(listening, repeat_last=True), "--setting", "execution", "--json", "run.json")
+    assert ocinterp(*run, "--glued").code == 0
+    assert [len(each) for each in asked] == [1] * len(asked)
+    content = json.loads((home / "run.json").read_text())
+    assert content["origin"]["form"] == "glued"
+    assert "one prompt" in content["settings"]["execution-base"]["label"]
+    assert content["settings"]["execution-base"]["pass@1"] == 1.0
+    other = ocinterp(*run, "--resume")
+    assert (other.code, "of another run: its form is glued, not chat" in other.err) == (2, True)
+    kept = home / "run.jsonl"
+    kept.write_text(kept.read_text().replace('"form":"glued",', ""))  # as runs were before there was a choice
+    older = ocinterp(*run, "--glued", "--resume")
+    assert (older.code, "of another run: its form is chat, not glued" in older.err) == (2, True)
+
+
 def test_a_budget_is_not_exceeded_and_what_was_paid_for_is_kept(
     home: Path, ocinterp: Command, serve: Serve, own: str
 ) -> None:
@@ -153,6 +234,7 @@ def test_a_refusing_server_ends_the_run_with_its_reason(home: Path, ocinterp: Co
         (("own", "--price", "3"), "a price is of prompts and of answers"),
         (("own", "--profile", "lax"), "there is no profile 'lax'"),
         (("own", "--json", "run.jsonl"), "call it .json"),
+        (("own", "--glued"), "--glued is a form of execution, human and oracle"),
     ],
 )
 def test_a_request_that_cannot_be_met_is_refused_in_a_sentence(
@@ -219,7 +301,7 @@ async def test_a_server_that_dies_half_way_is_gone_on_with_and_nothing_is_paid_t
                 return Journaled(client, journal, "scripted", max_tokens=100, sample=sample, scope=task_id)
 
             async with open_desk(tmp_path, model, concurrency=1) as desk:
-                done = [each.key for each in ended]
+                done = [each for each in ended if isinstance(each, Attempt)]
                 wanted = chosen(["visible"], suites=("base", "plus"))
                 await desk.evaluate(wanted, ["own/add", "own/twice"], done=done, on_end=ended.append)
 

@@ -43,7 +43,7 @@ def test_a_run_leaves_a_page_and_a_sheet_and_can_be_reported_again(home: Path, o
     content = json.loads((home / "run.json").read_text())
     paid, settings = content["paid"], content["settings"]
     assert (paid["calls"], paid["dollars"] > 0, content["tasks"]) == (3, True, ["own/add", "own/twice"])
-    assert settings["visible"]["dollars"] > settings["single"]["dollars"] > 0
+    assert settings["visible"]["dollars"]["model"] > settings["single"]["dollars"]["model"] > 0
     assert settings["visible"]["repairs"] == {"wrong": {"failed": 1, "repaired": 1}}
     with (home / "run.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))

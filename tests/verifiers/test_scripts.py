@@ -423,3 +423,26 @@ async def test_unittests_whose_libraries_are_missing_judge_nothing(sandbox: Name
     assert base.failure is not None
     assert base.status is Status.SANDBOX_FAILURE
     assert base.failure.detail == "not judgeable here: the tests need no_such_module"
+
+
+METHODS = """
+import unittest
+class TestCases(unittest.TestCase):
+    def setUp(self):
+        self.one = 1
+    def test_one(self):
+        self.assertEqual(f(self.one), 2)
+    def test_b(self):
+        self.assertEqual(f(2), 3)
+    def test_a(self):
+        self.assertEqual(f(3), 4)
+"""
+
+
+@pytest.mark.parametrize(("leave_out", "passed"), [((2,), True), ((1, 2), True), ((0, 1), False), ((), False)])
+async def test_unittests_are_left_out_by_their_place_in_the_source(
+    sandbox: NamespaceSandbox, leave_out: tuple[int, ...], passed: bool
+) -> None:
+    program = "def f(x): return x + 1 if x < 3 else 0"
+    found = (await judged(sandbox, problem(METHODS, unittest=True), program, leave_out=leave_out)).base
+    assert ((found.status is Status.PASS), found.total) == (passed, 3 - len(leave_out))

@@ -5,14 +5,17 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import cast
 
 from ocinterp import records
 from ocinterp.bench.hidden import Scored
+from ocinterp.bench.numbers import Measure
 from ocinterp.errors import DataError, UsageError
-from ocinterp.types import Status, Trajectory
+from ocinterp.types import Status, Trajectory, Usage
+
+BEFORE = {"form": "chat"}  # of runs that do not say it
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class Attempt:
 
     `programs` are what was judged after each turn. `leaks` are runs of 8 tokens of the solution in what a critic said.
     `unsaid` is why the dialogue ended where the model gave no answer that could be used: nothing but thoughts, or a prompt
-    beyond its context.
+    beyond its context. `critic_tokens` are those that a critic read and said.
     """
 
     key: Key
@@ -39,12 +42,21 @@ class Attempt:
     leaks: int = 0
     unsaid: str = ""
     programs: tuple[str, ...] = ()
+    critic_tokens: Usage = field(default_factory=Usage)
 
     @property
     def scored(self) -> Scored:
         """What counts. An attempt without any answer fails."""
         failed = str(Status.EXCEPTION)
         return self.turns[-1] if self.turns else Scored(failed, None, failed)
+
+    def solves(self, measure: Measure) -> bool:
+        """Whether what counts passes."""
+        return self.scored.status(measure) == Status.PASS
+
+    def solved_at(self, measure: Measure) -> int | None:
+        """The first turn, from 1, whose program passes; None where none does."""
+        return next((n for n, each in enumerate(self.turns, 1) if each.status(measure) == Status.PASS), None)
 
 
 def append(path: Path, attempt: Attempt) -> None:
@@ -56,6 +68,7 @@ def append(path: Path, attempt: Attempt) -> None:
         "turns": [_turn(*each) for each in zip(attempt.turns, programs, strict=True)],
         "leaks": attempt.leaks,
         "unsaid": attempt.unsaid,
+        "critic_tokens": asdict(attempt.critic_tokens),
     }
     records.append(path, attempt.trajectory, verdict)
 
@@ -86,11 +99,11 @@ def peek(path: Path) -> dict[Key, Attempt]:
 def check_origin(found: Mapping[Key, Attempt], origin: Mapping[str, str], path: Path) -> None:
     """UsageError where attempts in `path` were made otherwise than `origin` says, so that going on would mix two runs.
 
-    What either does not say is no difference.
+    What either does not say is no difference, but for what there was no choice of before.
     """
     for attempt in found.values():
         for name, value in origin.items():
-            then = attempt.trajectory.provenance.get(name)
+            then = attempt.trajectory.provenance.get(name, BEFORE.get(name))
             if name != "version" and then and value and then != value:
                 raise UsageError(
                     f"{path} is of another run: its {name} is {then}, not {value}; give --json another name to begin anew"
@@ -118,6 +131,7 @@ def _attempt(trajectory: Trajectory, verdict: dict[str, object] | None) -> Attem
         cast("int", verdict["leaks"]),
         str(verdict["unsaid"]),
         tuple(each["program"] for each in turns if "program" in each),
+        Usage(**cast("dict[str, int]", verdict.get("critic_tokens", {}))),
     )
 
 

@@ -9,7 +9,8 @@ from ocinterp.bench.markup import Html, element
 from ocinterp.bench.numbers import between, percent
 from ocinterp.bench.statistics import Estimate, Paired
 
-COLOURS: Final = 8  # in the page's style: .c0 to .c7; further ones begin again, dashed
+COLOURS: Final = 8  # in the page's style: .c0 to .c7; further ones begin again, dashed, then dotted
+_DASHES: Final = ("", " dashed", " dotted")
 _WIDE, _HIGH = 220, 18
 _LEFT, _RIGHT, _TOP, _FLOOR = 36, 10, 10, 24
 _CURVE_WIDE, _CURVE_HIGH = 640, 260
@@ -103,7 +104,7 @@ def _line(number: int, values: Sequence[float], turns: int) -> Iterator[Html]:
 
 def stroke(number: int) -> str:
     """The classes of a line's colour and dashes."""
-    return f"c{number % COLOURS}{' dashed' if number // COLOURS % 2 else ''}"
+    return f"c{number % COLOURS}{_DASHES[number // COLOURS % len(_DASHES)]}"
 
 
 def key(number: int) -> Html:

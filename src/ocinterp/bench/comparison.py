@@ -10,16 +10,21 @@ from itertools import combinations, takewhile
 from pathlib import Path
 from typing import Final
 
-from ocinterp.bench import evaluation
-from ocinterp.bench.evaluation import Evaluation, Standing
+from ocinterp.bench import evaluation, matched, standings
+from ocinterp.bench.attempts import BEFORE
+from ocinterp.bench.conv import GROUP
+from ocinterp.bench.evaluation import Evaluation
+from ocinterp.bench.matched import Matched
 from ocinterp.bench.numbers import Measure
 from ocinterp.bench.results import Dataset
+from ocinterp.bench.standings import Standing
 from ocinterp.bench.statistics import Paired, paired
 from ocinterp.errors import UsageError
 from ocinterp.files import replace_file
 
 FORMAT: Final = "ocinterp-comparison/1"
-_OPTIONS: Final = ("critic", "turns", "temperature", "spread", "max_tokens")  # on which numbers depend
+_OPTIONS: Final = ("critic", "turns", "form", "temperature", "spread", "max_tokens")  # on which numbers depend
+_CONV_OPTIONS: Final = ("conv_turns",)  # and those of ConvCodeWorld's settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,16 @@ class Pair:
     second: str
     measure: Measure
     found: Paired
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What a model gives in a setting that refines, against its own answers for as many tokens. `drew` drew those."""
+
+    setting: str
+    name: str
+    drew: str
+    found: Matched
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +78,14 @@ class Comparison:
                 measure = one.setting.measure
                 yield Pair(setting, first, second, measure, paired(one.solved(measure), other.solved(measure)))
 
+    def matches(self) -> Iterator[Match]:
+        """Each model against itself, in all settings where that is known."""
+        found = [(name, *each) for name, run in self.models.items() for each in run.matches()]
+        for setting in self.settings:
+            for name, drawn, each in found:
+                if each.rival.name == setting:
+                    yield Match(setting, name, drawn.setting.name, each)
+
 
 def compare(runs: Sequence[tuple[str, Evaluation]]) -> Comparison:
     """Put evaluations side by side; each comes with the name of its file, which tells two of one model apart.
@@ -86,7 +109,7 @@ def compare(runs: Sequence[tuple[str, Evaluation]]) -> Comparison:
         len(everything) - len(tasks),
         settings,
         alone,
-        _different({name: each.origin for name, each in models.items()}),
+        _different({name: each.origin for name, each in models.items()}, settings),
     )
 
 
@@ -183,14 +206,15 @@ def _among(run: Evaluation, tasks: Sequence[str]) -> Evaluation:
 def _standing(standing: Standing, tasks: Sequence[str], wanted: set[str]) -> Standing:
     found = {task: standing.tasks[task] for task in tasks if task in standing.tasks}
     crashes = tuple(each for each in standing.crashes if each.key.task_id in wanted)
-    ended = Counter(each.key.task_id for each in crashes)
-    ended.update({task: len(each) for task, each in found.items()})
-    missing = sum(max(0, standing.setting.samples - ended[task]) for task in tasks) if standing.missing else 0
-    return Standing(standing.setting, found, crashes, missing)
+    gaps = {task: number for task, number in standing.gaps.items() if task in wanted}
+    return Standing(standing.setting, found, crashes, gaps)
 
 
-def _different(origins: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
-    values = {option: {name: each.get(option, "") for name, each in origins.items()} for option in _OPTIONS}
+def _different(origins: Mapping[str, Mapping[str, str]], settings: Sequence[str]) -> dict[str, dict[str, str]]:
+    options = _OPTIONS + (_CONV_OPTIONS if any(each.startswith(GROUP) for each in settings) else ())
+    values = {
+        option: {name: each.get(option, BEFORE.get(option, "")) for name, each in origins.items()} for option in options
+    }
     return {option: found for option, found in values.items() if len(set(found.values())) > 1}
 
 
@@ -205,7 +229,7 @@ def dumps(found: Comparison) -> str:
         "options": {name: dict(values) for name, values in found.options.items()},
         "settings": {
             setting: {
-                name: evaluation.summary(each, found.models[name].price)
+                name: standings.as_json(each, found.models[name].dollars(each))
                 for name, each in found.standings(setting).items()
             }
             for setting in found.settings
@@ -214,6 +238,7 @@ def dumps(found: Comparison) -> str:
             {"setting": each.setting, **evaluation.pair(each.first, each.second, each.measure, each.found)}
             for each in found.pairs()
         ],
+        "equal_budget": [{"model": each.name, **matched.as_json(each.drew, each.found)} for each in found.matches()],
     }
     return json.dumps(content, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
 

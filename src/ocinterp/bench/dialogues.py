@@ -4,8 +4,8 @@
      "columns": [label, ...],
      "tasks": [[id, [[attempt, ...], ...]], ...]} for each task a list of attempts for each column
 
-An attempt is `{"sample", "kind", "prompt": [[role, text]], "turns": [turn], "stop", "unsaid", "leaks"}`, or
-`{"sample", "crash"}`. A turn is `{"answer": text, "cut": true, "program": text, "edits": [...], "runs": [[cell, ending,
+An attempt is `{"sample", "chosen": true, "kind", "prompt": [[role, text]], "turns": [turn], "critic": [prompt, completion],
+"stop", "unsaid", "leaks"}`, or `{"sample", "crash"}`; of several the first that visible tests accept is chosen. A turn is `{"answer": text, "cut": true, "program": text, "edits": [...], "runs": [[cell, ending,
 text]], "said": [[source, rating, text]], "verdict": [[tests, status]], "tokens": [prompt, completion]}`; what is empty is
 left out. `edits` are -1, 0 or 1 (gone, kept, new) and a number of lines, again and again.
 """
@@ -17,14 +17,15 @@ from difflib import SequenceMatcher
 from typing import Final
 
 from ocinterp.bench.attempts import Attempt
-from ocinterp.bench.evaluation import Standing
 from ocinterp.bench.hidden import Scored
 from ocinterp.bench.markup import visible
+from ocinterp.bench.matched import accepted
 from ocinterp.bench.numbers import LABELS, Measure
-from ocinterp.bench.report import Column, Report
+from ocinterp.bench.report import Report
 from ocinterp.bench.run import Crash
+from ocinterp.bench.standings import Standing
 from ocinterp.render import clip, describe_run
-from ocinterp.types import Run, Status, Turn
+from ocinterp.types import Run, Status, StopReason, Turn, Usage
 
 LIMITS: Final = (20_000, 4_000, 1_000, 250)  # characters of a text; the first by which all of them fit
 SIZE: Final = 8_000_000  # characters of all texts
@@ -36,11 +37,11 @@ Data = dict[str, object]
 
 def content(report: Report) -> tuple[Data, int]:
     """The data, and to how many characters its texts were cut."""
-    ended = [(each, each.standing.ended()) for each in report.columns]
+    ended = [(each.standing.measures, each.standing.ended()) for each in report.columns]
     limit = _limit(one for _, found in ended for each in found.values() for one in each)
     texts = _Texts(limit)
     tasks = [
-        [task_id, [[_one(one, column, texts) for one in found.get(task_id, ())] for column, found in ended]]
+        [task_id, [_cell(found.get(task_id, []), measures, texts) for measures, found in ended]]
         for task_id in report.task_ids
     ]
     columns = [report.label(each) for each in report.columns]
@@ -78,19 +79,31 @@ class _Texts:
         return self.numbers.setdefault(self.cut(text), len(self.numbers))
 
 
-def _one(ended: Attempt | Crash, column: Column, texts: _Texts) -> Data:
+def _cell(ended: Sequence[Attempt | Crash], measures: Sequence[Measure], texts: _Texts) -> list[Data]:
+    samples = [each for each in ended if isinstance(each, Attempt)]
+    chosen = _chosen(samples) if len(samples) > 1 else None
+    return [_one(each, measures, texts, chosen=each is chosen) for each in ended]
+
+
+def _chosen(samples: Sequence[Attempt]) -> Attempt | None:
+    found = accepted(samples)
+    return found if found.trajectory.stop is StopReason.DONE else None
+
+
+def _one(ended: Attempt | Crash, measures: Sequence[Measure], texts: _Texts, *, chosen: bool) -> Data:
     if isinstance(ended, Crash):
         return {"sample": ended.key.sample, "crash": texts.add(ended.reason)}
-    return _attempt(ended, column, texts)
+    return _attempt(ended, measures, texts) | ({"chosen": True} if chosen else {})
 
 
-def _attempt(attempt: Attempt, column: Column, texts: _Texts) -> Data:
-    trajectory, measures = attempt.trajectory, column.standing.measures
+def _attempt(attempt: Attempt, measures: Sequence[Measure], texts: _Texts) -> Data:
+    trajectory = attempt.trajectory
     found: Data = {
         "sample": attempt.key.sample,
-        "kind": ending(attempt, column.standing),
+        "kind": attempt.scored.kind(measures[-1]),
         "prompt": [[message.role, texts.add(message.content)] for message in trajectory.prompt],
         "turns": list(_turns(attempt, measures, texts)),
+        "critic": _counted(attempt.critic_tokens) if attempt.critic_tokens != Usage() else None,
         "stop": str(trajectory.stop or ""),
         "unsaid": texts.cut(attempt.unsaid),
         "leaks": attempt.leaks,
@@ -126,8 +139,12 @@ def _turn(turn: Turn, program: str | None, before: str | None, texts: _Texts) ->
         "edits": None if program is None or before is None else edits(texts.cut(before), texts.cut(program)),
         "runs": [[each.cell.language, _ending(each), texts.add(describe_run(each))] for each in turn.runs],
         "said": [[str(each.source), each.rating or "", texts.add(each.text)] for each in turn.feedback],
-        "tokens": None if usage is None else [usage.prompt_tokens, usage.completion_tokens],
+        "tokens": None if usage is None else _counted(usage),
     }
+
+
+def _counted(usage: Usage) -> list[int]:
+    return [usage.prompt_tokens, usage.completion_tokens]
 
 
 def _ending(run: Run) -> str:

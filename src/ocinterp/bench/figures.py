@@ -2,41 +2,28 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from ocinterp.bench import charts, dialogues, notes
+from ocinterp.bench import charts, dialogues, notes, spendings
 from ocinterp.bench.comparison import Pair
 from ocinterp.bench.markup import Child, Html, element
-from ocinterp.bench.numbers import LABELS, Measure, between, dollars, percent
+from ocinterp.bench.numbers import LABELS, Measure, between, percent
 from ocinterp.bench.report import Column, Report
 from ocinterp.bench.statistics import Paired, Repairs
+from ocinterp.bench.tables import NONE, caption, name_of, row, table
 from ocinterp.journal.costs import describe
+from ocinterp.types import Usage
 
 _MOST_KINDS = 12  # of errors, in the table of repairs
 _MOST_PAIRS = 10  # that are listed open
-_NONE = "–"
-_NUMBERS = {
-    "tasks",
-    "turns",
-    "tokens in",
-    "tokens out",
-    "cost",
-    "gained",
-    "lost",
-    "p",
-    "MRR",
-    "recall",
-    "pass@1",
-    "points",
-}
-_NUMBER = re.compile(r"(?:<strong>)?(?:[-+$]?[\d.,e-]+|–)(?:</strong>)?")
 
 
 def sections(report: Report) -> Iterator[Html]:
     """From the headline down to what a log said."""
     yield _section("Result", *(_results(report, each) for each in report.groups), *_remarks(report))
+    if any(each.standing.usage != Usage() for each in report.columns):
+        yield _section("Cost", *(spendings.costs(report, each) for each in report.groups), *_paid(report))
     yield _section("Endings", element("p", _ENDINGS), *(_endings(report, each) for each in report.groups))
     if report.pairs:
         yield _section(
@@ -44,8 +31,14 @@ def sections(report: Report) -> Iterator[Html]:
             element("p", _DIFFERENCES),
             *(part for each in report.groups for part in _pairs(report, each)),
         )
-    if any(len(each.standing.curve) > 1 for each in report.columns):
-        yield _section("Turn by turn", *(part for each in report.groups for part in _turns(report, each)))
+    if report.matches:
+        yield _section(
+            "For as many tokens",
+            element("p", _MATCHES),
+            *(spendings.matches(report, each) for each in report.groups),
+        )
+    if turns := [part for each in report.groups for part in _turns(report, each)]:
+        yield _section("Turn by turn", *turns)
     if any(each.standing.longest > 1 and each.standing.repairs for each in report.columns):
         yield _section("Repairs", element("p", _REPAIRS), *(_repairs(report, each) for each in report.groups))
     if report.differences:
@@ -58,6 +51,11 @@ _DIFFERENCES = (
     "lost: by the other alone. Of several samples the first counts. p is McNemar's, exact and two-sided, of each comparison "
     "by itself."
 )
+_MATCHES = (
+    "Independent answers, task by task, until they have cost as much as the dialogue, a critic's tokens included. One: "
+    "the mean of them; chosen: the first that the task's visible tests accept, else the first; best: any that is right. "
+    "Gain is what the setting solves more than the number in bold: chosen, or best where its feedback draws on scoring tests."
+)
 _REPAIRS = "Tasks whose first answer failed, by how it failed, and how many of them the last answer solves."
 _LOG = "The log calls these solved and our verdict does not, or the other way round. Only our verdicts count here."
 
@@ -67,43 +65,13 @@ def _section(title: str, *children: Child) -> Html:
     return element("section", element("h2", title, id=name), *children, aria_labelledby=name)
 
 
-def table(caption: str, names: Sequence[Child], rows: Iterable[Html]) -> Html:
-    """A table that scrolls sideways by itself where the page is narrow."""
-    heads = (element("th", each, scope="col", class_="number" if each in _NUMBERS else None) for each in names)
-    head = element("thead", element("tr", *heads))
-    inner = element("table", element("caption", caption), head, element("tbody", *rows))
-    return element("div", inner, class_="wide", tabindex="0", role="region", aria_label=caption)
-
-
-def row(name: Child, *cells: Child) -> Html:
-    """A row whose first cell names it."""
-    return element("tr", element("th", name, scope="row"), *map(_cell, cells))
-
-
-def _cell(content: Child) -> Html:
-    number = isinstance(content, str) and _NUMBER.fullmatch(content)
-    return element("td", content, class_="number" if number else None)
-
-
-def _caption(text: str, group: str) -> str:
-    return f"{text}: {group}" if group else text
-
-
-def _name(column: Column) -> tuple[Child, ...]:
-    setting = column.standing.setting
-    star = element("abbr", "*", title="scoring tests were shown: an upper bound, no pass@1")
-    return (column.name, star if setting.shows_tests else None)
-
-
 def _results(report: Report, group: str) -> Html:
     columns = report.of_group(group)
-    priced = any(each.price for each in columns)
     measures = _others(columns)
     names = [report.noun, "tests", "tasks", "pass@1", "95 %", "0 to 100"]
-    names += [f"by {LABELS[each]}" for each in measures]
-    names += ["turns", "tokens in", "tokens out", *(["cost"] if priced else [])]
-    rows = (row(_name(each), *_result(each, measures, priced=priced)) for each in columns)
-    return table(_caption("pass@1 with its 95 % interval", group), names, rows)
+    names += [*(f"by {LABELS[each]}" for each in measures), "turns"]
+    rows = (row(name_of(each), *_result(each, measures)) for each in columns)
+    return table(caption("pass@1 with its 95 % interval", group), names, rows)
 
 
 def _endings(report: Report, group: str) -> Html:
@@ -119,8 +87,8 @@ def _endings(report: Report, group: str) -> Html:
         [*(counts[kind] for kind in named), *([sum(counts[kind] for kind in rest)] if rest else [])] for counts in found
     ]
     cells = ([f"{number:,}" if number else "" for number in each] for each in sums)
-    rows = (row(_name(column), *each) for column, each in zip(columns, cells, strict=True))
-    return table(_caption("Attempts by how they ended", group), names, rows)
+    rows = (row(name_of(column), *each) for column, each in zip(columns, cells, strict=True))
+    return table(caption("Attempts by how they ended", group), names, rows)
 
 
 def _others(columns: Sequence[Column]) -> list[Measure]:
@@ -132,23 +100,19 @@ def _others(columns: Sequence[Column]) -> list[Measure]:
     return [each for each in order if each in found - alone]
 
 
-def _result(column: Column, measures: Sequence[Measure], *, priced: bool) -> Iterator[Child]:
-    standing, usage = column.standing, column.standing.usage
+def _result(column: Column, measures: Sequence[Measure]) -> Iterator[Child]:
+    standing = column.standing
     found = standing.estimate(standing.setting.measure)
     turns = [len(each.turns) for each in standing.attempts()]
     yield LABELS[standing.setting.measure]
     yield f"{len(standing.tasks):,}"
-    yield element("strong", percent(found.value)) if found else _NONE
+    yield element("strong", percent(found.value)) if found else NONE
     yield between(found.interval) if found else _unfinished(column)
     yield charts.interval(found) if found else None
     for measure in measures:
         other = standing.estimate(measure) if measure in standing.measures else None
-        yield percent(other.value) if other else _NONE
-    yield f"{sum(turns) / len(turns):.2f}" if turns else _NONE
-    yield f"{usage.prompt_tokens:,}" if usage.prompt_tokens else _NONE
-    yield f"{usage.completion_tokens:,}" if usage.completion_tokens else _NONE
-    if priced:
-        yield dollars(standing.cost(column.price)) if column.price else _NONE
+        yield percent(other.value) if other else NONE
+    yield f"{sum(turns) / len(turns):.2f}" if turns else NONE
 
 
 def _unfinished(column: Column) -> str:
@@ -158,10 +122,16 @@ def _unfinished(column: Column) -> str:
 
 
 def _remarks(report: Report) -> Iterator[Html]:
-    remarks = [each.text for each in report.notes if each.level == "remark" and each.text != notes.PAIRED]
-    if report.paid.calls:
-        remarks.append(f"paid in all, critics included and equal requests once: {describe(report.paid)}")
+    remarks = [
+        each.text for each in report.notes if each.level == "remark" and each.text not in {notes.PAIRED, notes.MATCHED}
+    ]
     yield element("ul", *(element("li", each) for each in remarks), class_="remarks")
+
+
+def _paid(report: Report) -> Iterator[Html]:
+    if report.paid.calls:
+        words = f"Paid in all, critics included and equal requests once: {describe(report.paid)}."
+        yield element("p", words, class_="subtitle")
 
 
 def _pairs(report: Report, group: str) -> Iterator[Html]:
@@ -183,8 +153,8 @@ def _matrix(report: Report, group: str, pairs: Sequence[Pair]) -> Html:
         for number, name in enumerate(names, 1)
     )
     heads = [report.noun, *(f"less {number}" for number in range(1, len(names)))]
-    caption = _caption("Points that a row solves more than a column, 95 %, and p", group)
-    return element("div", table(caption, heads, rows), class_="matrix")
+    title = caption("Points that a row solves more than a column, 95 %, and p", group)
+    return element("div", table(title, heads, rows), class_="matrix")
 
 
 def _difference(found: Paired | None) -> Child:
@@ -214,27 +184,30 @@ def _listed(pairs: Sequence[Pair], group: str) -> Html:
         )
         for each in pairs
     )
-    return table(_caption("Paired differences", group), names, rows)
+    return table(caption("Paired differences", group), names, rows)
 
 
 def _turns(report: Report, group: str) -> Iterator[Html]:
-    """The chart, whose legend is the table under it."""
+    """The chart, whose legend is the table under it, where dialogues may have several turns; no chart where none has."""
     columns = [each for each in report.of_group(group) if each.standing.whole and each.standing.curve]
-    if not columns:
+    if not any(each.standing.setting.refines for each in columns):
         return
     longest = max(each.standing.longest for each in columns)
-    yield element("figure", charts.curve({each.name: each.standing.curve for each in columns}))
+    if longest > 1:
+        yield element("figure", charts.curve({each.name: each.standing.curve for each in columns}))
     names = [report.noun, *(str(turn) for turn in range(1, longest + 1)), "MRR", "recall"]
-    rows = (row((charts.key(number), *_name(each)), *_turn_cells(each, longest)) for number, each in enumerate(columns))
-    yield table(_caption("Tasks solved by a turn, in percent", group), names, rows)
+    rows = (
+        row((charts.key(number), *name_of(each)), *_turn_cells(each, longest)) for number, each in enumerate(columns)
+    )
+    yield table(caption("Tasks solved by a turn, in percent", group), names, rows)
 
 
 def _turn_cells(column: Column, longest: int) -> Iterator[str]:
-    curve, rank, share = column.standing.curve, column.standing.reciprocal_rank, column.standing.recall
+    curve, ranks = column.standing.curve, column.standing.ranks
     yield from (percent(each) for each in curve)
     yield from [""] * (longest - len(curve))
-    yield _NONE if rank is None else f"{rank:.3f}"
-    yield _NONE if share is None else percent(share)
+    yield percent(ranks.mrr) if ranks else NONE
+    yield percent(ranks.recall) if ranks else NONE
 
 
 def _repairs(report: Report, group: str) -> Html | None:
@@ -251,8 +224,8 @@ def _repairs(report: Report, group: str) -> Html | None:
     whole = [("all", kinds)] if len(kinds) > 1 else []
     lines = [*whole, *((kind, [kind]) for kind in named), *([("others", rest)] if rest else [])]
     rows = (row(name, *(_rate(repairs, some) for repairs in found)) for name, some in lines)
-    names = ["first failed with", *map(_name, columns)]
-    return table(_caption("Repaired tasks by the error of the first answer", group), names, rows)
+    names = ["first failed with", *map(name_of, columns)]
+    return table(caption("Repaired tasks by the error of the first answer", group), names, rows)
 
 
 def _rate(found: Mapping[str, Repairs], kinds: Iterable[str]) -> Child:

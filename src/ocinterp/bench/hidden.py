@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from ocinterp.verifiers.judge import Failure, Judge, Judgement
 from ocinterp.verifiers.scripts import ScriptJudge
 
 REPORT_CHARACTERS = 500  # of the paper's report (its section 4, and the code that came with it)
+_ENDLESS = sys.maxsize  # no task has as many tests
 _EXCEPTION = re.compile(r"\b\w*(?:Error|Exception|Interrupt|Iteration|Warning)\b")
 _NAME = 60  # characters of an exception's class
 
@@ -60,17 +62,18 @@ def program_of(trajectory: Trajectory, entry_point: str) -> str:
     Within an answer it is the last block of code that does; else what `sanitize` makes of the whole.
     """
     answers = [turn.completion.text for turn in reversed(trajectory.turns)]
-    found = (program for answer in answers if _holds(program := _program(answer, entry_point), entry_point))
+    found = (program for answer in answers if defines(program := _program(answer, entry_point), entry_point))
     return next(found, sanitize(answers[0], entry_point) if answers else "")
 
 
 def _program(answer: str, entry_point: str) -> str:
     blocks = [cell.source for cell in extract_cells(answer) if cell.language == "python"]
-    whole = [each for each in reversed(blocks) if _holds(each, entry_point)]
+    whole = [each for each in reversed(blocks) if defines(each, entry_point)]
     return sanitize(whole[0] if whole else answer, entry_point)
 
 
-def _holds(source: str, entry_point: str) -> bool:
+def defines(source: str, entry_point: str) -> bool:
+    """Whether it is a program that holds the entry point."""
     try:
         return holds(parse(source), entry_point)
     except SyntaxError:
@@ -78,7 +81,7 @@ def _holds(source: str, entry_point: str) -> bool:
 
 
 class HiddenTests:
-    """Judges the programs of one task, equal ones once, under the first profile of `court`.
+    """Judges the programs of one task and reports of them, equal ones once, under the first profile of `court`.
 
     Use it as a context manager, also while it is in use: the first program opens the court's judge, which holds all
     inputs, and the last to leave closes it. Raises SandboxError where there is no verdict because the sandbox failed.
@@ -90,6 +93,7 @@ class HiddenTests:
         self._court = court
         self._scored: dict[str, asyncio.Task[Scored]] = {}
         self._judged: dict[str, asyncio.Task[Judgement]] = {}
+        self._reports: dict[tuple[str, Suite, int | None], asyncio.Task[str]] = {}
         self._users = 0
         self._held = ExitStack()
         self._opened: Judge | ScriptJudge | None = None
@@ -110,18 +114,24 @@ class HiddenTests:
             self._scored[program] = asyncio.create_task(self._score(program))
         return await self._scored[program]
 
-    async def report(self, program: str, suite: Suite) -> str:
+    async def report(self, program: str, suite: Suite, *, first: int | None = None) -> str:
         """What the paper shows of a program that fails: the first failing test, and `""` where all of `suite` pass.
 
         Of the plus tests too where `suite` is plus, but only where base tests gave wrong answers or none failed. At most
-        500 characters.
+        500 characters. With `first` nothing is heard of other tests than that many, in the order of their source.
         """
+        key = program, suite, first
+        if key not in self._reports:
+            self._reports[key] = asyncio.create_task(self._report(*key))
+        return await self._reports[key]
+
+    async def _report(self, program: str, suite: Suite, first: int | None) -> str:
         judgement = await self._judgement(program)
-        failures = [judgement.base.failure]
-        if suite == "plus" and judgement.plus is not None and judgement.base.status in {Status.PASS, Status.WRONG}:
-            failures.append(judgement.plus.failure)
-        parts = [await _described(self._judge, program, each) for each in failures if each is not None]
-        return "\n\n".join(parts)[:REPORT_CHARACTERS]
+        judge = self._judge
+        if first is not None and _first_failure(judgement) is not None:
+            with self._court.of(self.problem.task.id, leave_out=range(first, _ENDLESS)) as judge:
+                return await _reported(judge, program, await self._judge_by(judge, program), suite)
+        return await _reported(judge, program, judgement, suite)
 
     async def _judgement(self, program: str) -> Judgement:
         if program not in self._judged:
@@ -161,6 +171,14 @@ def _error(failure: Failure | None) -> str:
 
 def _first_failure(judgement: Judgement) -> Failure | None:
     return next((each.failure for each in judgement.sets if each.failure is not None), None)
+
+
+async def _reported(judge: Judge | ScriptJudge, program: str, judgement: Judgement, suite: Suite) -> str:
+    failures = [judgement.base.failure]
+    if suite == "plus" and judgement.plus is not None and judgement.base.status in {Status.PASS, Status.WRONG}:
+        failures.append(judgement.plus.failure)
+    parts = [await _described(judge, program, each) for each in failures if each is not None]
+    return "\n\n".join(parts)[:REPORT_CHARACTERS]
 
 
 async def _described(judge: Judge | ScriptJudge, program: str, failure: Failure) -> str:

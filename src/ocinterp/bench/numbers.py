@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Final, Literal
 
-from ocinterp.bench.statistics import Estimate, Interval
-from ocinterp.journal import Cost
+from ocinterp.bench.statistics import Estimate, Interval, Paired
 from ocinterp.render import printable
 
 Suite = Literal["base", "plus"]  # the benchmark's own tests; those and the added ones
@@ -28,6 +27,18 @@ def as_json(estimates: Mapping[int, Estimate | None]) -> dict[str, object]:
     return numbers
 
 
+def of_pair(found: Paired) -> dict[str, object]:
+    """As JSON has a paired difference."""
+    return {
+        "tasks": found.tasks,
+        "gained": found.gained,
+        "lost": found.lost,
+        "difference": found.difference,
+        "ci95": bounds(found.interval),
+        "p": found.p,
+    }
+
+
 def bounds(interval: Interval) -> list[float]:
     """As JSON has an interval."""
     return [interval.low, interval.high]
@@ -43,9 +54,15 @@ def between(interval: Interval, sign: Literal["", "+"] = "") -> str:
     return f"{percent(interval.low, sign)} to {percent(interval.high, sign)}"
 
 
-def dollars(cost: Cost) -> str:
+def dollars(amount: float) -> str:
     """`$12.35`, `$0.0012`."""
-    return f"${cost.dollars:,.2f}" if cost.dollars >= 1 else f"${cost.dollars:.4f}"
+    return f"${amount:,.2f}" if amount >= 1 else f"${amount:.4f}"
+
+
+def short(name: str, most: int) -> str:
+    """A name of at most so many signs: what a long one begins and ends with."""
+    tail = most // 3
+    return name if len(name) <= most else f"{name[: most - tail - 1]}…{name[-tail:]}"
 
 
 def reasons(found: Counter[str]) -> Iterator[str]:

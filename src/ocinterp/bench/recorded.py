@@ -118,24 +118,25 @@ class Archive:
         return found.model(setting, task_id, sample)
 
     async def give_again(
-        self, desk: Desk, task_ids: Sequence[str], *, done: Collection[Key], on_end: Callable[[Ended], None]
+        self, desk: Desk, task_ids: Sequence[str], *, done: Collection[Attempt], on_end: Callable[[Ended], None]
     ) -> None:
         """As Desk.evaluate, for all files: each dialogue begins as it did then."""
         for each in self.recordings:
             await replace(desk, opening=each.opening).evaluate([each.setting], task_ids, done=done, on_end=on_end)
 
-    def differences(self, attempts: Mapping[Key, Attempt]) -> Iterator[Difference]:
+    def differences(self, attempts: Collection[Attempt]) -> Iterator[Difference]:
         """Where the logs disagree, file by file."""
         for each in self.recordings:
-            made = {key.task_id: attempt for key, attempt in attempts.items() if key.setting == each.name}
+            made = {attempt.key.task_id: attempt for attempt in attempts if attempt.key.setting == each.name}
             yield from each.differences(made)
 
-    async def explained(self, court: Court, attempts: Mapping[Key, Attempt]) -> tuple[Difference, ...]:
+    async def explained(self, court: Court, attempts: Collection[Attempt]) -> tuple[Difference, ...]:
         """The same with the test that fails, for which those programs are judged once more."""
         programs = {each.name: each.setting.program for each in self.recordings}
+        dialogues = {each.key: each.trajectory for each in attempts}
         found: list[Difference] = []
         for each in self.differences(attempts):
-            dialogue = attempts[Key(each.setting, each.task_id)].trajectory
+            dialogue = dialogues[Key(each.setting, each.task_id)]
             with HiddenTests(court, each.task_id) as hidden:
                 program = programs[each.setting](dialogue, hidden.problem.task.entry_point)
                 try:

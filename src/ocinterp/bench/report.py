@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from ocinterp.bench import notes
-from ocinterp.bench.comparison import Comparison, Pair
-from ocinterp.bench.evaluation import Evaluation, Standing
+from ocinterp.bench.comparison import Comparison, Match, Pair
+from ocinterp.bench.evaluation import Evaluation
 from ocinterp.bench.notes import Note
+from ocinterp.bench.numbers import short
 from ocinterp.bench.recorded import Difference
 from ocinterp.bench.results import Dataset
-from ocinterp.journal import NOTHING, Cost, Price
+from ocinterp.bench.standings import Dollars, Standing
+from ocinterp.journal import NOTHING, Cost
+
+_MODEL: Final = 48  # signs of a model's name in a title; all of it is among the facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +25,7 @@ class Column:
     group: str
     name: str
     standing: Standing
-    price: Price
+    dollars: Dollars | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,7 @@ class Report:
     facts: tuple[tuple[str, str], ...]
     columns: tuple[Column, ...]
     pairs: tuple[Pair, ...]  # `setting` is the group
+    matches: tuple[Match, ...]  # as well
     notes: tuple[Note, ...]
     task_ids: tuple[str, ...]
     paid: Cost
@@ -57,12 +63,13 @@ def of_evaluation(found: Evaluation) -> Report:
         Pair("", one.setting.name, other.setting.name, measure, each) for one, other, measure, each in found.pairs()
     )
     return Report(
-        f"{model} on {found.dataset.name}",
+        f"{short(model, _MODEL)} on {found.dataset.name}",
         "setting",
         found.dataset,
         tuple((name, value) for name, value in found.origin.items() if value and name != "md5"),
-        tuple(Column("", each.setting.name, each, found.price) for each in found.standings),
+        tuple(Column("", each.setting.name, each, found.dollars(each)) for each in found.standings),
         tuple(pairs),
+        tuple(Match("", each.rival.name, drawn.setting.name, each) for drawn, each in found.matches()),
         tuple(notes.of(found)),
         found.task_ids,
         found.paid,
@@ -73,7 +80,7 @@ def of_evaluation(found: Evaluation) -> Report:
 def of_comparison(found: Comparison) -> Report:
     """Several models, side by side in each setting."""
     columns = (
-        Column(setting, name, each, found.models[name].price)
+        Column(setting, name, each, found.models[name].dollars(each))
         for setting in found.settings
         for name, each in found.standings(setting).items()
     )
@@ -85,6 +92,7 @@ def of_comparison(found: Comparison) -> Report:
         (("profile", found.profile), *((name, each.origin.get("model", name)) for name, each in models)),
         tuple(columns),
         tuple(found.pairs()),
+        tuple(found.matches()),
         tuple(notes.of_comparison(found)),
         found.tasks,
         sum((each.paid for _, each in models), NOTHING),

@@ -7,15 +7,17 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ocinterp.bench.attempts import Attempt, Key
+from ocinterp.bench.glued import Glued
 from ocinterp.bench.hidden import HiddenTests
 from ocinterp.bench.leaks import leaks
-from ocinterp.bench.settings import Seat, Setting
+from ocinterp.bench.seats import Seat, Setting
+from ocinterp.bench.spending import Metered, enough
 from ocinterp.errors import OcinterpError, SandboxError
 from ocinterp.loop import rollout
 from ocinterp.models.refusals import ContextOverflow, EmptyAnswer
 from ocinterp.protocols import Model, Sandbox, ignore
 from ocinterp.sandboxes.held import Held
-from ocinterp.types import Completion, Event, FeedbackEvent, Message, Source, Task, Trajectory, TurnEvent
+from ocinterp.types import Completion, Event, FeedbackEvent, Message, Source, Task, Trajectory, TurnEvent, Usage
 from ocinterp.verifiers.court import Court
 
 DIALOGUES = 2  # open at once, for each request that may be
@@ -42,8 +44,8 @@ class Desk:
     """What an evaluation is done with.
 
     `model` gives who answers in a setting, for a task and the number of its sample; `critic` who speaks of a task's
-    answers, `opening` what a dialogue begins with. `provenance` goes into every record. At most `concurrency` requests are open at once, and twice as many
-    dialogues, so that a request is never kept waiting by a program that runs.
+    answers, `opening` what a dialogue begins with. `provenance` goes into every record. At most `concurrency` requests
+    are open at once, and twice as many dialogues, so that a request is never kept waiting by a program that runs.
     """
 
     court: Court
@@ -59,41 +61,68 @@ class Desk:
         settings: Sequence[Setting],
         task_ids: Sequence[str],
         *,
-        done: Collection[Key] = (),
+        done: Collection[Attempt] = (),
         on_end: Callable[[Ended], None],
     ) -> None:
-        """One setting after the other, all tasks of it at once but those that are `done`.
+        """One setting after the other, all tasks of it at once but those that are `done`; of an equal budget last.
 
         `on_end` hears of each attempt as soon as it ended. After the first ModelError or BudgetExhausted no dialogue is
         begun any more; those under way go on as far as they can, and then it is raised.
         """
-        work = _Work(self, {task_id: HiddenTests(self.court, task_id) for task_id in task_ids}, on_end)
-        for setting in settings:
-            keys = [Key(setting.name, task_id, n) for task_id in task_ids for n in range(setting.samples)]
-            await work.carry_out(setting, [key for key in keys if key not in done])
+        work = _Work(self, {task_id: HiddenTests(self.court, task_id) for task_id in task_ids}, done, on_end)
+        for setting in sorted(settings, key=lambda each: each.equal_budget):  # when it is known what the others cost
+            await work.carry_out(setting, [each for each in settings if each.refines])
 
 
 class _Work:
     """One evaluation by a desk."""
 
-    def __init__(self, desk: Desk, hidden: Mapping[str, HiddenTests], on_end: Callable[[Ended], None]) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        hidden: Mapping[str, HiddenTests],
+        done: Collection[Attempt],
+        on_end: Callable[[Ended], None],
+    ) -> None:
         self._desk = desk
         self._hidden = hidden
+        self._made = {each.key: each for each in done}
         self._on_end = on_end
         self._asking = asyncio.Semaphore(desk.concurrency)
         self._room = asyncio.Semaphore(DIALOGUES * desk.concurrency)
         self._pen = asyncio.Lock()
         self._stopped: list[OcinterpError] = []
 
-    async def carry_out(self, setting: Setting, keys: Sequence[Key]) -> None:
-        """Make all these attempts."""
+    async def carry_out(self, setting: Setting, refining: Sequence[Setting]) -> None:
+        """Make all attempts that are not made yet."""
         async with asyncio.TaskGroup() as group:
-            for key in keys:
-                group.create_task(self._attempt(setting, key))
+            for task_id in self._hidden:
+                if setting.equal_budget:
+                    group.create_task(self._draw(setting, task_id, refining))
+                    continue
+                for sample in range(setting.samples):
+                    group.create_task(self._attempt(setting, Key(setting.name, task_id, sample)))
         if self._stopped:
             raise self._stopped[0]
 
+    async def _draw(self, setting: Setting, task_id: str, refining: Sequence[Setting]) -> None:
+        """One answer after the other, until they cost what the others do; none where one of those crashed."""
+        found = [self._made.get(Key(each.name, task_id)) for each in refining]
+        rivals = [each for each in found if each is not None]
+        if len(rivals) < len(found):
+            return
+        samples: list[Attempt] = []
+        while not enough(samples, rivals):
+            key = Key(setting.name, task_id, len(samples))
+            await self._attempt(setting, key)
+            if key not in self._made:
+                return
+            samples.append(self._made[key])
+
     async def _attempt(self, setting: Setting, key: Key) -> None:
+        """Make an attempt, unless it is made."""
+        if key in self._made:
+            return
         try:
             with self._hidden[key.task_id] as hidden:
                 async with self._room:
@@ -101,6 +130,7 @@ class _Work:
                         return
                     dialogue = await self._dialogue(setting, key, hidden)
                 attempt = await self._judged(setting, key, dialogue, hidden)
+            self._made[key] = attempt
             await self._tell(attempt)
         except SandboxError as error:
             await self._tell(Crash(key, str(error)))
@@ -112,38 +142,48 @@ class _Work:
         async with self._pen:
             await asyncio.to_thread(self._on_end, ended)
 
-    async def _judged(
-        self, setting: Setting, key: Key, dialogue: tuple[Trajectory, str], hidden: HiddenTests
-    ) -> Attempt:
+    async def _judged(self, setting: Setting, key: Key, dialogue: _Dialogue, hidden: HiddenTests) -> Attempt:
         """The verdicts on the program after each turn. The room is free for others meanwhile."""
-        trajectory, unsaid = dialogue
+        trajectory = dialogue.trajectory
         begun = [replace(trajectory, turns=trajectory.turns[: n + 1]) for n in range(len(trajectory.turns))]
         programs = tuple(setting.program(each, hidden.problem.task.entry_point) for each in begun)
         scored = tuple([await hidden.score(program) for program in programs])
-        return Attempt(key, trajectory, scored, leaks_in(trajectory, hidden), unsaid, programs)
+        leaked = leaks_in(trajectory, hidden)
+        return Attempt(key, trajectory, scored, leaked, dialogue.unsaid, programs, dialogue.critic_tokens)
 
-    async def _dialogue(self, setting: Setting, key: Key, hidden: HiddenTests) -> tuple[Trajectory, str]:
-        """The dialogue, and why the model did not end it, where that is so."""
+    async def _dialogue(self, setting: Setting, key: Key, hidden: HiddenTests) -> _Dialogue:
         task = hidden.problem.task
         desk = self._desk
         origin = {**(desk.provenance or {}), "setting": setting.name, "sample": str(key.sample)}
         so_far = _SoFar(Trajectory(task.id, desk.opening(task), provenance=origin))
-        critic = desk.critic(task.id) if setting.asks_critic and desk.critic is not None else None
-        seat_critic = None if critic is None else _Queued(critic, self._asking)
+        critic = None
+        if setting.asks_critic and desk.critic is not None:
+            critic = Metered(_Queued(desk.critic(task.id), self._asking))
+        unsaid = ""
+        model = _Queued(desk.model(setting, task.id, key.sample), self._asking)
         async with desk.sandbox.open() as session:
             try:
                 trajectory = await rollout(
                     task,
-                    model=_Queued(desk.model(setting, task.id, key.sample), self._asking),
+                    model=Glued(model) if setting.glued else model,
                     sandbox=Held(session),
-                    feedback=setting.feedback(Seat(task, session, hidden, seat_critic)),
+                    feedback=setting.feedback(Seat(task, session, hidden, critic)),
                     limits=setting.limits,
                     start=so_far.trajectory,
                     listen=so_far,
                 )
             except (EmptyAnswer, ContextOverflow) as error:
-                return so_far.trajectory, str(error)
-        return trajectory, ""
+                trajectory, unsaid = so_far.trajectory, str(error)
+        return _Dialogue(trajectory, unsaid, critic.spent if critic else Usage())
+
+
+@dataclass(frozen=True, slots=True)
+class _Dialogue:
+    """One that is over; `unsaid` is why the model did not end it, where that is so."""
+
+    trajectory: Trajectory
+    unsaid: str
+    critic_tokens: Usage
 
 
 @dataclass(frozen=True, slots=True)

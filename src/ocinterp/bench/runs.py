@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -11,15 +12,16 @@ from typing import Any, Final, Literal, cast
 
 from pydantic import TypeAdapter, ValidationError
 
-from ocinterp.bench import attempts, results
+from ocinterp.bench import attempts, evaluation, results
 from ocinterp.bench.attempts import Attempt, Key
-from ocinterp.bench.evaluation import FORMAT, Evaluation, Standing, gathered
+from ocinterp.bench.evaluation import FORMAT, Evaluation, gathered
 from ocinterp.bench.hidden import Scored
 from ocinterp.bench.numbers import Measure
 from ocinterp.bench.recorded import Difference
 from ocinterp.bench.results import Dataset, Judged, Score
 from ocinterp.bench.run import Crash
-from ocinterp.bench.settings import Seat, Setting
+from ocinterp.bench.seats import Seat, Setting
+from ocinterp.bench.standings import Standing
 from ocinterp.errors import DataError
 from ocinterp.feedback import silent
 from ocinterp.journal import FREE, Cost, Price
@@ -42,8 +44,11 @@ class _Crash:
 class _Setting:
     label: str
     scoring_tests_shown: bool
+    solution_shown: bool
+    equal_budget: bool
     measure: Measure
     samples: int
+    turns: int | None
     crashed: int
     missing: int
     crashes: tuple[_Crash, ...]
@@ -69,6 +74,7 @@ class _File:
     origin: dict[str, str]
     paid: _Paid
     price: tuple[str, str] | None
+    critic_price: tuple[str, str] | None
     settings: dict[str, _Setting]
     differences: tuple[Difference, ...]
     tasks: tuple[str, ...]
@@ -118,21 +124,63 @@ def _evaluation(file: _File, trajectories: Path) -> Evaluation:
     ended: dict[Key, Attempt | Crash] = {each.key: each for each in crashes}
     ended.update(attempts.peek(trajectories))
     found = gathered(file.dataset, file.origin, settings, file.tasks, ended)
-    price = FREE if file.price is None else Price(*file.price)
-    return replace(found, differences=file.differences, price=price, paid=file.paid.cost())
+    prices = [FREE if each is None else Price(*each) for each in (file.price, file.critic_price)]
+    return replace(found, differences=file.differences, price=prices[0], critic_price=prices[1], paid=file.paid.cost())
 
 
-def _check(found: Evaluation, file: _File, content: Mapping[str, Any], path: Path) -> None:
+def _check(found: Evaluation, file: _File, told: Mapping[str, Any], path: Path) -> None:
     """Refuse numbers that are not those of the trajectories, where both are of the same moment."""
-    for standing in found.standings:
-        name, measure = standing.setting.name, standing.setting.measure
-        then = file.settings[name]
-        estimate = standing.estimate(measure)
-        told = content["settings"][name].get("pass@1")
-        same = (then.crashed, then.missing) == (standing.crashed, standing.missing)
-        if same and told != (estimate.value if estimate else None):
-            value = estimate.value if estimate else None
-            raise DataError(f"{path}: pass@1 of {name} is {told}, but its trajectories give {value}")
+    ours: dict[str, Any] = json.loads(json.dumps(evaluation.content(found)))
+    whole = [_whole(each, file.settings[each.setting.name]) for each in found.standings]
+    for standing, comparable in zip(found.standings, whole, strict=True):
+        name = standing.setting.name
+        then, now = told["settings"][name], ours["settings"][name]
+        if comparable:
+            _agree(then, now, name, path)
+        elif not _finished(file.settings[name]):
+            _agree({"pass@1": then.get("pass@1")}, {"pass@1": None}, name, path)
+    if all(whole):
+        between = ("pairs", "equal_budget")
+        _agree({each: told.get(each) for each in between}, {each: ours[each] for each in between}, "the run", path)
+
+
+def _finished(kept: _Setting) -> bool:
+    return not kept.crashed and not kept.missing
+
+
+def _whole(standing: Standing, kept: _Setting) -> bool:
+    """Whether a setting was whole when its numbers were written, and is."""
+    return _finished(kept) and standing.whole
+
+
+def _agree(told: Mapping[str, object], found: Mapping[str, object], whose: str, path: Path) -> None:
+    """DataError for the first number that is another one. What is not told may be anything."""
+    then = dict(_leaves({key: value for key, value in told.items() if key in found}))
+    now = dict(_leaves({key: value for key, value in found.items() if key in told}))
+    for name in now | then:
+        if not _same(then.get(name), now.get(name)):
+            numbers = f"{then.get(name)}, but its trajectories give {now.get(name)}"
+            raise DataError(f"{path}: {'.'.join(name)} of {whose} is {numbers}")
+
+
+def _leaves(value: object, name: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
+    """What JSON holds, by where it is; without intervals, since a bootstrap depends on the version of its generator."""
+    if isinstance(value, dict):
+        inside = list(cast("dict[str, object]", value).items())
+    elif isinstance(value, list):
+        inside = [(str(number), each) for number, each in enumerate(cast("list[object]", value))]
+    else:
+        yield name, value
+        return
+    for key, each in inside:
+        if not key.startswith("ci95"):
+            yield from _leaves(each, (*name, key))
+
+
+def _same(told: object, found: object) -> bool:
+    if isinstance(told, float) and isinstance(found, float):
+        return math.isclose(told, found, rel_tol=1e-9, abs_tol=1e-12)
+    return told == found
 
 
 def _silent(seat: Seat) -> FeedbackProvider:
@@ -146,9 +194,11 @@ def _setting(name: str, kept: _Setting) -> Setting:
         kept.label,
         kept.measure,
         _silent,
-        Limits(1),
-        samples=kept.samples,
+        Limits(kept.turns),
+        samples=1 if kept.equal_budget else kept.samples,
         shows_tests=kept.scoring_tests_shown,
+        shows_solution=kept.solution_shown,
+        equal_budget=kept.equal_budget,
     )
 
 

@@ -10,28 +10,24 @@ from typing import Final
 
 from ocinterp.bench.attempts import Attempt, Key
 from ocinterp.bench.comparison import Comparison
-from ocinterp.bench.evaluation import Evaluation, Standing
+from ocinterp.bench.evaluation import Evaluation
 from ocinterp.bench.run import Crash
+from ocinterp.bench.spending import answers_of
+from ocinterp.bench.standings import Standing
 from ocinterp.files import replace_file
-from ocinterp.types import Status, Usage
+from ocinterp.types import Status
 
 COLUMNS: Final = (
-    *("model", "dataset", "setting", "task_id", "sample", "measure", "status", "base", "plus", "unseen", "error"),
-    *(
-        "turns",
-        "first_status",
-        "first_error",
-        "solved_at",
-        "prompt_tokens",
-        "completion_tokens",
-        "leaks",
-        "stop",
-        "reason",
-    ),
+    *("model", "dataset", "setting", "shown", "task_id", "sample"),
+    *("measure", "status", "base", "plus", "unseen", "error"),
+    *("turns", "first_status", "first_error", "solved_at"),
+    *("prompt_tokens", "completion_tokens", "critic_prompt_tokens", "critic_completion_tokens"),
+    *("dollars", "critic_dollars", "leaks", "stop", "reason"),
 )
+_SHOWN: Final = {"": "", "*": "tests", "**": "solution"}
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "'")  # what a spreadsheet may take for one, and our own mark
 
-Row = dict[str, str | int]
+Row = dict[str, str | int | float]
 
 
 def safe(text: str) -> str:
@@ -51,7 +47,7 @@ def rows(evaluation: Evaluation, model: str = "") -> Iterator[Row]:
         known: Row = {"model": model or evaluation.origin.get("model", ""), "dataset": dataset}
         found = standing.ended()
         for each in (one for task_id in evaluation.task_ids for one in found.get(task_id, ())):
-            row = _attempt(each, standing) if isinstance(each, Attempt) else _crash(each)
+            row = _attempt(each, standing) | _spent(each, evaluation) if isinstance(each, Attempt) else _crash(each)
             yield known | _key(each.key, standing) | row
 
 
@@ -64,6 +60,7 @@ def of_comparison(found: Comparison) -> Iterator[Row]:
 def _key(key: Key, standing: Standing) -> Row:
     return {
         "setting": standing.setting.name,
+        "shown": _SHOWN[standing.setting.mark],
         "task_id": key.task_id,
         "sample": key.sample,
         "measure": standing.setting.measure,
@@ -77,8 +74,6 @@ def _crash(crash: Crash) -> Row:
 def _attempt(attempt: Attempt, standing: Standing) -> Row:
     measure, last = standing.setting.measure, attempt.scored
     first = attempt.turns[0] if attempt.turns else last
-    solved = (n for n, each in enumerate(attempt.turns, 1) if each.status(measure) == Status.PASS)
-    counted = [each.completion.usage or Usage() for each in attempt.trajectory.turns]
     return {
         "status": last.status(measure),
         "base": last.base,
@@ -88,12 +83,23 @@ def _attempt(attempt: Attempt, standing: Standing) -> Row:
         "turns": len(attempt.turns),
         "first_status": first.status(measure),
         "first_error": first.error,
-        "solved_at": next(solved, ""),
-        "prompt_tokens": sum(each.prompt_tokens for each in counted),
-        "completion_tokens": sum(each.completion_tokens for each in counted),
+        "solved_at": attempt.solved_at(measure) or "",
         "leaks": attempt.leaks,
         "stop": str(attempt.trajectory.stop or ""),
         "reason": attempt.unsaid,
+    }
+
+
+def _spent(attempt: Attempt, evaluation: Evaluation) -> Row:
+    answers, critics = answers_of(attempt), attempt.critic_tokens
+    dollars = evaluation.worth(answers, critics)
+    return {
+        "prompt_tokens": answers.prompt_tokens,
+        "completion_tokens": answers.completion_tokens,
+        "critic_prompt_tokens": critics.prompt_tokens,
+        "critic_completion_tokens": critics.completion_tokens,
+        "dollars": dollars.model if dollars else "",
+        "critic_dollars": dollars.critic if dollars else "",
     }
 
 

@@ -11,13 +11,13 @@ from functools import partial
 from pathlib import Path
 
 from ocinterp import __version__
-from ocinterp.bench import board, recorded
+from ocinterp.bench import board, conv, recorded
 from ocinterp.bench.evaluation import Evaluation
 from ocinterp.bench.numbers import Suite
 from ocinterp.bench.recorded import Archive
 from ocinterp.bench.results import Dataset
 from ocinterp.bench.run import DIALOGUES, Desk
-from ocinterp.bench.settings import Setting, chosen
+from ocinterp.bench.settings import PAPER_TURNS, Setting, chosen
 from ocinterp.cli import setup
 from ocinterp.cli.kept import Kept
 from ocinterp.cli.settings import Settings
@@ -81,7 +81,8 @@ class Campaign:
     names: tuple[str, ...]
     critic: str | None
     limit: int | None
-    turns: int
+    turns: int | None
+    glued: bool
     temperature: float
     spread: float
     max_tokens: int
@@ -101,17 +102,26 @@ class Campaign:
         setup.warn_of_forgery(benchmark)
         source = await self._source(self.model, benchmark)
         if isinstance(source, Archive):
+            if self.glued:
+                raise UsageError("what was recorded is given again as it was: --glued is for a model that is asked")
             task_ids, settings, critic = source.task_ids[: self.limit], source.settings, None
         else:
             task_ids = tuple(benchmark.problems)[: self.limit]
             suites = _suites(benchmark.problems, task_ids)
-            settings = chosen(self.names, turns=self.turns, temperature=self.spread, suites=suites)
+            settings = chosen(
+                self.names,
+                turns=self.turns or PAPER_TURNS,
+                conv_turns=self.turns or conv.TURNS,
+                temperature=self.spread,
+                suites=suites,
+                glued=self.glued,
+            )
             critic = await self._critic(settings)
             self._check_prices(critic)
         origin = self._origin(benchmark, source.name, critic)
         dataset = Dataset.of(benchmark)
         kept = Kept(self.file or self._default_file(benchmark, source.name), dataset, origin, settings, task_ids)
-        kept.price = self.price
+        kept.price, kept.critic_price = self.price, self.critic_price
         kept.archive = source if isinstance(source, Archive) else None
         await self._fill(kept, benchmark, source, critic)
         found = kept.evaluation()
@@ -126,10 +136,10 @@ class Campaign:
                 async with self._desk(benchmark, source, critic, kept, progress) as desk:
                     _check_judges(desk.court, kept.task_ids)
                     if isinstance(source, Archive):
-                        await source.give_again(desk, kept.task_ids, done=list(kept.ended), on_end=kept.hear)
+                        await source.give_again(desk, kept.task_ids, done=kept.made, on_end=kept.hear)
                         kept.explained = await source.explained(desk.court, kept.made)
                     else:
-                        await desk.evaluate(kept.settings, kept.task_ids, done=list(kept.ended), on_end=kept.hear)
+                        await desk.evaluate(kept.settings, kept.task_ids, done=kept.made, on_end=kept.hear)
         finally:
             kept.finish()
 
@@ -179,7 +189,9 @@ class Campaign:
             "benchmark": f"{benchmark.name}@{benchmark.version}",
             "md5": benchmark.md5,
             "profile": self.profile,
-            "turns": str(self.turns),
+            "turns": str(self.turns or PAPER_TURNS),
+            "conv_turns": str(self.turns or conv.TURNS),
+            "form": "glued" if self.glued else "chat",
             "temperature": f"{self.temperature:g}",
             "spread": f"{self.spread:g}",
             "max_tokens": str(self.max_tokens),

@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 _MODEL = "Which model (`ocinterp doctor`), or replay:FILES."
-_SETTINGS = "Of single, resample, visible, execution, human, oracle; separated by commas."
+_SETTINGS = "Of single, resample, visible, execution, human, oracle, conv; separated by commas."
+_TURNS = "Answers in a dialogue, and samples of resample where nothing refines: 2; in conv 10."
+_GLUED = "Put dialogues of execution, human and oracle as one prompt, as in the paper."
 _JSON = "Where the numbers go; the trajectories (.jsonl) and the journal (.journal) go beside it."
 
 
@@ -16,9 +18,10 @@ def command(
     bench: Annotated[str, typer.Argument(help="A dataset, as `ocinterp data list` names it.", metavar="BENCH")],
     model: Annotated[str | None, typer.Option("--model", "-m", help=_MODEL)] = None,
     setting: Annotated[str, typer.Option(help=_SETTINGS, metavar="S,S")] = "single",
-    critic: Annotated[str | None, typer.Option(help="The model that speaks in human and oracle.")] = None,
+    critic: Annotated[str | None, typer.Option(help="The model that speaks in human, oracle and conv.")] = None,
     limit: Annotated[int | None, typer.Option(help="Only the first N tasks.", metavar="N", min=1)] = None,
-    turns: Annotated[int, typer.Option(help="Answers in a dialogue, and samples of resample.", min=1, max=100)] = 2,
+    turns: Annotated[int | None, typer.Option(help=_TURNS, metavar="N", min=1, max=100)] = None,
+    glued: Annotated[bool, typer.Option("--glued", help=_GLUED)] = False,
     temperature: Annotated[float, typer.Option(help="Of all settings but resample.", min=0)] = 0.0,
     spread: Annotated[float, typer.Option(help="The temperature of resample.", min=0)] = 0.8,
     max_tokens: Annotated[int, typer.Option(help="Of one answer.", min=1)] = 4096,
@@ -35,11 +38,10 @@ def command(
     sandbox: Annotated[str | None, typer.Option(help="Where programs run: auto, ns, bwrap, landlock, ...")] = None,
 ) -> None:
     """Evaluate a model on a benchmark, in one or more settings; what is paid for is kept (docs/evaluation.md)."""
-    from ocinterp.cli import report, settings, setup
-    from ocinterp.cli.campaign import Campaign, budget_of, price_of, profile_of
+    from ocinterp.cli import campaign, report, settings, setup
 
     report.check(html, csv)
-    campaign = Campaign(
+    asked = campaign.Campaign(
         settings=settings.load(),
         bench=bench,
         model=model,
@@ -47,17 +49,18 @@ def command(
         critic=critic,
         limit=limit,
         turns=turns,
+        glued=glued,
         temperature=temperature,
         spread=spread,
         max_tokens=max_tokens,
-        profile=profile_of(profile),
+        profile=campaign.profile_of(profile),
         concurrency=concurrency,
         workers=workers,
-        budget=budget_of(budget),
-        price=price_of(price),
-        critic_price=price_of(critic_price),
+        budget=campaign.budget_of(budget),
+        price=campaign.price_of(price),
+        critic_price=campaign.price_of(critic_price),
         resume=resume,
         file=json,
         sandbox=sandbox,
     )
-    report.finish(setup.run_to_end(campaign.carry_out(), saved=False), html, csv)
+    report.finish(setup.run_to_end(asked.carry_out(), saved=False), html, csv)

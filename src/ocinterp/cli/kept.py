@@ -39,6 +39,7 @@ class Kept:
     archive: Archive | None = None  # what is given again, where no model is asked
     explained: tuple[Difference, ...] | None = None  # to what that says of itself
     price: Price = FREE
+    critic_price: Price = FREE
     ended: dict[Key, Attempt | Crash] = field(default_factory=dict[Key, Attempt | Crash], init=False)
     _on_end: Callable[[Key], None] = field(default_factory=lambda: ignore, init=False)
 
@@ -76,19 +77,19 @@ class Kept:
         self.ended[ended.key] = ended
         self._on_end(ended.key)
 
+    @property
+    def made(self) -> list[Attempt]:
+        """Those of `ended` that nobody has to make again."""
+        return [each for each in self.ended.values() if isinstance(each, Attempt)]
+
     def evaluation(self) -> Evaluation:
         """What has ended, in numbers."""
         found = evaluation.gathered(self.dataset, self.origin, self.settings, self.task_ids, self.ended)
-        found = replace(found, price=self.price, paid=self._paid())
+        found = replace(found, price=self.price, critic_price=self.critic_price, paid=self._paid())
         if self.archive is None:
             return found
         differences = tuple(self.archive.differences(self.made)) if self.explained is None else self.explained
         return replace(found, differences=differences)
-
-    @property
-    def made(self) -> dict[Key, Attempt]:
-        """The attempts that came to a verdict."""
-        return {key: each for key, each in self.ended.items() if isinstance(each, Attempt)}
 
     def _paid(self) -> Cost:
         """What everything cost, also in earlier runs; nothing where no model was asked."""
@@ -118,5 +119,6 @@ class Kept:
             self._on_end = lambda key: progress.advance(bars[key.setting])
             yield lambda _: progress.update(references, advance=1, visible=True)
 
-    def _total(self, setting: Setting) -> int:
-        return len(self.task_ids) * setting.samples
+    def _total(self, setting: Setting) -> int | None:
+        """How many attempts it takes, where that is known before they are made."""
+        return None if setting.equal_budget else len(self.task_ids) * setting.samples

@@ -9,9 +9,14 @@ from ocinterp.errors import ModelError
 from ocinterp.protocols import Model
 from ocinterp.types import Feedback, Message, Source, Task, Trajectory, Turn
 
-_ROLE = (
+ADVISER = (
     "A programmer works on a task, and their program is not right yet. Tell them what is wrong, and in which direction "
     "to look. Write at most three sentences, in words: no code."
+)
+NOVICE = (
+    "You use a program that a programmer writes for you, and you do not write programs yourself. Say in your own words what "
+    "came of it and what you wanted instead. Write at most three sentences: no code, no advice how to repair it, and "
+    "nothing that is not in what came of it."
 )
 _SOLVED = (
     "You also have a correct program. Use it to see what is wrong; do not quote it, and do not say that it exists."
@@ -26,14 +31,15 @@ class SimulatedHuman:
     """Lets `critic` speak for as long as `report` finds something wrong; then it is content and says nothing.
 
     The critic sees the task, the program that `program` finds in the dialogue, and the report. It has the `solution` only
-    where there is one, and then its words are those of an oracle. Raises what the critic raises, and ModelError when it
-    has nothing to say.
+    where there is one, and then its words are those of an oracle. `role` says who it is to be. Raises what the critic
+    raises, and ModelError when it has nothing to say.
     """
 
     critic: Model
     program: Program
     report: Report
     solution: str = ""
+    role: str = ADVISER
 
     async def __call__(self, task: Task, before: Trajectory, turn: Turn, /) -> tuple[Feedback, ...]:
         dialogue = before.plus(turn)
@@ -51,5 +57,5 @@ class SimulatedHuman:
         parts = [f"# The task\n\n{request}", f"# Their program\n\n{program}", f"# What came of it\n\n{report}"]
         if self.solution:
             parts.append(f"# A correct program\n\n{self.solution.strip()}")
-        role = f"{_ROLE} {_SOLVED}" if self.solution else _ROLE
+        role = f"{self.role} {_SOLVED}" if self.solution else self.role
         return (Message("system", role), Message("user", "\n\n".join(parts)))

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Literal
 
-from ocinterp.problems import asserts
+from ocinterp.problems import asserts, test_methods
 
 _BUILTIN = frozenset(dir(builtins))
 _WORD = re.compile(r"[^\W\d]\w*")
@@ -97,7 +97,4 @@ def count(tests: str, kind: Literal["asserts", "unittest"]) -> int:
     found = tree(tests)
     if found is None:
         return 0
-    if kind == "asserts":
-        return len(asserts(found))
-    methods = (each for node in ast.walk(found) if isinstance(node, ast.ClassDef) for each in node.body)
-    return sum(isinstance(each, ast.FunctionDef) and each.name.startswith("test") for each in methods)
+    return len(asserts(found) if kind == "asserts" else test_methods(found))

@@ -14,7 +14,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from ocinterp.errors import UsageError
-from ocinterp.problems import Problem, Script, asserts
+from ocinterp.problems import Problem, Script, asserts, test_methods
 from ocinterp.verifiers.inside.examining import ASSERTS, FILE, LEFT, RIGHT
 
 
@@ -82,6 +82,19 @@ def parsed(problem: Problem) -> tuple[ast.Module, ast.Module]:
         return ast.parse(script.setup), ast.parse(script.source)
     except (SyntaxError, ValueError) as error:
         raise UsageError(f"the tests of {problem.task.id} are no Python: {error}") from error
+
+
+def without_methods(source: str, leave_out: Collection[int]) -> str:
+    """Unittests without the test methods numbered so in the order of their source."""
+    tree = ast.parse(source)
+    methods = test_methods(tree)
+    left = {id(each) for number, each in enumerate(methods) if number in leave_out}
+    if not left:
+        return source
+    for each in ast.walk(tree):
+        if isinstance(each, ast.ClassDef):
+            each.body = [node for node in each.body if id(node) not in left] or [ast.Pass()]
+    return ast.unparse(ast.fix_missing_locations(tree))
 
 
 def _short(source: str) -> str:

@@ -33,9 +33,9 @@ class Tests(Protocol):
 class ScriptJudge:
     """Judges programs by one task's own test code. Use it as a context manager; it holds the tests.
 
-    A verdict by asserts takes two processes, of which one waits for the other: they count as one of `room`. Asserts whose
-    numbers, in the order of the source, are in `leave_out` are not made. `seconds` of processor time are for a program to
-    load, and for all that asserts ask of it.
+    A verdict by asserts takes two processes, of which one waits for the other: they count as one of `room`. Asserts or test
+    methods whose numbers, in the order of the source, are in `leave_out` are not made. `seconds` of processor time are for a
+    program to load, and for all that asserts ask of it.
     """
 
     def __init__(
@@ -52,7 +52,9 @@ class ScriptJudge:
         self.problem = problem
         self.profiles = tuple(profiles)
         self.tests: Tests = (
-            Asserts(jobs, problem, leave_out, seconds) if problem.tests.kind == "asserts" else Unittests(jobs, problem)
+            Asserts(jobs, problem, leave_out, seconds)
+            if problem.tests.kind == "asserts"
+            else Unittests(jobs, problem, leave_out)
         )
         self._room = room
         self._packed = -1

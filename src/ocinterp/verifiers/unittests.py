@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import Any
 
 from ocinterp.jobs import Job, Jobs
@@ -10,7 +11,7 @@ from ocinterp.problems import Problem, Script
 from ocinterp.types import Status
 from ocinterp.verifiers import running
 from ocinterp.verifiers.judge import Failure, Judgement, Tally
-from ocinterp.verifiers.prepared import libraries, parsed
+from ocinterp.verifiers.prepared import libraries, parsed, without_methods
 
 ENTRY = "ocinterp.verifiers.inside.trusting"
 SECONDS = 60.0  # of processor time: they draw figures and fit models
@@ -18,15 +19,15 @@ IDLE_SECONDS = 60.0
 
 
 class Unittests:
-    """The tests of one task (scripts.Tests). UsageError where they are no Python."""
+    """The tests of one task (scripts.Tests), without the methods numbered so. UsageError where they are no Python."""
 
-    def __init__(self, jobs: Jobs, problem: Problem) -> None:
+    def __init__(self, jobs: Jobs, problem: Problem, leave_out: Collection[int] = ()) -> None:
         script = problem.tests
         assert isinstance(script, Script)
         parsed(problem)
         self._jobs = jobs
         self._libraries = libraries(problem.reference, script.setup, script.source)
-        self.text = f"{script.setup}\n\n{script.source}".encode("utf-8", "surrogatepass")
+        self.text = f"{script.setup}\n\n{without_methods(script.source, leave_out)}".encode("utf-8", "surrogatepass")
 
     async def judgement(self, program: int, tests: int) -> Judgement:
         pieces: list[bytes] = []

@@ -116,7 +116,8 @@
   }
 
   function* attemptOf(attempt, many) {
-    if (many) yield make("h4", "sample", `Sample ${attempt.sample + 1}`);
+    const choice = attempt.chosen ? ", the first that the visible tests accept" : "";
+    if (many) yield make("h4", "sample", `Sample ${attempt.sample + 1}${choice}`);
     if (attempt.crash !== undefined) {
       yield make("p", "grave", "No verdict: the sandbox failed. ", data().texts[attempt.crash]);
       return;
@@ -132,6 +133,7 @@
     }
     if (attempt.unsaid) yield make("p", "grave", "It ended without an answer: ", attempt.unsaid);
     if (attempt.leaks) yield make("p", "grave", `The critic quoted ${attempt.leaks} runs of the solution's tokens.`);
+    if (attempt.critic) yield make("p", "remark", `The critic's tokens: ${attempt.critic[0]} + ${attempt.critic[1]}.`);
     if (attempt.stop) yield make("p", "remark", `Ended: ${attempt.stop}.`);
   }
 
