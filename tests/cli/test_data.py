@@ -30,6 +30,7 @@ def sums(monkeypatch: pytest.MonkeyPatch) -> Dataset:
     """The only published dataset there is."""
     known = Dataset("sums", "1", "generic", 1, 1, (Text(texts.md5(SUMS), texts.sha256(SUMS)),), "https://127.0.0.1:9/x")
     monkeypatch.setattr(catalogue, "PUBLISHED", (known,))
+    monkeypatch.setattr(catalogue, "BUILT_IN", ())
     return known
 
 
@@ -204,3 +205,10 @@ def test_a_setting_that_judges_nothing_does_not_hinder_the_import(ocinterp: Run,
     assert (ended.code, ended.out.count("\n")) == (0, 1)
     assert "jobs do not run in containers" in ended.err
     assert ended.err.rstrip().endswith("the first score computes them")
+
+
+def test_what_is_built_in_is_listed_and_not_fetched(ocinterp: Run) -> None:
+    (line,) = [each for each in ocinterp("data", "list").out.splitlines() if each.startswith("pocket")]
+    assert line.split() == ["pocket", "1", "1,200", "19,117", catalogue.BUILT_IN[0].texts[0].md5, "built", "in"]
+    ended = ocinterp("data", "import", "--from-web", "pocket")
+    assert (ended.code, ended.err) == (2, "ocinterp: pocket@1 is built in: there is nothing to import\n")

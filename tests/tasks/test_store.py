@@ -13,6 +13,7 @@ import pytest
 from ocinterp.errors import DataError, UsageError
 from ocinterp.tasks import catalogue, formats, store, texts
 from ocinterp.tasks.catalogue import Dataset, Text
+from ocinterp.tasks.pocket import benchmark as pocket
 
 ROW: dict[str, Any] = {
     "task_id": "a/1",
@@ -35,6 +36,7 @@ def published(version: str, text: bytes, rows: int) -> Dataset:
 def halves(monkeypatch: pytest.MonkeyPatch) -> None:
     """A catalogue of one small dataset in two versions."""
     monkeypatch.setattr(catalogue, "PUBLISHED", (published("1", OLD, 1), published("2", NEW, 2)))
+    monkeypatch.setattr(catalogue, "BUILT_IN", ())
     monkeypatch.setattr(catalogue, "REFUSED", {texts.md5(b"[3]"): "a list of no use"})
 
 
@@ -244,3 +246,18 @@ def test_the_real_catalogue_has_unambiguous_names_and_a_reader_for_each(monkeypa
         if (found := catalogue.find(name))
     }
     assert newest == {"humaneval+": "0.1.10", "HumanEvalPlus": "0.1.10", "mbpp_plus": "0.2.0", "humanevalpack": "2023"}
+
+
+def test_what_is_built_in_is_there_without_an_import(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.undo()
+    (dataset,) = catalogue.BUILT_IN
+    benchmark = store.load("pocket", tmp_path)
+    assert (benchmark.name, benchmark.version, benchmark.known) == ("pocket", "1", True)
+    assert benchmark.md5 == dataset.texts[0].md5 == texts.md5(pocket.text())
+    assert texts.sha256(pocket.text()) == dataset.texts[0].sha256
+    assert len(benchmark.problems) == dataset.tasks
+    assert sum(map(formats.count_tests, benchmark.problems.values())) == dataset.tests
+    assert dataset in [each.dataset for each in store.entries(tmp_path) if each.md5 is not None]
+    assert list(store.verify(tmp_path)) == []
+    with pytest.raises(UsageError, match="pocket is built in: there is nothing to import"):
+        store.add(OLD, "x", tmp_path, "pocket")

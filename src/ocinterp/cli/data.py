@@ -53,12 +53,12 @@ def import_(
 @app.command("list")
 def list_() -> None:
     """List all datasets that are known, and whether they are imported."""
-    from ocinterp.tasks import store
+    from ocinterp.tasks import catalogue, store
 
     rows = [("name", "version", "tasks", "tests", "md5", "imported")]
     for entry in store.entries(folder()):
         each = entry.dataset
-        here = "yes" if entry.md5 is not None else "no"
+        here = "built in" if each in catalogue.BUILT_IN else "yes" if entry.md5 is not None else "no"
         md5 = entry.md5 or each.texts[0].md5
         rows.append((each.name, each.version, f"{each.tasks:,}", f"{each.tests:,}", md5, here))
     print("\n".join(_aligned(rows)))
@@ -161,6 +161,8 @@ def _fetch(name: str) -> list[Dataset]:
     dataset = catalogue.find(name)
     if dataset is None:
         raise catalogue.unknown(name)
+    if dataset in catalogue.BUILT_IN:
+        raise UsageError(f"{dataset.full_name} is built in: there is nothing to import")
     text = asyncio.run(web.fetch(dataset))
     return _report(store.add(text, dataset.address, folder(), dataset.full_name), dataset.address)
 

@@ -13,8 +13,7 @@ async def failures(task: Task, before: Trajectory, turn: Turn, /) -> tuple[Feedb
     """Speaks when a cell did not end well, or when the answer was cut off: the paper's execution feedback."""
     failed = [run for run in turn.runs if not run.result.ok]
     if failed:
-        advice = _ADVICE.format(language=_language(failed[-1]))
-        return (Feedback(Source.EXECUTION, f"{_report(turn.runs)}\n\n{advice}"),)
+        return (report_failure(turn.runs),)
     if turn.completion.finish_reason == "length":
         return (Feedback(Source.EXECUTION, _CUT_OFF),)
     return ()
@@ -25,6 +24,13 @@ async def execution_output(task: Task, before: Trajectory, turn: Turn, /) -> tup
     if said := await failures(task, before, turn):
         return said
     return (Feedback(Source.EXECUTION, _report(turn.runs)),) if turn.runs else ()
+
+
+def report_failure(runs: tuple[Run, ...]) -> Feedback:
+    """What is said of cells of which some did not end well."""
+    failed = [run for run in runs if not run.result.ok]
+    advice = _ADVICE.format(language=_language(failed[-1]))
+    return Feedback(Source.EXECUTION, f"{_report(runs)}\n\n{advice}")
 
 
 def _language(failed: Run) -> str:

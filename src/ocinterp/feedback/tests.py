@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from ocinterp.errors import UsageError
 from ocinterp.protocols import Session
 from ocinterp.render import describe, error_line
 from ocinterp.types import Cell, ExecutionResult, Feedback, Outcome, Source, Task, Trajectory, Turn
+
+AGAIN: Final = "Fix the code and give all of it again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +47,7 @@ class VisibleTests:
         failed = [each for each in self.last if not each.held]
         if not failed:
             return ()
-        report = "\n".join(_report(each) for each in failed)
-        return (
-            Feedback(Source.TESTS, f"These tests do not hold:\n{report}\n\nFix the code and give all of it again."),
-        )
+        return (report(failed),)
 
     def _cell(self, source: str) -> Cell:
         self._count += 1
@@ -79,7 +80,13 @@ def left_side(expression: str) -> str | None:
     return ast.unparse(tree.left) if isinstance(tree, ast.Compare) else None
 
 
-def _report(each: Evaluated) -> str:
+def report(failed: Sequence[Evaluated]) -> Feedback:
+    """What is said of tests that do not hold."""
+    lines = "\n".join(map(_line, failed))
+    return Feedback(Source.TESTS, f"These tests do not hold:\n{lines}\n\n{AGAIN}")
+
+
+def _line(each: Evaluated) -> str:
     if each.got:
         return f"- {each.expression}\n  but {left_side(each.expression)} is {each.got}"
     return f"- {each.expression}\n  {error_line(each.result)}"

@@ -21,6 +21,7 @@ from ocinterp.errors import DataError, UsageError
 from ocinterp.problems import Benchmark
 from ocinterp.tasks import catalogue, formats, texts
 from ocinterp.tasks.catalogue import Dataset, Text
+from ocinterp.tasks.pocket import benchmark as pocket
 
 FORMAT: Final = "ocinterp-dataset/1"
 OWN: Final = "own"  # the version of what nobody has published
@@ -36,14 +37,17 @@ class Entry:
 
 
 def entries(folder: Path) -> list[Entry]:
-    """All published datasets and all others that were imported, by name and version in the catalogue's order."""
+    """All published datasets, all others that were imported, and those that are built in, in the catalogue's order."""
     own = [each for each in map(_own, sorted(folder.glob("*.json"))) if each is not None]
-    return [Entry(each, _imported(each, folder)) for each in (*catalogue.PUBLISHED, *own)]
+    known = [Entry(each, _imported(each, folder)) for each in (*catalogue.PUBLISHED, *own)]
+    return [*known, *(Entry(each, each.texts[0].md5) for each in catalogue.BUILT_IN)]
 
 
 def load(name: str, folder: Path) -> Benchmark:
     """The benchmark of that name. UsageError where there is none, where it is not imported, or where its copy is damaged."""
     entry = _entry(name, folder)
+    if entry.dataset in catalogue.BUILT_IN:
+        return pocket.benchmark()
     if entry.md5 is None:
         raise UsageError(_missing(entry.dataset, folder))
     return _open(entry.dataset, entry.md5, folder)
@@ -55,6 +59,8 @@ def add(text: bytes, source: str, folder: Path, name: str | None = None) -> list
     Raises UsageError where it is not what `name` says, and DataError where it is nothing that can be read.
     """
     found = catalogue.find(name) if name is not None else None
+    if found in catalogue.BUILT_IN:
+        raise UsageError(f"{name} is built in: there is nothing to import")
     text, matching = _recognised(text)
     if found is not None and found not in matching:
         raise UsageError(_mistaken(found, matching, text, source))
@@ -89,7 +95,7 @@ def is_known(text: bytes) -> bool:
 def verify(folder: Path) -> Iterator[tuple[Dataset, list[str]]]:
     """All that is imported, read again, and what is wrong with each: damage, counts, references."""
     for entry in entries(folder):
-        if entry.md5 is not None:
+        if entry.md5 is not None and entry.dataset not in catalogue.BUILT_IN:
             yield entry.dataset, list(_faults(entry.dataset, entry.md5, folder))
 
 

@@ -1,0 +1,74 @@
+"""Programs in words: as a request, or as the head of a function with a docstring."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Final
+
+from ocinterp.tasks.pocket.operations import Kind
+from ocinterp.tasks.pocket.programs import Program, Step
+
+_TAKES: Final[Mapping[Kind, tuple[str, ...]]] = {
+    "numbers": ("a list of integers", "a list of numbers"),
+    "text": ("a string", "a text"),
+    "number": ("an integer", "a whole number"),
+    "words": ("a list of words", "a list of strings"),
+    "table": ("a dictionary from strings to integers", "a table of numbers by name"),
+    "truth": ("a truth value",),
+}
+_JOINTS: Final = (", then {}", " and then {}", ". After that, {}", ". Next, {}")
+_REQUESTS: Final = (
+    "Write a function {head} that takes {takes}. {what}.",
+    "Write a Python function {head}. It takes {takes}. {what}.",
+    "I need a function {head} for {takes}: {what}.",
+    "Given {takes}, {what}. Call the function {head}.",
+)
+_CODE: Final = 0.3  # how many requests are the head of a function with a docstring
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """How a program is said: a phrase a step, and whether each of several meanings is settled."""
+
+    phrases: tuple[str, ...]
+    settled: bool
+
+
+def described(program: Program, chance: Random, *, open_share: float, unseen: bool = False) -> Wording:
+    """`open_share` of the steps that need it are left ambiguous. `unseen`: in phrases that no model was trained on."""
+    phrases: list[str] = []
+    settled = True
+    for step in program.steps:
+        left_open = bool(step.meant.said) and chance.random() < open_share
+        settled = settled and not left_open
+        phrases.append(phrase(step, chance, settle=not left_open, unseen=unseen))
+    return Wording(tuple(phrases), settled)
+
+
+def phrase(step: Step, chance: Random, *, settle: bool, unseen: bool = False) -> str:
+    """One step in words, with those that settle its meaning or without."""
+    text = chance.choice(step.operation.unseen if unseen else step.operation.phrases)
+    said = f"{text} {step.meant.said}" if settle and step.meant.said else text
+    return step.text(said)
+
+
+def request(program: Program, wording: Wording, chance: Random) -> str:
+    """What the model is asked."""
+    head = f"{program.function}({program.argument})"
+    if chance.random() < _CODE:
+        return f'def {head}:\n    """{_capital(", then ".join(wording.phrases))}."""'
+    first, *others = wording.phrases
+    what = first + "".join(chance.choice(_JOINTS).format(other) for other in others)
+    template = chance.choice(_REQUESTS)
+    starts = (
+        template.partition("{what}")[0].endswith((". ", "")) and "Given" not in template and ": {what}" not in template
+    )
+    return template.format(
+        head=head, takes=chance.choice(_TAKES[program.takes]), what=_capital(what) if starts else what
+    )
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,153 @@
+"""Every dialogue is what it says: attempts fail as they are reported, the last answer is right, and nothing is held out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator
+from itertools import islice
+from random import Random
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from ocinterp.feedback import VisibleTests, failures
+from ocinterp.parse import extract_cells
+from ocinterp.protocols import Session
+from ocinterp.records import dumps, loads
+from ocinterp.sandboxes.zygotes import NamespaceSandbox
+from ocinterp.synth.pocket import attempts, hints
+from ocinterp.synth.pocket.attempts import attempt
+from ocinterp.synth.pocket.dialogues import Plan, dialogues
+from ocinterp.tasks.pocket import benchmark
+from ocinterp.tasks.pocket.benchmark import Part, items
+from ocinterp.tasks.pocket.programs import Program, sample, steps_named
+from ocinterp.types import Source, Task, Trajectory
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+MANY = list(islice(dialogues("tests"), 400))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def sandbox(namespaces: None) -> AsyncGenerator[NamespaceSandbox]:
+    async with NamespaceSandbox() as sandbox:
+        yield sandbox
+
+
+async def test_a_seed_always_gives_the_same_dialogues_and_another_gives_others() -> None:
+    assert list(islice(dialogues("tests"), 30)) == MANY[:30]
+    assert list(islice(dialogues("others"), 30)) != MANY[:30]
+
+
+async def test_all_forms_occur_and_say_that_a_rule_made_them() -> None:
+    forms = Counter(each.provenance["method"] for each in MANY)
+    assert set(forms) == {f"pocket-{each}" for each in ("single", "execution", "person", "twice", "trace")}
+    assert {each.provenance["model"] for each in MANY} == {"rule"}
+    assert all((len(each.turns) > 1) == (each.provenance["method"][7:] not in {"single", "trace"}) for each in MANY)
+
+
+async def test_a_dialogue_can_be_written_down_and_read_again() -> None:
+    assert [loads(dumps(each)) for each in MANY[:50]] == MANY[:50]
+
+
+async def heard(session: Session, task: Task, before: Trajectory, turn: Any) -> tuple[Any, ...]:
+    """What the product says of a turn: its cells run anew in a real session."""
+    from ocinterp.types import Run, Turn
+
+    runs = tuple([Run(each.cell, await session.run(each.cell)) for each in turn.runs])
+    again = Turn(turn.completion, runs)
+    return await failures(task, before, again) or await VisibleTests(session)(task, before, again)
+
+
+async def test_reports_are_in_the_words_that_a_session_has(sandbox: NamespaceSandbox) -> None:
+    compared = 0
+    made = zip(items("dialogues words", "train", Part(0.5)), dialogues("words"), strict=False)
+    for item, dialogue in islice(made, 120):
+        task = item.problem(dialogue.task_id).task
+        for number, turn in enumerate(dialogue.turns[:-1]):
+            said = turn.feedback[0]
+            if said.source is Source.SIMULATED_HUMAN or said.text.startswith("A test fails"):
+                continue
+            async with sandbox.open() as session:
+                before = Trajectory(task.id, task.prompt, dialogue.turns[:number])
+                assert await heard(session, task, before, turn) == (said,)
+            compared += 1
+    assert compared >= 20
+
+
+async def test_every_attempt_fails_and_the_last_answer_passes(sandbox: NamespaceSandbox) -> None:
+    made = zip(items("dialogues ends", "train", Part(0.5)), dialogues("ends"), strict=False)
+    for item, dialogue in islice(made, 60):
+        if dialogue.provenance["method"] == "pocket-trace":
+            continue
+        task = item.problem(dialogue.task_id).task
+        for number, turn in enumerate(dialogue.turns):
+            async with sandbox.open() as session:
+                before = Trajectory(task.id, task.prompt, dialogue.turns[:number])
+                said = await heard(session, task, before, turn)
+            assert bool(said) == (number + 1 < len(dialogue.turns))
+
+
+async def test_code_in_an_answer_is_what_ran() -> None:
+    for dialogue in MANY:
+        for turn in dialogue.turns:
+            cells = extract_cells(turn.completion.text)
+            assert [each.source for each in cells] == [run.cell.source for run in turn.runs]
+
+
+async def test_a_traced_program_gives_what_the_answer_says() -> None:
+    traced = [each for each in MANY if each.provenance["method"] == "pocket-trace"]
+    for dialogue in traced:
+        source = extract_cells(dialogue.prompt[0].content)[0].source
+        steps = dialogue.turns[0].completion.text.split(" -> ")
+        namespace: dict[str, Any] = {}
+        exec(source, namespace)
+        function = source.rpartition("def ")[2].partition("(")[0]
+        assert repr(namespace[function](eval(steps[0]))) == steps[-1]
+    assert len(traced) > 20
+
+
+async def test_no_dialogue_is_of_a_task_of_the_benchmark() -> None:
+    held_out = {each.program.plain for each in benchmark.held_out().values()}
+    trained = {each.program.plain for each in islice(items("dialogues tests", "train", Part(0.5)), 5000)}
+    assert not held_out & trained
+
+
+@pytest.mark.parametrize("mistake", list(attempts.SHARES))
+async def test_each_mistake_is_made_somewhere(mistake: str) -> None:
+    chance = Random(1)
+    for _ in range(20_000):
+        made = attempt(sample(chance, "train"), chance)
+        if made is not None and made.mistake == mistake:
+            return
+    pytest.fail(f"no {mistake} in 20,000 tries")
+
+
+async def test_what_is_said_names_the_step_that_is_wrong() -> None:
+    steps = steps_named(("keep even", 0, {}), ("sort", 1, {}))
+    program = Program(steps, "f", "xs")
+    usual = program.with_steps([steps[0], steps[1].meaning_as(0)])
+    wrong = attempts.Attempt(usual.source(), "other-meaning", usual.steps)
+    assert hints.thought(program, wrong, "") == "Step 2 should be: in descending order."
+    for said in (hints.person(program, wrong, Random(2)), hints.oracle(program, wrong, Random(3))):
+        assert "in descending order" in said
+        assert "step 2" in said.lower()
+    slip = attempts.Attempt("def f(xs)\n", "SyntaxError", program.steps)
+    assert hints.thought(program, slip, "SyntaxError") == "The steps are right; the code is not: SyntaxError."
+    assert "code" in hints.person(program, slip, Random(0))
+
+
+async def test_an_oracle_names_every_step_and_a_person_the_first() -> None:
+    steps = steps_named(("sort", 1, {}), ("every second", 1, {}))
+    program = Program(steps, "f", "xs")
+    usual = program.with_steps([steps[0].meaning_as(0), steps[1].meaning_as(0)])
+    wrong = attempts.Attempt(usual.source(), "other-meaning", usual.steps)
+    assert "starting with the second" in hints.oracle(program, wrong, Random(0))
+    assert "starting with the second" not in hints.person(program, wrong, Random(0))
+
+
+async def test_how_much_is_left_open_and_which_forms_there_are_can_be_chosen() -> None:
+    plan = Plan({"single": 1.0}, open_share=0.0)
+    assert {each.provenance["method"] for each in islice(dialogues("plan", plan), 50)} == {"pocket-single"}
+    assert asyncio.get_running_loop()

@@ -1,0 +1,153 @@
+"""What is learnt from a dialogue, token by token; and rows in packs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import islice
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.pocket.tiny import tokenizer
+from ocinterp.synth.pocket.dialogues import dialogues
+from ocinterp.train.lessons import is_right, lesson, plain
+from ocinterp.train.packing import efficiency, packed, shuffled
+from ocinterp.train.rows import Counts, RoleTokens, Row, rows
+from ocinterp.types import Cell, Completion, ExecutionResult, Feedback, Message, Outcome, Run, Source, Trajectory, Turn
+
+TOKENIZER = tokenizer()
+ROLES = {role: TOKENIZER.special[f"<|{role}|>"] for role in ("system", "user", "assistant")}
+FORM = RoleTokens(TOKENIZER.encode, ROLES, TOKENIZER.special["<|end|>"])
+CELL = Cell("1.1", "x")
+GOOD, BAD = ExecutionResult("1.1", Outcome.OK), ExecutionResult("1.1", Outcome.ERROR)
+
+
+def turn(text: str, result: ExecutionResult = GOOD, *feedback: Feedback) -> Turn:
+    return Turn(Completion(text), (Run(CELL, result),), feedback)
+
+
+def rows_of(*trajectories: Trajectory, longest: int = 500) -> tuple[list[Row], Counts]:
+    counts = Counts()
+    return list(rows(map(lesson, trajectories), FORM, longest, counts)), counts
+
+
+def learnt(row: Row) -> str:
+    """The text of the tokens that count."""
+    return TOKENIZER.decode([number for number, weight in zip(row.ids, row.weights, strict=True) if weight])
+
+
+def dialogue(*turns: Turn) -> Trajectory:
+    return Trajectory("t", (Message("system", "Be brief."), Message("user", "Ask.")), turns)
+
+
+TESTS = Feedback(Source.TESTS, "A test fails.")
+
+
+@pytest.mark.parametrize(
+    ("each", "right"),
+    [
+        (turn("a"), True),
+        (turn("a", BAD), False),
+        (turn("a", GOOD, TESTS), False),
+        (turn("a", GOOD, Feedback(Source.EXECUTION, "3")), True),
+        (turn("a", GOOD, Feedback(Source.HUMAN, "No.", "bad")), False),
+        (turn("a", GOOD, Feedback(Source.HUMAN, "Fine.", "good")), True),
+        (turn("a", GOOD, Feedback(Source.HUMAN, "And now in red.")), True),
+        (Turn(Completion("a", "length")), False),
+        (Turn(Completion("a")), True),
+    ],
+)
+def test_an_answer_is_learnt_unless_something_says_that_it_is_wrong(each: Turn, right: bool) -> None:
+    assert is_right(each) is right
+
+
+def test_only_the_answer_that_is_right_is_learnt_with_the_end_of_its_turn() -> None:
+    ((row,), _) = rows_of(dialogue(turn("wrong", BAD, Feedback(Source.EXECUTION, "It fails.")), turn("right")))
+    assert learnt(row) == "right"
+    assert row.ids[-1] == FORM.end
+    assert row.weights[-1] == 1
+    assert row.ids.count(FORM.end) == 5
+    assert sum(row.weights) == len(TOKENIZER.encode("right")) + 1
+    assert TOKENIZER.decode(row.ids) == "Be brief.Ask.wrongIt fails.right"
+
+
+def test_what_follows_the_last_answer_that_is_learnt_is_left_out() -> None:
+    ((row,), _) = rows_of(dialogue(turn("right", GOOD, Feedback(Source.HUMAN, "More!")), turn("wrong", BAD)))
+    assert TOKENIZER.decode(row.ids) == "Be brief.Ask.right"
+
+
+def test_a_dialogue_without_a_right_answer_teaches_nothing() -> None:
+    found, counts = rows_of(dialogue(turn("wrong", BAD)), dialogue())
+    assert (found, counts) == ([], Counts(idle=2))
+
+
+def test_a_long_dialogue_is_cut_between_turns_and_counted() -> None:
+    whole = dialogue(turn("one", GOOD, Feedback(Source.HUMAN, "Go on.")), turn("two " * 50))
+    ((row,), counts) = rows_of(whole, longest=60)
+    assert TOKENIZER.decode(row.ids) == "Be brief.Ask.one"
+    assert counts == Counts(rows=1, cut=1)
+    assert rows_of(whole, longest=10) == ([], Counts(too_long=1))
+    ((uncut,), counts) = rows_of(whole)
+    assert (learnt(uncut), counts) == ("one" + "two " * 50, Counts(rows=1))
+
+
+def test_what_others_say_can_be_learnt_a_little() -> None:
+    trajectory = dialogue(turn("right"))
+    (row,) = rows([lesson(trajectory, others=0.1)], FORM, 500, Counts())
+    assert set(row.weights) == {0.0, 0.1, 1.0}
+    assert row.weights[0] == 0
+    assert plain(list(trajectory.messages())).weights == (0, 0, 1)
+
+
+def test_a_prompt_is_the_beginning_of_its_row() -> None:
+    messages = list(dialogue(turn("right")).messages())
+    (row,) = rows([plain(messages)], FORM, 500, Counts())
+    prompt = FORM.prompt(messages[:-1])
+    assert list(row.ids[: len(prompt)]) == prompt
+    assert not any(row.weights[: len(prompt)])
+    assert all(row.weights[len(prompt) :])
+
+
+def test_of_dialogues_by_rule_the_last_answer_is_learnt_and_no_other() -> None:
+    made = list(islice(dialogues("lessons"), 200))
+    for trajectory in made:
+        found = lesson(trajectory)
+        answers = [
+            weight for message, weight in zip(found.messages, found.weights, strict=True) if message.role == "assistant"
+        ]
+        assert answers == [0.0] * (len(answers) - 1) + [1.0]
+    found, counts = rows_of(*made, longest=2000)
+    assert counts == Counts(rows=200)
+    for row, trajectory in zip(found, made, strict=True):
+        assert learnt(row) == trajectory.turns[-1].completion.text
+
+
+lengths = st.lists(st.integers(1, 40), max_size=80)
+
+
+@given(lengths)
+def test_every_row_is_in_one_pack_and_no_pack_is_too_long(each: list[int]) -> None:
+    found = packed(each, 40)
+    assert Counter(number for pack in found for number in pack) == Counter(range(len(each)))
+    assert all(sum(each[number] for number in pack) <= 40 for pack in found)
+
+
+@given(lengths)
+def test_no_two_packs_would_fit_into_one(each: list[int]) -> None:
+    loads = sorted(sum(each[number] for number in pack) for pack in packed(each, 40))
+    assert len(loads) < 2 or loads[0] + loads[1] > 40
+
+
+def test_packs_of_dialogues_are_nearly_full_and_the_same_for_a_seed() -> None:
+    found, _ = rows_of(*islice(dialogues("packing"), 1500), longest=4096)
+    sizes = [len(row.ids) for row in found]
+    packs = shuffled(sizes, 4096, "seed")
+    assert efficiency(sizes, len(packs), 4096) >= 0.98
+    assert packs == shuffled(sizes, 4096, "seed") != shuffled(sizes, 4096, "other")
+
+
+def test_a_row_that_fits_into_no_pack_is_refused() -> None:
+    with pytest.raises(ValueError, match="a row of 41 tokens does not fit into a pack of 40"):
+        packed([3, 41], 40)
+    assert packed([], 40) == []
