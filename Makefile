@@ -10,8 +10,8 @@ BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip --disable-pip-version-check install -q -c constraints.txt
 SET_UP = $(INSTALL) hatchling editables && $(INSTALL) --no-build-isolation -e
 PINNED := pyproject.toml constraints.txt
-# One process a core and one more, since some tests wait; each has whole files of tests: `make test ARGS='-n 0 -k loop --pdb'` runs them in one.
-RUN_TESTS = $(BIN)/python -m pytest -n $(shell expr $$(nproc) + 1) --dist loadfile
+# One process a core, each with whole files of tests: `make test ARGS='-n 0 -k loop --pdb'` runs them in one.
+RUN_TESTS = $(BIN)/python -m pytest -n auto --dist loadfile
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

@@ -190,11 +190,13 @@ folders = (os.getcwd(), tempfile.gettempdir(), "/dev/shm", os.environ["HOME"])
 found = [folder for folder in folders if os.path.exists(f"{folder}/left-by-a-job")]
 os.write(answers, repr(found).encode())
 """
+    await ask(sandbox, "pass")  # what serves them all is there from now on
     before = len(descendants())
     end, _ = await ask(sandbox, leave)
     assert end.outcome is Outcome.OK
     _, answer = await ask(sandbox, look)
-    assert answer == b"[]"
+    if not isinstance(sandbox, UnsafeSandbox):
+        assert answer == b"[]"
     assert len(descendants()) <= before
 
 
