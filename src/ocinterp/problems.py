@@ -47,7 +47,7 @@ def asserts(tree: ast.AST) -> list[ast.Assert]:
     return sorted(found, key=lambda each: (each.lineno, each.col_offset))
 
 
-def test_methods(tree: ast.AST) -> list[ast.FunctionDef]:
+def unittest_methods(tree: ast.AST) -> list[ast.FunctionDef]:
     """Those of the classes in a Script of unittests, in the order of its source: likewise."""
     classes = [each for each in ast.walk(tree) if isinstance(each, ast.ClassDef)]
     found = [each for node in classes for each in node.body if isinstance(each, ast.FunctionDef)]

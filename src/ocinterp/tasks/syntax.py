@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Literal
 
-from ocinterp.problems import asserts, test_methods
+from ocinterp.problems import asserts, unittest_methods
 
 _BUILTIN = frozenset(dir(builtins))
 _WORD = re.compile(r"[^\W\d]\w*")
@@ -97,4 +97,4 @@ def count(tests: str, kind: Literal["asserts", "unittest"]) -> int:
     found = tree(tests)
     if found is None:
         return 0
-    return len(asserts(found) if kind == "asserts" else test_methods(found))
+    return len(asserts(found) if kind == "asserts" else unittest_methods(found))

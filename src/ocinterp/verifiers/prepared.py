@@ -14,7 +14,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from ocinterp.errors import UsageError
-from ocinterp.problems import Problem, Script, asserts, test_methods
+from ocinterp.problems import Problem, Script, asserts, unittest_methods
 from ocinterp.verifiers.inside.examining import ASSERTS, FILE, LEFT, RIGHT
 
 
@@ -87,7 +87,7 @@ def parsed(problem: Problem) -> tuple[ast.Module, ast.Module]:
 def without_methods(source: str, leave_out: Collection[int]) -> str:
     """Unittests without the test methods numbered so in the order of their source."""
     tree = ast.parse(source)
-    methods = test_methods(tree)
+    methods = unittest_methods(tree)
     left = {id(each) for number, each in enumerate(methods) if number in leave_out}
     if not left:
         return source

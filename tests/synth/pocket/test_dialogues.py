@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator
 from itertools import islice
@@ -23,7 +22,7 @@ from ocinterp.synth.pocket.dialogues import Plan, dialogues
 from ocinterp.tasks.pocket import benchmark
 from ocinterp.tasks.pocket.benchmark import Part, items
 from ocinterp.tasks.pocket.programs import Program, sample, steps_named
-from ocinterp.types import Source, Task, Trajectory
+from ocinterp.types import Feedback, Run, Source, Task, Trajectory, Turn
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 MANY = list(islice(dialogues("tests"), 400))
@@ -51,10 +50,8 @@ async def test_a_dialogue_can_be_written_down_and_read_again() -> None:
     assert [loads(dumps(each)) for each in MANY[:50]] == MANY[:50]
 
 
-async def heard(session: Session, task: Task, before: Trajectory, turn: Any) -> tuple[Any, ...]:
+async def heard(session: Session, task: Task, before: Trajectory, turn: Turn) -> tuple[Feedback, ...]:
     """What the product says of a turn: its cells run anew in a real session."""
-    from ocinterp.types import Run, Turn
-
     runs = tuple([Run(each.cell, await session.run(each.cell)) for each in turn.runs])
     again = Turn(turn.completion, runs)
     return await failures(task, before, again) or await VisibleTests(session)(task, before, again)
@@ -117,11 +114,10 @@ async def test_no_dialogue_is_of_a_task_of_the_benchmark() -> None:
 @pytest.mark.parametrize("mistake", list(attempts.SHARES))
 async def test_each_mistake_is_made_somewhere(mistake: str) -> None:
     chance = Random(1)
-    for _ in range(20_000):
-        made = attempt(sample(chance, "train"), chance)
-        if made is not None and made.mistake == mistake:
-            return
-    pytest.fail(f"no {mistake} in 20,000 tries")
+    tries = (attempt(sample(chance, "train"), chance) for _ in range(20_000))
+    made = next((each for each in tries if each is not None and each.mistake == mistake), None)
+    assert made is not None
+    assert made.source.strip()
 
 
 async def test_what_is_said_names_the_step_that_is_wrong() -> None:
@@ -150,4 +146,5 @@ async def test_an_oracle_names_every_step_and_a_person_the_first() -> None:
 async def test_how_much_is_left_open_and_which_forms_there_are_can_be_chosen() -> None:
     plan = Plan({"single": 1.0}, open_share=0.0)
     assert {each.provenance["method"] for each in islice(dialogues("plan", plan), 50)} == {"pocket-single"}
-    assert asyncio.get_running_loop()
+    asked = islice(items("dialogues plan", "train", Part(plan.open_share)), 50)
+    assert not any(each.wording.open_steps for each in asked)

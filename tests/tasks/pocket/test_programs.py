@@ -127,8 +127,8 @@ def test_what_settles_a_meaning_is_said_or_left_open() -> None:
     assert phrase(made, Random(0), settle=False) in made.operation.phrases
     assert phrase(made, Random(0), settle=False, unseen=True) in made.operation.unseen
     program = Program((made,), "f", "xs")
-    assert described(program, Random(0), open_share=0).settled
-    assert not described(program, Random(0), open_share=1).settled
+    assert described(program, Random(0), open_share=0).open_steps == ()
+    assert described(program, Random(0), open_share=1).open_steps == (0,)
 
 
 @given(seeds)
@@ -163,7 +163,9 @@ def test_the_benchmark_has_equal_parts_and_no_program_twice() -> None:
     found = benchmark.held_out()
     assert Counter(name.split("/")[1] for name in found) == dict.fromkeys(PARTS, 300)
     assert len({each.program.plain for each in found.values()}) == 1200
-    assert all(each.wording.settled for name, each in found.items() if name.split("/")[1] in {"explicit", "unseen"})
+    assert not any(
+        each.wording.open_steps for name, each in found.items() if "/open/" not in name and "/half/" not in name
+    )
 
 
 def test_the_benchmark_is_the_same_everywhere() -> None:

@@ -81,13 +81,8 @@ def _answer(source: str, thought: str = "") -> str:
 
 def _failing(item: Item, chance: Random, nth: int, thought: str) -> tuple[Attempt, Turn, str] | None:
     """An attempt that really fails, the turn that it makes, and the name of the error that it ends in."""
-    open_steps = [
-        at
-        for at, (step, phrase) in enumerate(zip(item.program.steps, item.wording.phrases, strict=True))
-        if step.meant.said and not phrase.endswith(step.text(step.meant.said))
-    ]
     for _ in range(_TRIES):
-        wrong = attempt(item.program, chance, open_steps)
+        wrong = attempt(item.program, chance, item.wording.open_steps)
         if wrong is None:
             continue
         stage = Rehearsal()

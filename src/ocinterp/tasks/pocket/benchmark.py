@@ -53,10 +53,7 @@ class Item:
     @property
     def guessable(self) -> bool:
         """Whether whoever knows which meaning is the usual one, and reads perfectly, gets it right at once."""
-        return all(
-            step.meaning == 0 or phrase.endswith(step.text(step.meant.said))
-            for step, phrase in zip(self.program.steps, self.wording.phrases, strict=True)
-        )
+        return all(self.program.steps[at].meaning == 0 for at in self.wording.open_steps)
 
     def problem(self, task_id: str) -> Problem:
         """With its reference and its tests; those that are visible come first."""

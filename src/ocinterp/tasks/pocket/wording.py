@@ -30,21 +30,21 @@ _CODE: Final = 0.3  # how many requests are the head of a function with a docstr
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """How a program is said: a phrase a step, and whether each of several meanings is settled."""
+    """How a program is said: a phrase a step, and the steps, from 0, whose meaning is left open."""
 
     phrases: tuple[str, ...]
-    settled: bool
+    open_steps: tuple[int, ...] = ()
 
 
 def described(program: Program, chance: Random, *, open_share: float, unseen: bool = False) -> Wording:
     """`open_share` of the steps that need it are left ambiguous. `unseen`: in phrases that no model was trained on."""
     phrases: list[str] = []
-    settled = True
-    for step in program.steps:
+    open_steps: list[int] = []
+    for at, step in enumerate(program.steps):
         left_open = bool(step.meant.said) and chance.random() < open_share
-        settled = settled and not left_open
+        open_steps += [at] * left_open
         phrases.append(phrase(step, chance, settle=not left_open, unseen=unseen))
-    return Wording(tuple(phrases), settled)
+    return Wording(tuple(phrases), tuple(open_steps))
 
 
 def phrase(step: Step, chance: Random, *, settle: bool, unseen: bool = False) -> str:
@@ -62,9 +62,7 @@ def request(program: Program, wording: Wording, chance: Random) -> str:
     first, *others = wording.phrases
     what = first + "".join(chance.choice(_JOINTS).format(other) for other in others)
     template = chance.choice(_REQUESTS)
-    starts = (
-        template.partition("{what}")[0].endswith((". ", "")) and "Given" not in template and ": {what}" not in template
-    )
+    starts = template.partition("{what}")[0].endswith(". ")
     return template.format(
         head=head, takes=chance.choice(_TAKES[program.takes]), what=_capital(what) if starts else what
     )
