@@ -111,7 +111,10 @@ def _complaint(error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
     if first["loc"] in {(), ("format",)}:
         return f'expected "format": "{FORMAT}", or that of a score'
-    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return (
+        f"{'.'.join(map(str, first['loc']))}: {first['msg']} (a run of another version, or edited: the same "
+        "`ocinterp eval` with --resume writes it anew, and asks for nothing that is kept)"
+    )
 
 
 def _evaluation(file: _File, trajectories: Path) -> Evaluation:
