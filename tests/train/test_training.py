@@ -22,7 +22,7 @@ from ocinterp.train import losses  # noqa: E402
 from ocinterp.train.batches import Plan  # noqa: E402
 from ocinterp.train.lessons import lesson  # noqa: E402
 from ocinterp.train.loop import CHECKPOINT, METRICS, Trainer  # noqa: E402
-from ocinterp.train.optimizers import Optimizer, Schedule  # noqa: E402
+from ocinterp.train.optimizers import Muon, Optimizer, Schedule, orthogonal  # noqa: E402
 from ocinterp.train.rows import Counts, RoleTokens, Row, rows  # noqa: E402
 
 torch.set_num_threads(1)
@@ -145,3 +145,17 @@ def test_the_rate_rises_falls_and_ends() -> None:
         shares = [schedule.share(0.05 + 0.95 * part / 50) for part in range(51)]
         assert shares == sorted(shares, reverse=True)
     assert Schedule("trapezoid").share(0.5) == 1
+
+
+def test_muon_steps_by_matrices_that_are_nearly_orthogonal() -> None:
+    torch.manual_seed(1)
+    for shape in ((16, 48), (48, 16)):
+        values = torch.linalg.svdvals(orthogonal(torch.randn(shape)))
+        assert values.min() > 0.5
+        assert values.max() < 1.3
+    weight = torch.nn.Parameter(torch.zeros(48, 16))
+    weight.grad = torch.randn(48, 16)
+    Muon([weight], 0.5).step()
+    change = torch.linalg.svdvals(weight.detach()) / (0.5 * 3**0.5)
+    assert change.min() > 0.5
+    assert change.max() < 1.3
