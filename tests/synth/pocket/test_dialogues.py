@@ -18,9 +18,9 @@ from ocinterp.records import dumps, loads
 from ocinterp.sandboxes.zygotes import NamespaceSandbox
 from ocinterp.synth.pocket import attempts, hints
 from ocinterp.synth.pocket.attempts import attempt
-from ocinterp.synth.pocket.dialogues import Plan, dialogues
+from ocinterp.synth.pocket.dialogues import Plan, dialogues, with_items
 from ocinterp.tasks.pocket import benchmark
-from ocinterp.tasks.pocket.benchmark import Part, items
+from ocinterp.tasks.pocket.benchmark import Part
 from ocinterp.tasks.pocket.programs import Program, sample, steps_named
 from ocinterp.types import Feedback, Run, Source, Task, Trajectory, Turn
 
@@ -59,8 +59,7 @@ async def heard(session: Session, task: Task, before: Trajectory, turn: Turn) ->
 
 async def test_reports_are_in_the_words_that_a_session_has(sandbox: NamespaceSandbox) -> None:
     compared = 0
-    made = zip(items("dialogues words", "train", Part(0.5)), dialogues("words"), strict=False)
-    for item, dialogue in islice(made, 120):
+    for item, dialogue in islice(with_items("words"), 120):
         task = item.problem(dialogue.task_id).task
         for number, turn in enumerate(dialogue.turns[:-1]):
             said = turn.feedback[0]
@@ -74,8 +73,7 @@ async def test_reports_are_in_the_words_that_a_session_has(sandbox: NamespaceSan
 
 
 async def test_every_attempt_fails_and_the_last_answer_passes(sandbox: NamespaceSandbox) -> None:
-    made = zip(items("dialogues ends", "train", Part(0.5)), dialogues("ends"), strict=False)
-    for item, dialogue in islice(made, 60):
+    for item, dialogue in islice(with_items("ends"), 60):
         if dialogue.provenance["method"] == "pocket-trace":
             continue
         task = item.problem(dialogue.task_id).task
@@ -107,7 +105,7 @@ async def test_a_traced_program_gives_what_the_answer_says() -> None:
 
 async def test_no_dialogue_is_of_a_task_of_the_benchmark() -> None:
     held_out = {each.program.plain for each in benchmark.held_out().values()}
-    trained = {each.program.plain for each in islice(items("dialogues tests", "train", Part(0.5)), 1000)}
+    trained = {item.program.plain for item, _ in islice(with_items("tests"), 1000)}
     assert not held_out & trained
 
 
@@ -125,7 +123,7 @@ async def test_what_is_said_names_the_step_that_is_wrong() -> None:
     program = Program(steps, "f", "xs")
     usual = program.with_steps([steps[0], steps[1].meaning_as(0)])
     wrong = attempts.Attempt(usual.source(), "other-meaning", usual.steps)
-    assert hints.thought(program, wrong, "") == "Step 2 should be: in descending order."
+    assert hints.thought(program, wrong, "") == "Step 2 was: in ascending order. It should be: in descending order."
     for said in (hints.person(program, wrong, Random(2)), hints.oracle(program, wrong, Random(3))):
         assert "in descending order" in said
         assert "step 2" in said.lower()
@@ -144,7 +142,6 @@ async def test_an_oracle_names_every_step_and_a_person_the_first() -> None:
 
 
 async def test_how_much_is_left_open_and_which_forms_there_are_can_be_chosen() -> None:
-    plan = Plan({"single": 1.0}, open_share=0.0)
+    plan = Plan({"single": 1.0}, Part(0.0))
     assert {each.provenance["method"] for each in islice(dialogues("plan", plan), 50)} == {"pocket-single"}
-    asked = islice(items("dialogues plan", "train", Part(plan.open_share)), 50)
-    assert not any(each.wording.open_steps for each in asked)
+    assert not any(item.wording.open_steps for item, _ in islice(with_items("plan", plan), 50))

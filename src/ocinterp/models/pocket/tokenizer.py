@@ -17,7 +17,9 @@ from typing import Any, Final, cast
 from ocinterp.errors import DataError
 
 # Words with the space before them, single digits, runs of signs, and white space. Python and Onigruma read it alike.
-PATTERN: Final = r" ?[A-Za-z]+|[0-9]| ?[^\sA-Za-z0-9]+|\s+(?!\S)|\s+"
+# Each digit for itself, with the comma and the sign before it; a word with the character before it; signs with the end of
+# their line and the indentation of the next.
+PATTERN: Final = r",? ?-?[0-9]|[^\r\nA-Za-z0-9]?[A-Za-z]+| ?[^\sA-Za-z0-9]+(?:\n *)?|\s*\n *|\s+(?!\S)|\s+"
 _SPLIT: Final = re.compile(PATTERN)
 
 

@@ -41,6 +41,8 @@ SHARES: Final[dict[Mistake, int]] = {
     "TypeError": 4,
 }
 
+_USUAL_READING: Final = 0.75  # how often what is left open is read as it is usually meant, where that is wrong
+
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
@@ -53,6 +55,9 @@ class Attempt:
 
 def attempt(program: Program, chance: Random, open_steps: Sequence[int] = ()) -> Attempt | None:
     """One that differs from `program`; None where chance finds none. A meaning left open (`open_steps`) is misread first."""
+    if any(program.steps[at].meaning for at in open_steps) and chance.random() < _USUAL_READING:
+        steps = [each.meaning_as(0) if at in open_steps else each for at, each in enumerate(program.steps)]
+        return Attempt(program.with_steps(steps).source(), "other-meaning", tuple(steps))
     mistake = chance.choices(list(SHARES), list(SHARES.values()))[0]
     if mistake == "other-meaning":
         steps = _other_meaning(program, chance, open_steps)

@@ -5,7 +5,7 @@ All are made by rule and say so (`provenance`). Every program in them was run.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from itertools import count
 from random import Random
@@ -16,7 +16,7 @@ from ocinterp.feedback.execution import report_failure
 from ocinterp.synth.pocket import hints
 from ocinterp.synth.pocket.attempts import Attempt, attempt
 from ocinterp.synth.pocket.rehearsal import Rehearsal
-from ocinterp.tasks.pocket.benchmark import Item, Part, items
+from ocinterp.tasks.pocket.benchmark import Item, Part, item
 from ocinterp.types import (
     Cell,
     Completion,
@@ -32,33 +32,47 @@ from ocinterp.types import (
 Form = Literal["single", "execution", "person", "twice", "trace"]
 Shares = Mapping[Form, float]
 
-SHARES: Final[Shares] = {"single": 0.36, "execution": 0.28, "person": 0.14, "twice": 0.1, "trace": 0.12}
+SHARES: Final[Shares] = {"single": 0.36, "execution": 0.32, "person": 0.14, "twice": 0.1, "trace": 0.08}
+_FAILURES: Final[Mapping[Form, int]] = {"single": 0, "execution": 1, "person": 1, "twice": 2}
 _TRIES: Final = 12
 _TRACES: Final = ("What does this return for {call}?", "What is {call}?", "Say what {call} gives.")
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How dialogues are made: `shares` of their forms, and how much requests leave open."""
+    """How dialogues are made: `shares` of their forms, and what requests are like.
+
+    Those in which an attempt fails are of the part `unusual` as often as `mistaken` says: there a request leaves open what is
+    seldom meant, so that an attempt at what is usually meant fails.
+    """
 
     shares: Shares = field(default_factory=lambda: SHARES)
-    open_share: float = 0.5
+    part: Part = field(default_factory=lambda: Part(0.5))
+    unusual: Part = field(default_factory=lambda: Part(1.0, usual=0.15))
+    mistaken: float = 0.7
 
 
 def dialogues(seed: str, plan: Plan = Plan()) -> Iterator[Trajectory]:
     """Without end, and always the same for a seed. Of no task of the benchmark `pocket`."""
-    for number, item in zip(count(1), items(f"dialogues {seed}", "train", Part(plan.open_share))):
+    return (dialogue for _, dialogue in with_items(seed, plan))
+
+
+def with_items(seed: str, plan: Plan = Plan()) -> Iterator[tuple[Item, Trajectory]]:
+    """Each dialogue with what it is about."""
+    for number in count(1):
         chance = Random(f"{seed} {number}")
         form = chance.choices(list(plan.shares), list(plan.shares.values()))[0]
-        yield _trace(item, number, chance) if form == "trace" else _dialogue(item, number, form, chance)
+        unusual = _FAILURES.get(form, 0) > 0 and chance.random() < plan.mistaken
+        made = item(f"dialogues {seed}", "train", plan.unusual if unusual else plan.part, number)
+        if made is not None:
+            yield made, _trace(made, number, chance) if form == "trace" else _dialogue(made, number, form, chance)
 
 
 def _dialogue(item: Item, number: int, form: Form, chance: Random) -> Trajectory:
     found = Trajectory(f"pocket-train/{number}", (Message("user", item.request),))
-    failures = {"single": 0, "twice": 2}.get(form, 1)
-    last = ""
-    for nth in range(1, failures + 1):
-        made = _failing(item, chance, nth, last)
+    thought = ""
+    for nth in range(1, _FAILURES[form] + 1):
+        made = _failing(item, chance, nth, thought, {turn.runs[0].cell.source for turn in found.turns})
         if made is None:
             break
         wrong, turn, error = made
@@ -68,8 +82,7 @@ def _dialogue(item: Item, number: int, form: Form, chance: Random) -> Trajectory
             said = [Feedback(Source.SIMULATED_HUMAN, words, "bad")]
         thought = hints.thought(item.program, wrong, error)
         found = found.plus(Turn(turn.completion, turn.runs, tuple(said)))
-        last = thought
-    answer = Completion(_answer(item.program.source(), last), "stop")
+    answer = Completion(_answer(item.program.source(), thought), "stop")
     cell = Cell(f"{len(found.turns) + 1}.1", item.program.source())
     found = found.plus(Turn(answer, (Run(cell, Rehearsal().run(cell)),))).stopped(StopReason.DONE)
     return replace(found, provenance=_made_by(form if len(found.turns) > 1 else "single"))
@@ -79,11 +92,11 @@ def _answer(source: str, thought: str = "") -> str:
     return f"{thought}\n```python\n{source}\n```".lstrip("\n")
 
 
-def _failing(item: Item, chance: Random, nth: int, thought: str) -> tuple[Attempt, Turn, str] | None:
-    """An attempt that really fails, the turn that it makes, and the name of the error that it ends in."""
+def _failing(item: Item, chance: Random, nth: int, thought: str, tried: Set[str]) -> tuple[Attempt, Turn, str] | None:
+    """An attempt not `tried` yet that really fails, the turn that it makes, and the name of the error that it ends in."""
     for _ in range(_TRIES):
         wrong = attempt(item.program, chance, item.wording.open_steps)
-        if wrong is None:
+        if wrong is None or wrong.source in tried:
             continue
         stage = Rehearsal()
         cell = Cell(f"{nth}.1", wrong.source)
@@ -97,7 +110,7 @@ def _failing(item: Item, chance: Random, nth: int, thought: str) -> tuple[Attemp
         failed = [each for each in evaluated if not each.held]
         if failed:
             error = next((each.result.error.name for each in failed if each.result.error), "")
-            feedback = tests.report(failed) if chance.random() < 0.6 else _as_in_the_paper(item, failed, chance)
+            feedback = tests.report(failed) if chance.random() < 0.5 else _as_in_the_paper(item, failed, chance)
             return (
                 wrong,
                 Turn(completion, (Run(cell, result),), (feedback,)),

@@ -42,13 +42,33 @@ def _same(one: Step, two: Step) -> bool:
 
 
 def thought(program: Program, attempt: Attempt, error: str) -> str:
-    """One line before the corrected code: which step was wrong, and what it should be. `error` is the name of what was raised."""
+    """One line before the corrected code: what was wrong, and what it should be. `error` is the name of what was raised.
+
+    It names what was done first: whoever has said that does not do it again.
+    """
     at = wrong_step(program, attempt)
     if at is None:
         return f"The steps are right; the code is not: {error or 'a slip'}."
-    step = program.steps[at]
-    said = step.text(step.meant.said) or step.text(step.operation.phrases[0])
-    return f"Step {at + 1} should be: {said}." if len(program.steps) > 1 else f"It should be: {said}."
+    if len(attempt.steps) != len(program.steps):
+        return f"Step {at + 1} is missing: {_named(program.steps[at])}."
+    if attempt.mistake == "steps-swapped":
+        return f"Steps {at + 1} and {at + 2} are in the wrong order."
+    pairs = enumerate(zip(attempt.steps, program.steps, strict=True), 1)
+    return " ".join(
+        _corrected(number if len(program.steps) > 1 else None, was, right)
+        for number, (was, right) in pairs
+        if not _same(was, right)
+    )
+
+
+def _corrected(number: int | None, was: Step, right: Step) -> str:
+    short = was.operation is right.operation and bool(was.meant.said and right.meant.said)
+    done, meant = (each.text(each.meant.said) if short else _named(each) for each in (was, right))
+    return f"{'It' if number is None else f'Step {number}'} was: {done}. It should be: {meant}."
+
+
+def _named(step: Step) -> str:
+    return step.text(f"{step.operation.phrases[0]} {step.meant.said}".rstrip())
 
 
 def person(program: Program, attempt: Attempt, chance: Random) -> str:

@@ -11,12 +11,13 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import count, islice
 from random import Random
 from typing import Final
 
 from ocinterp.problems import Benchmark, Calls, Problem
 from ocinterp.tasks.pocket.examples import Examples, examples
-from ocinterp.tasks.pocket.programs import Program, Split, sample
+from ocinterp.tasks.pocket.programs import USUAL, Program, Split, sample
 from ocinterp.tasks.pocket.wording import Wording, described, request
 from ocinterp.types import Message, Task
 
@@ -27,10 +28,11 @@ EACH: Final = 300  # tasks of a part
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """How much is left open, and whether phrases are unseen ones."""
+    """How much is left open, whether phrases are unseen ones, and how often a meaning is the usual one."""
 
     open_share: float
     unseen: bool = False
+    usual: float = USUAL
 
 
 PARTS: Final[Mapping[str, Part]] = {
@@ -71,17 +73,20 @@ class Item:
 
 def items(seed: str, split: Split, part: Part) -> Iterator[Item]:
     """Tasks without end, always the same ones for a seed."""
-    number = 0
-    while True:
-        number += 1
-        chance = Random(f"{seed} {split} {number}")
-        program = sample(chance, split)
-        if split == "train" and program.plain in _held_out_programs():  # by other operations that come to the same
-            continue
-        found = examples(program, chance)
-        if found is not None:
-            wording = described(program, chance, open_share=part.open_share, unseen=part.unseen)
-            yield Item(program, wording, request(program, wording, chance), found)
+    return filter(None, (item(seed, split, part, number) for number in count(1)))
+
+
+def item(seed: str, split: Split, part: Part, number: int) -> Item | None:
+    """One of them; None where chance found none that is worth a task."""
+    chance = Random(f"{seed} {split} {number}")
+    program = sample(chance, split, usual=part.usual)
+    if split == "train" and program.plain in _held_out_programs():  # by other operations that come to the same
+        return None
+    found = examples(program, chance)
+    if found is None:
+        return None
+    wording = described(program, chance, open_share=part.open_share, unseen=part.unseen)
+    return Item(program, wording, request(program, wording, chance), found)
 
 
 @cache
@@ -90,15 +95,12 @@ def held_out() -> Mapping[str, Item]:
     found: dict[str, Item] = {}
     sources: set[str] = set()
     for name, part in PARTS.items():
-        count = 0
-        for item in items(f"{NAME} {VERSION} {name}", "held-out", part):
-            if item.program.plain in sources:
-                continue
-            sources.add(item.program.plain)
-            count += 1
-            found[f"{NAME}/{name}/{count}"] = item
-            if count == EACH:
-                break
+        fresh = (
+            each for each in items(f"{NAME} {VERSION} {name}", "held-out", part) if each.program.plain not in sources
+        )
+        for number, each in enumerate(islice(fresh, EACH), 1):
+            sources.add(each.program.plain)
+            found[f"{NAME}/{name}/{number}"] = each
     return found
 
 

@@ -178,10 +178,10 @@ def has_held_out(steps: Iterable[Step]) -> bool:
     return any(is_held_out(*pair) for pair in pairwise(step.operation for step in steps))
 
 
-def sample(chance: Random, split: Split, most: int = MOST_STEPS) -> Program:
-    """A program: of `train` none has a pair that is held out, of `held-out` each has one."""
+def sample(chance: Random, split: Split, *, usual: float = USUAL) -> Program:
+    """A program: of `train` none has a pair that is held out, of `held-out` each has one. `usual`: how often a meaning is the first."""
     while True:
-        steps = _steps(chance, chance.choices(range(1, most + 1), _STEPS[:most])[0])
+        steps = _steps(chance, chance.choices(range(1, MOST_STEPS + 1), _STEPS)[0], usual)
         if steps is None:
             continue
         if has_held_out(steps) == (split == "held-out"):
@@ -189,7 +189,7 @@ def sample(chance: Random, split: Split, most: int = MOST_STEPS) -> Program:
             return Program(steps, chance.choice(FUNCTIONS), chance.choice(ARGUMENTS[takes]))
 
 
-def _steps(chance: Random, count: int) -> tuple[Step, ...] | None:
+def _steps(chance: Random, count: int, usual: float) -> tuple[Step, ...] | None:
     kind = chance.choices(list(_KINDS), list(_KINDS.values()))[0]
     steps: list[Step] = []
     while len(steps) < count:
@@ -198,16 +198,16 @@ def _steps(chance: Random, count: int) -> tuple[Step, ...] | None:
         fit = [each for each in taking(kind) if each.name not in used and (last or each.gives != "truth")]
         if not fit:
             return None
-        steps.append(step(chance, chance.choice(fit)))
+        steps.append(step(chance, chance.choice(fit), usual))
         kind = steps[-1].operation.gives
     return tuple(steps)
 
 
-def step(chance: Random, operation: Operation) -> Step:
+def step(chance: Random, operation: Operation, usual: float = USUAL) -> Step:
     """With parameters and a meaning."""
     given = {name: chance.choice(values) for name, values in operation.parameters.items()}
     count = len(operation.meanings)
-    first = count == 1 or chance.random() < USUAL
+    first = count == 1 or chance.random() < usual
     return Step(operation, 0 if first else chance.randrange(1, count), given)
 
 
