@@ -2,39 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from random import Random
-from typing import Final
 
 from ocinterp.synth.pocket.attempts import Attempt
+from ocinterp.tasks.pocket.person import remark
 from ocinterp.tasks.pocket.programs import Program, Step
-from ocinterp.tasks.pocket.wording import phrase
-
-_PERSON_ONE: Final = (
-    "That is not what I meant: {what}.",
-    "No, please {what}.",
-    "I meant: {what}.",
-    "You should {what}.",
-)
-_PERSON: Final = (
-    "Step {n} is wrong: {what}.",
-    "In step {n} you should {what}.",
-    "For step {n} I meant: {what}.",
-    "Please {what} in step {n}.",
-)
-_PERSON_CODE: Final = (
-    "The steps are right, but the code does not run: look at the error.",
-    "You have the right idea. There is a slip in the code itself.",
-)
-_PERSON_ORDER: Final = ("The steps are in the wrong order, or one of them is missing: first {what}.",)
-
-
-def wrong_step(program: Program, attempt: Attempt) -> int | None:
-    """Where an attempt leaves the program, from 0; None where its steps are right."""
-    for at, step in enumerate(program.steps):
-        if at >= len(attempt.steps) or not _same(step, attempt.steps[at]):
-            return at
-    return None
 
 
 def _same(one: Step, two: Step) -> bool:
@@ -46,18 +18,16 @@ def thought(program: Program, attempt: Attempt, error: str) -> str:
 
     It names what was done first: whoever has said that does not do it again.
     """
-    at = wrong_step(program, attempt)
-    if at is None:
+    wrong = _wrong(program, attempt)
+    if not wrong:
         return f"The steps are right; the code is not: {error or 'a slip'}."
+    at = wrong[0]
     if len(attempt.steps) != len(program.steps):
         return f"Step {at + 1} is missing: {_named(program.steps[at])}."
     if attempt.mistake == "steps-swapped":
         return f"Steps {at + 1} and {at + 2} are in the wrong order."
-    pairs = enumerate(zip(attempt.steps, program.steps, strict=True), 1)
     return " ".join(
-        _corrected(number if len(program.steps) > 1 else None, was, right)
-        for number, (was, right) in pairs
-        if not _same(was, right)
+        _corrected(at + 1 if len(program.steps) > 1 else None, attempt.steps[at], program.steps[at]) for at in wrong
     )
 
 
@@ -73,27 +43,19 @@ def _named(step: Step) -> str:
 
 def person(program: Program, attempt: Attempt, chance: Random) -> str:
     """The words of a person who sees that it is wrong, and knows what they meant."""
-    at = wrong_step(program, attempt)
-    if at is None:
-        return chance.choice(_PERSON_CODE)
-    return _said(_templates(program, attempt, at), program.steps[at], at, chance)
+    return remark(program, _wrong(program, attempt)[:1], chance, ordered=_ordered(attempt))
 
 
 def oracle(program: Program, attempt: Attempt, chance: Random) -> str:
     """The words of one who has the solution: every step that is not as it should be."""
-    wrong = [
+    return remark(program, _wrong(program, attempt), chance, ordered=_ordered(attempt))
+
+
+def _wrong(program: Program, attempt: Attempt) -> list[int]:
+    return [
         at for at, step in enumerate(program.steps) if at >= len(attempt.steps) or not _same(step, attempt.steps[at])
     ]
-    if not wrong:
-        return chance.choice(_PERSON_CODE)
-    return " ".join(_said(_templates(program, attempt, at), program.steps[at], at, chance) for at in wrong)
 
 
-def _templates(program: Program, attempt: Attempt, at: int) -> Sequence[str]:
-    if attempt.mistake in {"step-lost", "steps-swapped"} and at == 0:
-        return _PERSON_ORDER
-    return _PERSON if len(program.steps) > 1 else _PERSON_ONE
-
-
-def _said(templates: Sequence[str], step: Step, at: int, chance: Random) -> str:
-    return chance.choice(templates).format(n=at + 1, what=phrase(step, chance, settle=True))
+def _ordered(attempt: Attempt) -> bool:
+    return attempt.mistake not in {"step-lost", "steps-swapped"}
