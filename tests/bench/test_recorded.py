@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +30,8 @@ from ocinterp.types import Completion, Trajectory, Turn
 from ocinterp.verifiers import court
 
 pytestmark = pytest.mark.usefixtures("namespaces")
+
+Made = Mapping[str, Attempt]  # by task
 
 OBSERVED = "Observation:\nYour answer is wrong.\n\nYou have 3 steps left and 1 chances to propose solution left."
 
@@ -226,29 +231,40 @@ def opened(name: str, data: Path, folder: Path) -> Benchmark:
     return store.load("mbpp" if name == "mbpp" else "humaneval+", folder)
 
 
-@pytest.mark.parametrize("bench", QUICK)
-async def test_the_success_counts_of_mint_are_reproduced(data: Path, tmp_path: Path, bench: str) -> None:
-    whole = opened(bench, data, tmp_path)
-    names = SOLVED if os.environ.get("OCINTERP_TEST_ALL") else QUICK[bench]
-    logs = {name: next((data / "trajectories").glob(f"{name}*{bench}*")) for name in names}
-    found = {name: recorded.read(path, whole) for name, path in logs.items()}
-    tasks = 91 if bench == "mbpp" else 45
-    assert {(len(each.by_task), each.unknown) for each in found.values()} == {(tasks, 0)}
-    task_ids = {task_id for each in found.values() for task_id in each.by_task}
+@asynccontextmanager
+async def judging(whole: Benchmark, folder: Path) -> AsyncGenerator[Callable[[recorded.Recordings], Awaitable[Made]]]:
+    """What evaluates a log's dialogues anew: the attempts by task."""
     limits = Resources(memory_bytes=court.MEMORY_BYTES, output_bytes=court.ANSWER_BYTES)
     service = Service(zygotes=2)
     async with (
         NamespaceSandbox(limits, profile=Profile(guests=(court.GUEST,)), service=service) as jobs,
         NamespaceSandbox(Resources(timeout_seconds=5), service=service) as cells,
     ):
-        judged_by = whole if bench == "mbpp" else base_tests_of(whole, task_ids)
-        judges = await court.convene(jobs, judged_by, tmp_path, workers=2)
-        for name, each in found.items():
+        judges = await court.convene(jobs, whole, folder, workers=2)
+
+        async def evaluate(each: recorded.Recordings) -> Made:
             ended: list[Ended] = []
             desk = Desk(judges, cells, each.model, opening=each.opening, concurrency=4)
             await desk.evaluate([each.setting], list(each.by_task), on_end=ended.append)
             made = {one.key.task_id: one for one in ended if isinstance(one, Attempt)}
-            assert len(made) == tasks
+            assert len(made) == len(each.by_task)
+            return made
+
+        yield evaluate
+
+
+@pytest.mark.parametrize("bench", QUICK)
+async def test_the_success_counts_of_mint_are_reproduced(data: Path, tmp_path: Path, bench: str) -> None:
+    whole = opened(bench, data, tmp_path)
+    names = SOLVED if os.environ.get("OCINTERP_TEST_ALL") else QUICK[bench]
+    found = {name: recorded.read(mint_log(data, name, bench), whole) for name in names}
+    tasks = 91 if bench == "mbpp" else 45
+    assert {(len(each.by_task), each.unknown) for each in found.values()} == {(tasks, 0)}
+    task_ids = {task_id for each in found.values() for task_id in each.by_task}
+    judged_by = whole if bench == "mbpp" else base_tests_of(whole, task_ids)
+    async with judging(judged_by, tmp_path) as evaluate:
+        for name, each in found.items():
+            made = await evaluate(each)
             solved, differing = SOLVED[name][2:] if bench == "mbpp" else SOLVED[name][:2]
             log_says = [one.provenance["recorded"] for one in each.by_task.values()].count("solved")
             assert log_says == solved
@@ -256,3 +272,26 @@ async def test_the_success_counts_of_mint_are_reproduced(data: Path, tmp_path: P
             assert {one.task_id.rpartition("/")[2] for one in differences} == differing, name
             gained = sum(1 if one.judged == "pass" else -1 for one in differences)
             assert sum(one.scored.base == "pass" for one in made.values()) == solved + gained
+
+
+async def test_a_log_of_mint_that_lies_about_every_success_is_judged_the_same(data: Path, tmp_path: Path) -> None:
+    whole = opened("mbpp", data, tmp_path)
+    name = "claude-2__F=None__max1"
+    path = mint_log(data, name, "mbpp")
+    lies = tmp_path / path.name
+    with gzip.open(path, "rt") as log, gzip.open(lies, "wt") as file:
+        for line in log:
+            record = json.loads(line)
+            record["state"]["success"] = not record["state"]["success"]
+            file.write(json.dumps(record) + "\n")
+    found = recorded.read(lies, whole)
+    async with judging(whole, tmp_path) as evaluate:
+        made = await evaluate(found)
+    solved, differing = SOLVED[name][2:]
+    assert not differing  # the log as it was: all its verdicts are ours
+    assert sum(one.scored.base == "pass" for one in made.values()) == solved
+    assert len(list(found.differences(made))) == len(made) == 91
+
+
+def mint_log(data: Path, name: str, bench: str) -> Path:
+    return next((data / "trajectories").glob(f"{name}*{bench}*"))
