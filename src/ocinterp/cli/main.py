@@ -1,4 +1,4 @@
-"""The command line: `ocinterp run | chat | exec | score | eval | report | compare | data | doctor | sessions | layers | demo`."""
+"""The command line: `ocinterp run | chat | exec | score | eval | report | compare | data | synth | doctor | sessions | layers | demo`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,21 @@ from typing import Annotated
 import typer
 
 from ocinterp import __version__
-from ocinterp.cli import chat, compare, data, demo, doctor, evaluate, execute, layers, report, run, score, sessions
+from ocinterp.cli import (
+    chat,
+    compare,
+    data,
+    demo,
+    doctor,
+    evaluate,
+    execute,
+    layers,
+    report,
+    run,
+    score,
+    sessions,
+    synth,
+)
 from ocinterp.errors import OcinterpError, UsageError
 
 EXIT_USAGE, EXIT_FAILURE = 2, 3
@@ -37,6 +51,7 @@ app.command("demo")(demo.command)
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(layers.app, name="layers")
 app.add_typer(data.app, name="data")
+app.add_typer(synth.app, name="synth")
 
 
 def _version(wanted: bool) -> None:
