@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from ocinterp.errors import ModelError
@@ -21,6 +21,7 @@ NOVICE = (
 _SOLVED = (
     "You also have a correct program. Use it to see what is wrong; do not quote it, and do not say that it exists."
 )
+_PROGRAM, _REPORT, _SOLUTION = "\n\n# Their program\n\n", "\n\n# What came of it\n\n", "\n\n# A correct program\n\n"
 
 Report = Callable[[Trajectory], Awaitable[str]]
 Program = Callable[[Trajectory], str]
@@ -54,8 +55,15 @@ class SimulatedHuman:
     def brief(self, task: Task, program: str, report: str) -> tuple[Message, ...]:
         """All that the critic knows."""
         request = "\n\n".join(message.content for message in task.prompt)
-        parts = [f"# The task\n\n{request}", f"# Their program\n\n{program}", f"# What came of it\n\n{report}"]
+        text = f"# The task\n\n{request}{_PROGRAM}{program}{_REPORT}{report}"
         if self.solution:
-            parts.append(f"# A correct program\n\n{self.solution.strip()}")
+            text += f"{_SOLUTION}{self.solution.strip()}"
         role = f"{self.role} {_SOLVED}" if self.solution else self.role
-        return (Message("system", role), Message("user", "\n\n".join(parts)))
+        return (Message("system", role), Message("user", text))
+
+
+def program_in(brief: Sequence[Message]) -> tuple[str, bool]:
+    """The program that a brief is about, and whether it has a solution too: for critics that are no language model."""
+    text = brief[-1].content.partition(_PROGRAM)[2]
+    program, _, rest = text.rpartition(_REPORT)
+    return program, _SOLUTION in rest
