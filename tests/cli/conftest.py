@@ -13,6 +13,7 @@ import pytest
 
 from ocinterp.cli import setup
 from ocinterp.cli.main import main
+from ocinterp.models.pocket import card
 from ocinterp.sandboxes.profiles import Profile
 from ocinterp.testing import Reply, ScriptedServer
 
@@ -43,6 +44,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             monkeypatch.delenv(name)
     monkeypatch.setenv("OCINTERP_DATA", str(tmp_path / "data"))
     monkeypatch.setattr(setup, "DATA", Profile())  # to import libraries ahead that few of these programs use takes long
+    monkeypatch.setattr(card, "BUILT_IN", tmp_path / "no model")
     monkeypatch.setenv("OCINTERP_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("OCINTERP_CONFIG", str(tmp_path / "config.toml"))
     monkeypatch.chdir(tmp_path)

@@ -273,7 +273,7 @@ def test_several_files_are_settings_of_one_report(home: Path, ocinterp: Command,
 
 def test_a_person_cannot_be_asked_many_things_at_once(ocinterp: Command, own: str) -> None:
     ended = ocinterp("eval", own, "--model", "person")
-    assert (ended.code, "takes a model that is served" in ended.err) == (2, True)
+    assert (ended.code, "which takes a model: --model NAME@URL, pocket or hf:NAME" in ended.err) == (2, True)
 
 
 async def test_a_server_that_dies_half_way_is_gone_on_with_and_nothing_is_paid_twice(tmp_path: Path) -> None:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import socket
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from pathlib import Path
 
 import pytest
 
+from models.pocket.tiny import write
 from ocinterp.errors import ModelError, UsageError
 from ocinterp.models.listing import closest, names_in, ranked
 from ocinterp.models.local import LOCAL_SERVERS, Candidate, candidates, probe_local
+from ocinterp.models.pocket import card
 from ocinterp.models.resolve import (
     NOTHING_FOUND,
     PROVIDERS,
     Choice,
+    InProcess,
     Person,
     Replay,
     Served,
@@ -25,6 +29,7 @@ from ocinterp.models.secret import Secret
 from ocinterp.testing import ScriptedServer
 
 KEY = "sk-very-secret-0123456789"
+NOWHERE = Path("/nowhere")
 CODERS = ("nomic-embed-text:latest", "llama3.2:3b", "qwen2.5-coder:7b", "codestral:latest")
 
 
@@ -52,8 +57,9 @@ async def choose(
     config: Mapping[str, str] | None = None,
     environ: Mapping[str, str] | None = None,
     local: Sequence[Candidate] = (),
+    built_in: Path = NOWHERE,
 ) -> Choice:
-    choice = await resolve(requested, config=config or {}, environ=environ or {}, local=local)
+    choice = await resolve(requested, config=config or {}, environ=environ or {}, local=local, built_in=built_in)
     assert "\n" not in choice.line
     assert KEY not in choice.line
     assert KEY not in repr(choice)
@@ -205,6 +211,54 @@ async def test_a_base_url_alone_means_its_first_model(ollama: ScriptedServer) ->
     assert "as OCINTERP_BASE_URL says" in choice.line
 
 
+# --- models in this process ---
+
+
+async def test_the_model_that_came_with_the_package_is_the_last_resort(
+    tmp_path: Path, closed: Candidate, ollama: ScriptedServer
+) -> None:
+    built_in = write(tmp_path / "nano", small=False)
+    choice = await choose(local=[closed], built_in=built_in)
+    assert isinstance(choice.model, InProcess)
+    assert (choice.model.kind, choice.model.place) == ("pocket", str(built_in))
+    assert choice.line == (
+        f"Model: {choice.model.name}, which came with the package, because nothing else was found: 0.2 MB that know small "
+        "Python functions and nothing else; how much it solves has not been measured. For more set a key such as "
+        "OPENAI_API_KEY, start Ollama, or give --model NAME."
+    )
+    assert isinstance((await choose(local=[as_ollama(ollama)], built_in=built_in)).model, Served)
+    steps = await explain(None, config={}, environ={}, local=[closed], built_in=built_in)
+    assert steps[-1] == Step("built-in model", choice.line, chosen=True)
+
+
+async def test_a_pocket_model_is_named_by_its_folder(tmp_path: Path) -> None:
+    folder = write(tmp_path / "mine", small=False)
+    choice = await choose(f"pocket:{folder}", environ={"OPENAI_API_KEY": KEY})
+    assert choice.model == InProcess("pocket", str(folder), card.read(folder).name)
+    assert (await choose("pocket", built_in=folder)).model == choice.model
+    assert "as --model says: 0.2 MB" in choice.line
+    config = {"model": f"pocket:{folder}", "base_url": "http://elsewhere:1/v1"}
+    assert (await choose(config=config)).model == choice.model
+    with pytest.raises(UsageError, match="no model came with this installation: --model pocket:FOLDER"):
+        await choose("pocket")
+    with pytest.raises(UsageError, match="nowhere holds no pocket model"):
+        await choose("pocket:/nowhere")
+
+
+async def test_a_model_of_the_hub_or_in_a_folder_answers_in_this_process(tmp_path: Path) -> None:
+    choice = await choose("hf:Qwen/Qwen3-0.6B", environ={"OPENAI_API_KEY": KEY})
+    assert choice.model == InProcess("hf", "Qwen/Qwen3-0.6B", "Qwen/Qwen3-0.6B")
+    assert "Qwen/Qwen3-0.6B, in this process (transformers), as --model says" in choice.line
+    folder = write(tmp_path / "mine")
+    first = (await choose(f"hf:{folder}")).model
+    assert isinstance(first, InProcess)
+    assert first.name.startswith("mine@")
+    (folder / "model.safetensors").write_bytes(b"other weights")
+    assert (await choose(f"hf:{folder}")).model != first
+    with pytest.raises(UsageError, match="say which model: --model hf:NAME"):
+        await choose("hf:")
+
+
 # --- keys ---
 
 
@@ -293,7 +347,7 @@ def test_ollama_is_looked_for_where_its_variable_says(address: str, root: str) -
 
 async def test_every_place_is_explained_with_what_is_there(closed: Candidate, ollama: ScriptedServer) -> None:
     local = [closed, as_ollama(ollama)]
-    steps = await explain(None, config={}, environ={}, local=local)
+    steps = await explain(None, config={}, environ={}, local=local, built_in=NOWHERE)
     assert steps == (
         Step("--model", "not given"),
         Step("OCINTERP_MODEL, OCINTERP_BASE_URL", "not set"),
@@ -301,6 +355,7 @@ async def test_every_place_is_explained_with_what_is_there(closed: Candidate, ol
         Step("provider keys", "none of " + ", ".join(each.key_name for each in PROVIDERS)),
         Step(f"vLLM at {closed.root[7:]}", "nobody listens"),
         Step(f"Ollama at {ollama.root[7:]}", "has qwen2.5-coder:7b, codestral:latest, llama3.2:3b", chosen=True),
+        Step("built-in model", "none came with this installation"),
     )
 
 
@@ -318,7 +373,7 @@ async def test_where_resolve_fails_nothing_is_chosen_and_the_rest_is_still_shown
     steps = await explain("openai/x", config={}, environ={"GROQ_API_KEY": KEY}, local=[as_ollama(ollama)])
     assert steps[0] == Step("--model", "openai/x needs a key: set OPENAI_API_KEY")
     assert not any(step.chosen for step in steps)
-    assert "has qwen2.5-coder:7b" in steps[-1].finding
+    assert "has qwen2.5-coder:7b" in steps[-2].finding
 
 
 # --- names ---

@@ -22,6 +22,7 @@ from ocinterp.train import losses  # noqa: E402
 from ocinterp.train.batches import Plan  # noqa: E402
 from ocinterp.train.lessons import lesson  # noqa: E402
 from ocinterp.train.loop import CHECKPOINT, METRICS, Trainer  # noqa: E402
+from ocinterp.train.losses import Learner  # noqa: E402
 from ocinterp.train.optimizers import Muon, Optimizer, Schedule, orthogonal  # noqa: E402
 from ocinterp.train.rows import Counts, RoleTokens, Row, rows  # noqa: E402
 
@@ -61,7 +62,7 @@ def trainer(folder: Path, **changes: Any) -> Trainer:
     made = changes.pop("model", None) or model()
     name = changes.pop("optimizer", "muon")
     optimizer = Optimizer(made, name, 4e-3, schedule=Schedule("trapezoid", 0.1))
-    return Trainer(made, optimizer, changes.pop("plan", plan()), folder, {"run": 1}, **changes)
+    return Trainer(Learner(made), optimizer, changes.pop("plan", plan()), folder, {"run": 1}, **changes)
 
 
 def test_rows_of_a_pack_do_not_see_each_other() -> None:
@@ -91,8 +92,8 @@ def test_the_loss_is_that_of_each_row_weighted() -> None:
 def test_how_many_packs_fit_into_memory_changes_no_gradient() -> None:
     def gradients(at_once: int) -> Any:
         made = trainer(Path(), packs_at_once=at_once, plan=plan(capacity=1024))
-        made._gradients(made.plan.batch([[0, 1], [2], [3, 4], [5]]))
-        return torch.cat([weight.grad.flatten() for weight in made.model.parameters()])
+        made._gradients([[0, 1], [2], [3, 4], [5]])
+        return torch.cat([weight.grad.flatten() for weight in made.learner.parameters()])
 
     assert (gradients(1) - gradients(4)).abs().max() < 1e-5
 

@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -19,13 +19,12 @@ from ocinterp.bench.results import Dataset
 from ocinterp.bench.run import DIALOGUES, Desk
 from ocinterp.bench.settings import PAPER_TURNS, Setting, chosen
 from ocinterp.cli import setup
+from ocinterp.cli.clients import Clients, Source
 from ocinterp.cli.kept import Kept
 from ocinterp.cli.settings import Settings
 from ocinterp.errors import UsageError
-from ocinterp.journal import FREE, UNLIMITED, Budget, Journal, Journaled, Price
-from ocinterp.models.http import HttpModel
-from ocinterp.models.refusals import ContextOverflow, MissingModelError
-from ocinterp.models.resolve import Replay, Served, resolve
+from ocinterp.journal import FREE, UNLIMITED, Budget, Journal, Price
+from ocinterp.models.resolve import Person, Replay, resolve
 from ocinterp.problems import Benchmark, Calls, Problem
 from ocinterp.protocols import Model
 from ocinterp.sandboxes.limits import MIB, Resources, Service
@@ -128,7 +127,7 @@ class Campaign:
         setup.console().print(board.render(found))
         return found
 
-    async def _fill(self, kept: Kept, benchmark: Benchmark, source: Served | Archive, critic: Served | None) -> None:
+    async def _fill(self, kept: Kept, benchmark: Benchmark, source: Source | Archive, critic: Source | None) -> None:
         """Make the attempts that are not there yet."""
         kept.begin(resume=self.resume)
         try:
@@ -143,7 +142,7 @@ class Campaign:
         finally:
             kept.finish()
 
-    async def _source(self, name: str | None, benchmark: Benchmark) -> Served | Archive:
+    async def _source(self, name: str | None, benchmark: Benchmark) -> Source | Archive:
         """Who answers: a model, or what was recorded."""
         choice = await resolve(name, config=self.settings.config, environ=self.settings.environ)
         print(f"ocinterp: {choice.line}", file=sys.stderr)
@@ -157,22 +156,22 @@ class Campaign:
                     file=sys.stderr,
                 )
             return found
-        if not isinstance(choice.model, Served):
-            raise UsageError("many tasks are asked at once, which takes a model that is served: --model NAME@URL")
+        if isinstance(choice.model, Person):
+            raise UsageError("many tasks are asked at once, which takes a model: --model NAME@URL, pocket or hf:NAME")
         return choice.model
 
-    async def _critic(self, settings: tuple[Setting, ...]) -> Served | None:
+    async def _critic(self, settings: tuple[Setting, ...]) -> Source | None:
         asking = next((each.name for each in settings if each.asks_critic), None)
         if asking is None:
             return None
         if self.critic is None:
             raise UsageError(f"{asking} needs somebody to look at the answers: --critic MODEL")
         choice = await resolve(self.critic, config=self.settings.config, environ=self.settings.environ)
-        if not isinstance(choice.model, Served):
-            raise UsageError("a critic is asked about many tasks at once, which takes a model that is served")
+        if isinstance(choice.model, Person | Replay):
+            raise UsageError("a critic is asked about many tasks at once, which takes a model: NAME@URL, or hf:NAME")
         return choice.model
 
-    def _check_prices(self, critic: Served | None) -> None:
+    def _check_prices(self, critic: Source | None) -> None:
         """Without a price nothing costs dollars, and a budget of them would bound nothing."""
         if self.budget.dollars is None:
             return
@@ -181,7 +180,7 @@ class Campaign:
         if critic is not None and not self.critic_price:
             raise UsageError("a budget in dollars needs --critic-price IN,OUT too; or give one in tokens or calls")
 
-    def _origin(self, benchmark: Benchmark, model: str, critic: Served | None) -> dict[str, str]:
+    def _origin(self, benchmark: Benchmark, model: str, critic: Source | None) -> dict[str, str]:
         """What all records of the run have in common, and a run that goes on must have too."""
         return {
             "model": model,
@@ -206,8 +205,8 @@ class Campaign:
     async def _desk(
         self,
         benchmark: Benchmark,
-        source: Served | Archive,
-        critic: Served | None,
+        source: Source | Archive,
+        critic: Source | None,
         kept: Kept,
         on_reference: Callable[[str], None],
     ) -> AsyncGenerator[Desk]:
@@ -228,22 +227,21 @@ class Campaign:
             yield desk(bench, cells, provenance=origin, concurrency=self.concurrency)
 
     async def _asking(
-        self, stack: AsyncExitStack, served: Served, critic: Served | None, kept: Kept
+        self, stack: AsyncExitStack, source: Source, critic: Source | None, kept: Kept
     ) -> Callable[..., Desk]:
         """A desk at which models are asked, and paid through the journal."""
         journal = await stack.enter_async_context(Journal(kept.journal, budget=self.budget))
-        clients = {
-            each: await stack.enter_async_context(_client(served, each, self.max_tokens))
-            for each in {self.temperature, self.spread}
-        }
-        advisor = await stack.enter_async_context(_client(critic or served, 0.0, self.max_tokens))
+        clients = await stack.enter_async_context(Clients(journal, self.max_tokens, self.concurrency))
+        await clients.open(source, {self.temperature, self.spread})
+        advisor = critic or source
+        await clients.open(advisor, {0.0})
 
         def model(setting: Setting, task_id: str, sample: int) -> Model:
             warmth = self.temperature if setting.temperature is None else setting.temperature
-            return replace(_paying(clients[warmth], journal, self.price), sample=sample, scope=task_id)
+            return clients.paid(source, warmth, self.price, task_id, sample)
 
         def speaker(task_id: str) -> Model:
-            return replace(_paying(advisor, journal, self.critic_price), scope=task_id, kind="critic")
+            return clients.paid(advisor, 0.0, self.critic_price, task_id, kind="critic")
 
         return partial(Desk, model=model, critic=speaker if critic else None)
 
@@ -271,30 +269,3 @@ def _check_judges(bench: court.Court, task_ids: Sequence[str]) -> None:
     """Raise UsageError for tasks whose tests cannot be read, before a model is paid for them."""
     for each in task_ids:
         bench.of(each)
-
-
-def _client(served: Served, temperature: float, max_tokens: int) -> HttpModel:
-    return HttpModel(
-        served.base_url,
-        served.name,
-        served.api_key,
-        key_name=served.key_name,
-        proxy=served.proxy,
-        temperature=temperature,
-        max_tokens=max_tokens,
-        live=False,
-        notice=lambda line: print(f"ocinterp: {line}", file=sys.stderr),
-    )
-
-
-def _paying(client: HttpModel, journal: Journal, price: Price) -> Journaled:
-    name = f"{client.name} at {client.base_url}"
-    return Journaled(
-        client,
-        journal,
-        name,
-        {"temperature": client.temperature},
-        max_tokens=client.max_tokens,
-        price=price,
-        free=(ContextOverflow, MissingModelError),  # refused before a word was read
-    )

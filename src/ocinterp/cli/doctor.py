@@ -62,7 +62,9 @@ async def _examine() -> bool:
     for step in steps:
         _line("model", f"{'→' if step.chosen else ' '} {step.name}: {step.finding}")
     if not any(step.chosen for step in steps):
-        _line("", "no model yet: start Ollama or another server, set a provider's key, or use --model person")
+        _line(
+            "", "no model yet: start Ollama or another server, set a provider's key, or use --model hf:NAME or person"
+        )
     return chosen is not None and sound
 
 

@@ -1,4 +1,4 @@
-"""The command line: `ocinterp run | chat | exec | score | eval | report | compare | data | synth | doctor | sessions | layers | demo`."""
+"""The command line: `ocinterp run | chat | exec | score | eval | report | compare | data | synth | train | doctor | sessions | layers | demo`."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from ocinterp.cli import (
     score,
     sessions,
     synth,
+    train,
 )
 from ocinterp.errors import OcinterpError, UsageError
 
@@ -52,6 +53,7 @@ app.add_typer(sessions.app, name="sessions")
 app.add_typer(layers.app, name="layers")
 app.add_typer(data.app, name="data")
 app.add_typer(synth.app, name="synth")
+app.add_typer(train.app, name="train")
 
 
 def _version(wanted: bool) -> None:

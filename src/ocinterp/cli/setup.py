@@ -151,7 +151,7 @@ def read_files(paths: Sequence[Path]) -> dict[str, bytes]:
 @asynccontextmanager
 async def live_model(choice: Choice, lines: Lines) -> AsyncGenerator[Model]:
     """The chosen model, ready to speak. A person speaks in `lines`."""
-    from ocinterp.models.resolve import Person, Served
+    from ocinterp.models.resolve import InProcess, Person, Served
 
     if (replayed := replayed_by(choice)) is not None:
         from ocinterp.models.replay import ReplayModel
@@ -160,6 +160,12 @@ async def live_model(choice: Choice, lines: Lines) -> AsyncGenerator[Model]:
         return
     if isinstance(choice.model, Person):
         yield _person(lines)
+        return
+    if isinstance(choice.model, InProcess):
+        from ocinterp.models import inprocess
+
+        async with await asyncio.to_thread(inprocess.load, choice.model) as loaded:
+            yield loaded
         return
     assert isinstance(choice.model, Served)
     from ocinterp.models.http import HttpModel
@@ -180,10 +186,10 @@ def is_typed(choice: Choice) -> bool:
 
 def name_of(choice: Choice) -> str:
     """The model's name, for the record."""
-    from ocinterp.models.resolve import Person, Served
+    from ocinterp.models.resolve import InProcess, Person, Served
 
     match choice.model:
-        case Served(name=name):
+        case Served(name=name) | InProcess(name=name):
             return name
         case Person():
             return "person"

@@ -1,7 +1,7 @@
 """Which model answers: what was asked for, else the first that can be found, and one line that says why.
 
 In this order: --model, the OCINTERP_ variables, the config file, the keys of hosted providers, a server on this
-machine. A choice that cannot be carried out is an error; the search never goes on past it to something else.
+machine, the model that came with the package. A choice that cannot be carried out is an error; the search never goes on past it to something else.
 """
 
 from __future__ import annotations
@@ -9,11 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
 
 from ocinterp.errors import ModelError, UsageError
 from ocinterp.models.endpoints import base_url, origin, place, proxy_for
 from ocinterp.models.listing import closest, enumerate_some, list_models, ranked
 from ocinterp.models.local import LOCAL_SERVERS, Candidate, Probe, candidates, probe_local
+from ocinterp.models.pocket import card
 from ocinterp.models.secret import Secret
 
 _AT_URL = re.compile(r"(?:(?P<name>.+)@)?(?P<url>https?://\S+)")
@@ -33,6 +36,8 @@ class Provider:
     default_model: str | None
 
 
+_OURSELVES = re.compile(r"(?:person|pocket)\Z|(?:replay|pocket|hf):")  # specs of what no server answers for
+
 # Names as of November 2026. One that is retired shows itself: the error then lists what there is.
 PROVIDERS = (
     Provider("openai", "OPENAI_API_KEY", "https://api.openai.com/v1", "gpt-6-luna"),
@@ -44,8 +49,8 @@ PROVIDERS = (
 )
 
 NOTHING_FOUND = (
-    "no model found: set OPENAI_API_KEY (or another provider's key), or start Ollama, or use --model person (you "
-    "paste the replies) or --model replay:FILE; `ocinterp doctor` shows where it looked"
+    "no model found: set OPENAI_API_KEY (or another provider's key), or start Ollama, or use --model hf:NAME (in "
+    "this process), --model person (you paste the replies) or --model replay:FILE; `ocinterp doctor` shows where it looked"
 )
 
 
@@ -73,10 +78,19 @@ class Replay:
 
 
 @dataclass(frozen=True, slots=True)
+class InProcess:
+    """A model that answers in this process: a pocket model in the folder `place`, or what transformers finds under it."""
+
+    kind: Literal["pocket", "hf"]
+    place: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
     """What answers, and the one line to print: which, why, and how to get a better one."""
 
-    model: Served | Person | Replay
+    model: Served | Person | Replay | InProcess
     line: str
 
 
@@ -95,12 +109,14 @@ async def resolve(
     config: Mapping[str, str],
     environ: Mapping[str, str],
     local: Sequence[Candidate] = LOCAL_SERVERS,
+    built_in: Path | None = None,
 ) -> Choice:
-    """The model to use. `requested` is --model; `config` may hold model, base_url and api_key.
+    """The model to use. `requested` is --model; `config` may hold model, base_url and api_key. `built_in` is the folder of the
+    model that came with the package, where it is another than usual.
 
     UsageError or ModelError, in one line, when what was asked for is not to be had, or nothing is found.
     """
-    search = _Search(requested or "", config, environ, local)
+    search = _Search(requested or "", config, environ, local, built_in or card.BUILT_IN)
     for _, look in _PLACES:
         if isinstance(found := await look(search), Choice):
             return found
@@ -113,24 +129,27 @@ async def explain(
     config: Mapping[str, str],
     environ: Mapping[str, str],
     local: Sequence[Candidate] = LOCAL_SERVERS,
+    built_in: Path | None = None,
 ) -> tuple[Step, ...]:
     """Every place that `resolve` looks at, also those after the one where it stops; local servers one by one."""
-    search = _Search(requested or "", config, environ, local)
+    search = _Search(requested or "", config, environ, local, built_in or card.BUILT_IN)
     steps: list[Step] = []
     decided = False
     for name, look in _PLACES:
+        found, failed = "", False
         try:
             found = await look(search)
         except (UsageError, ModelError) as error:
-            steps.append(Step(name, str(error)))
-            decided = True  # `resolve` raises here
-            continue
+            found, failed = str(error), True  # `resolve` raises here
         chosen = isinstance(found, Choice) and not decided
-        steps.append(Step(name, found.line if isinstance(found, Choice) else found, chosen))
-        decided = decided or chosen
-    probes = await search.probes()
-    best = _best(probes) if steps.pop().chosen else None  # the local servers, here one by one
-    return (*steps, *(Step(probe.candidate.label, probe.finding, probe is best) for probe in probes))
+        if look is _local:
+            probes = await search.probes()
+            best = _best(probes) if chosen else None
+            steps += [Step(probe.candidate.label, probe.finding, probe is best) for probe in probes]
+        else:
+            steps.append(Step(name, found.line if isinstance(found, Choice) else found, chosen))
+        decided = decided or chosen or failed
+    return tuple(steps)
 
 
 @dataclass
@@ -141,6 +160,7 @@ class _Search:
     config: Mapping[str, str]
     environ: Mapping[str, str]
     local: Sequence[Candidate]
+    built_in: Path
     _probes: tuple[Probe, ...] | None = None
 
     def __post_init__(self) -> None:
@@ -219,18 +239,25 @@ async def _local(search: _Search) -> Choice | str:
     return Choice(served, f"{_named(served)}, found running here ({best.candidate.name}); {better}.")
 
 
+async def _built_in(search: _Search) -> Choice | str:
+    if not card.there(search.built_in):
+        return "none came with this installation"
+    return _pocket(search, "", "which came with the package, because nothing else was found")
+
+
 _PLACES: tuple[tuple[str, Callable[[_Search], Awaitable[Choice | str]]], ...] = (
     ("--model", _requested),
     ("OCINTERP_MODEL, OCINTERP_BASE_URL", _variables),
     ("config file", _config),
     ("provider keys", _keys),
     ("local servers", _local),
+    ("built-in model", _built_in),
 )
 
 
 async def _by_setting(search: _Search, model: str | None, url: str | None, where: str) -> Choice | None:
     """A name and a base URL set in the same place belong together, whatever the name looks like."""
-    if model and (not url or model == "person" or model.startswith("replay:") or _AT_URL.fullmatch(model)):
+    if model and (not url or _OURSELVES.match(model) or _AT_URL.fullmatch(model)):
         return await _by_spec(search, model, f"as {where} says")
     if url:
         at = base_url(url)
@@ -240,7 +267,12 @@ async def _by_setting(search: _Search, model: str | None, url: str | None, where
 
 
 async def _by_spec(search: _Search, spec: str, why: str) -> Choice:
-    """person | replay:FILE | [NAME@]URL | PREFIX[/NAME] | NAME."""
+    """person | replay:FILE | pocket[:DIR] | hf:NAME | [NAME@]URL | PREFIX[/NAME] | NAME."""
+    kind, _, place_named = spec.partition(":")
+    if kind == "pocket":
+        return _pocket(search, place_named, why)
+    if kind == "hf":
+        return _hub(place_named, why)
     if match := _AT_HOST.fullmatch(spec):
         spec = f"{match['name']}http://{match['host']}"
     if spec == "person":
@@ -252,6 +284,26 @@ async def _by_spec(search: _Search, spec: str, why: str) -> Choice:
         return Choice(Replay(path), line)
     served = await _served_by_spec(search, spec)
     return Choice(served, f"{_named(served)}, {why}; `ocinterp doctor` lists what else there is.")
+
+
+def _pocket(search: _Search, folder: str, why: str) -> Choice:
+    if not folder and not card.there(search.built_in):
+        raise UsageError("no model came with this installation: --model pocket:FOLDER names one that was trained")
+    place = folder or str(search.built_in)
+    about = card.read(Path(place))
+    line = (
+        f"Model: {about.name}, {why}: {about.size_bytes / 1e6:.1f} MB that know small Python functions and nothing else; "
+        f"{about.measured}. For more set a key such as OPENAI_API_KEY, start Ollama, or give --model NAME."
+    )
+    return Choice(InProcess("pocket", place, about.name), line)
+
+
+def _hub(place: str, why: str) -> Choice:
+    if not place:
+        raise UsageError("say which model: --model hf:NAME of the hub, or hf:FOLDER")
+    name = card.stamped(Path(place)) if Path(place).is_dir() else place
+    line = f"Model: {name}, in this process (transformers), {why}; `ocinterp doctor` lists what else there is."
+    return Choice(InProcess("hf", place, name), line)
 
 
 async def _served_by_spec(search: _Search, spec: str) -> Served:

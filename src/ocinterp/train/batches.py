@@ -18,11 +18,10 @@ class Batch:
     ids: torch.Tensor
     places: torch.Tensor
     weights: torch.Tensor
-    tokens: int  # of rows: without padding
 
-    def part(self, packs: slice) -> Batch:
-        """Some of the packs; `tokens` stays that of all."""
-        return Batch(self.ids[packs], self.places[packs], self.weights[packs], self.tokens)
+    def to(self, device: torch.device) -> Batch:
+        """The same, there."""
+        return Batch(*(each.to(device, non_blocking=True) for each in (self.ids, self.places, self.weights)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +54,20 @@ class Plan:
         lengths = [len(row.ids) for row in self.rows]
         return efficiency(lengths, len(shuffled(lengths, self.capacity, f"{self.seed} 0")), self.capacity)
 
+    def size(self, packs: Sequence[Sequence[int]]) -> int:
+        """The tokens of rows in them."""
+        return sum(len(self.rows[number].ids) for pack in packs for number in pack)
+
+    def weight(self, packs: Sequence[Sequence[int]]) -> float:
+        """The sum of all weights in them."""
+        return sum(sum(self.rows[number].weights) for pack in packs for number in pack)
+
     def batch(self, packs: Sequence[Sequence[int]]) -> Batch:
-        """Their tensors. What fills a pack is a row of its own that nobody learns."""
+        """Their tensors. What fills a pack is a row of its own that nobody learns; an empty pack holds nothing else."""
         shape = (len(packs), self.capacity)
         ids = torch.full(shape, self.padding)
         places = torch.zeros(shape, dtype=torch.long)
         weights = torch.zeros(shape)
-        tokens = 0
         for at, pack in enumerate(packs):
             start = 0
             for number in pack:
@@ -72,5 +78,4 @@ class Plan:
                 weights[at, start:end] = torch.tensor(row.weights)
                 start = end
             places[at, start:] = torch.arange(self.capacity - start)
-            tokens += start
-        return Batch(ids, places, weights, tokens)
+        return Batch(ids, places, weights)

@@ -25,6 +25,11 @@ class Lesson:
         """Whether anything is to be learnt from it."""
         return any(self.weights)
 
+    @property
+    def is_text(self) -> bool:
+        """Whether it is a text that nobody asked for: no dialogue."""
+        return [each.role for each in self.messages] == ["assistant"]
+
 
 def lesson(trajectory: Trajectory, *, others: float = 0.0) -> Lesson:
     """1 for each answer that was right as far as anybody knows, 0 for the rest. `others` is for what the model did not say."""

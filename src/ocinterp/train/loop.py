@@ -3,34 +3,37 @@
 from __future__ import annotations
 
 import json
-import os
 import time
+import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from ocinterp import files
-from ocinterp.errors import DataError
-from ocinterp.train import losses
-from ocinterp.train.batches import Batch, Plan
+from ocinterp.train import checkpoints
+from ocinterp.train.batches import Plan
+from ocinterp.train.checkpoints import Progress
+from ocinterp.train.losses import Learner
 from ocinterp.train.optimizers import Optimizer, count
+from ocinterp.train.parallel import World
 
-CHECKPOINT = "checkpoint.pt"
+CHECKPOINT = checkpoints.NAME
 METRICS = "metrics.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One step. `loss` is in nats a weighted token; `rate` the share of the peak; `mfu` of the peak that was named, or None."""
+    """One step. `loss` is in nats a weighted token; `mfu` the share of the peak that was named, or None."""
 
     step: int
     tokens: int  # of rows, up to here
     loss: float
     norm: float
-    seconds: float  # of processor time, up to here
+    rate: float
+    seconds: float  # of the run's clock, up to here
     mfu: float | None = None
 
 
@@ -38,89 +41,87 @@ class Measured:
 class Trainer:
     """A model on its way through a plan. `identity` says what it is a run of: a checkpoint of another is refused."""
 
-    model: Any
+    learner: Learner
     optimizer: Optimizer
     plan: Plan
     folder: Path
     identity: dict[str, Any]
+    world: World = field(default_factory=World)
     every: int = 200  # steps from checkpoint to checkpoint
-    packs_at_once: int = 8  # whose activations fit into memory together
+    packs_at_once: int = 8  # whose activations fit into the memory of a device together
     autocast: torch.dtype | None = None
-    peak_flops: float | None = None  # of the device, for MFU
-    on_step: Callable[[Measured], None] = lambda _: None
+    peak_flops: float | None = None  # of a device, for MFU
+    clock: Callable[[], float] = time.process_time  # seconds; what else runs on a shared processor does not count
+    stop: Callable[[], bool] = lambda: False  # whether to end after this step, with a checkpoint
 
     def run(self) -> Iterator[Measured]:
         """All steps that are left, each measured. Goes on from the folder's checkpoint, if there is one."""
-        done, tokens, before = self._restored()
-        started = time.process_time() - before
-        self.model.train()
-        total = self.plan.tokens
+        done = self._restored()
+        tokens, total = done.tokens, self.plan.tokens
+        started = self.clock() - done.seconds
+        self.learner.train()
         for step, packs in enumerate(self.plan.steps(), 1):
-            if step <= done:
+            if step <= done.step:
                 continue
-            batch = self.plan.batch(packs)
-            loss = self._gradients(batch)
+            torch.manual_seed(zlib.crc32(f"{self.plan.seed} {step} {self.world.rank}".encode()))
+            loss = self._gradients(packs)
             norm = self.optimizer.step(tokens / total)
-            tokens += batch.tokens
-            seconds = time.process_time() - started
-            found = Measured(step, tokens, loss, norm, seconds, self._mfu(tokens, seconds))
+            tokens += self.plan.size(packs)
+            seconds = self.clock() - started
+            found = Measured(step, tokens, loss, norm, self.optimizer.rate, seconds, self._mfu(tokens, seconds))
             self._note(found)
-            if step % self.every == 0 or tokens == total:
-                self._keep(step, tokens, seconds)
+            (stopped,) = self.world.summed(self.stop())
+            if step % self.every == 0 or tokens == total or stopped:
+                self._keep(Progress(step, tokens, seconds))
             yield found
+            if stopped:
+                return
 
-    def _gradients(self, batch: Batch) -> float:
-        weight = float(batch.weights[:, 1:].sum())
-        total = 0.0
-        for start in range(0, len(batch.ids), self.packs_at_once):
-            with torch.autocast(batch.ids.device.type, self.autocast, enabled=self.autocast is not None):
-                loss, _ = losses.summed(self.model, batch.part(slice(start, start + self.packs_at_once)))
-            (loss / weight).backward()
-            total += float(loss.detach())
-        return total / weight
+    def _gradients(self, packs: list[list[int]]) -> float:
+        """Of a step, on all processes; its loss. Every process makes as many passes, for FSDP's sake."""
+        weight = self.plan.weight(packs)
+        most = self.world.most(len(packs))
+        mine = self.world.part(packs)
+        mine += [list[int]() for _ in range(most - len(mine))]
+        total = torch.zeros((), dtype=torch.float64, device=self.world.device)
+        for start in range(0, most, self.packs_at_once):
+            batch = self.plan.batch(mine[start : start + self.packs_at_once]).to(self.world.device)
+            with torch.autocast(self.world.device.type, self.autocast, enabled=self.autocast is not None):
+                loss = self.learner(batch)
+            (loss * (self.world.size / weight)).backward()  # FSDP divides by the number of processes
+            total += loss.detach()
+        return self.world.summed(float(total))[0] / weight
 
     def _mfu(self, tokens: int, seconds: float) -> float | None:
-        """Model FLOPs a second as a share of the peak: six for each weight and token (Chowdhery et al. 2022)."""
+        """Model FLOPs a second as a share of the peak: six for each weight and token (Chowdhery et al. 2022).
+
+        A weight that is not trained has four: it needs no gradient of its own.
+        """
         if not self.peak_flops or not seconds:
             return None
-        return 6 * count(self.model.parameters()) * tokens / seconds / self.peak_flops
+        model = self.learner.model
+        flops = 4 * count(model.parameters()) + 2 * count(weight for _, weight in checkpoints.trained(model))
+        return flops * tokens / seconds / (self.peak_flops * self.world.size)
 
     def _note(self, found: Measured) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / METRICS).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(found)) + "\n")
+        if self.world.first:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            path = self.folder / METRICS
+            with files.explained(path), path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(found)) + "\n")
 
-    def _keep(self, step: int, tokens: int, seconds: float) -> None:
-        """Replace the checkpoint, in one step: an end at any time leaves the old one or the new one."""
-        content = {
-            "identity": self.identity,
-            "step": step,
-            "tokens": tokens,
-            "seconds": seconds,
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state(),
-            "chance": torch.get_rng_state(),
-        }
+    def _keep(self, at: Progress) -> None:
         path = self.folder / CHECKPOINT
-        made = path.with_suffix(".new")
-        torch.save(content, made)
-        with made.open("rb") as file:
-            os.fsync(file.fileno())
-        made.replace(path)
+        checkpoints.keep(path, self.learner.model, self.optimizer, at, self.identity, self.world)
 
-    def _restored(self) -> tuple[int, int, float]:
+    def _restored(self) -> Progress:
         path = self.folder / CHECKPOINT
-        if not path.exists():
-            (self.folder / METRICS).unlink(missing_ok=True)
-            return 0, 0, 0.0
-        found = torch.load(path, weights_only=True)
-        if found["identity"] != self.identity:
-            raise DataError(f"{path} is of another run: {_difference(found['identity'], self.identity)}")
-        self.model.load_state_dict(found["model"])
-        self.optimizer.load(found["optimizer"])
-        torch.set_rng_state(found["chance"])
-        self._cut_metrics(found["step"])
-        return found["step"], found["tokens"], found["seconds"]
+        found = Progress()
+        if path.exists():
+            found = checkpoints.restore(path, self.learner.model, self.optimizer, self.identity)
+        if self.world.first:
+            self._cut_metrics(found.step)
+        return found
 
     def _cut_metrics(self, step: int) -> None:
         """Steps after the checkpoint are made again."""
@@ -136,8 +137,3 @@ def _step(line: bytes) -> float:
         return json.loads(line)["step"]
     except ValueError:
         return float("inf")
-
-
-def _difference(theirs: dict[str, Any], ours: dict[str, Any]) -> str:
-    names = [name for name in {**theirs, **ours} if theirs.get(name) != ours.get(name)]
-    return "; ".join(f"{name} was {theirs.get(name)!r:.60}, is {ours.get(name)!r:.60}" for name in names)

@@ -23,3 +23,15 @@ def summed(model: Any, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
     targets = batch.ids[:, 1:].reshape(-1)[learnt]
     losses = functional.cross_entropy(found.float(), targets, reduction="none")
     return (losses * weights[learnt]).sum(), weights.sum()
+
+
+class Learner(torch.nn.Module):
+    """A model and its loss in one forward pass: what FSDP gathers for a pass, it gathers once."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, batch: Batch) -> torch.Tensor:
+        """The sum of the weighted losses."""
+        return summed(self.model, batch)[0]

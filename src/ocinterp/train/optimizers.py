@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 import torch
 
+from ocinterp.train.parallel import like, whole
+
 _NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # Jordan et al. 2024: steepest at zero, where most singular values are
 
 
@@ -71,7 +73,12 @@ class Optimizer:
         for part in self.parts:
             part.step()
             part.zero_grad(set_to_none=True)
-        return float(norm)
+        return float(whole(norm))
+
+    @property
+    def rate(self) -> float:
+        """AdamW's, at the last step."""
+        return self.parts[-1].param_groups[0]["lr"]
 
     def state(self) -> list[dict[str, Any]]:
         """All that is needed to go on."""
@@ -102,9 +109,9 @@ class Muon(torch.optim.Optimizer):
                 if "momentum" not in kept:
                     kept["momentum"] = torch.zeros_like(weight)
                 mean = kept["momentum"].lerp_(weight.grad, 1 - group["momentum"])
-                change = orthogonal(weight.grad.lerp(mean, group["momentum"]))
+                change = orthogonal(whole(weight.grad.lerp(mean, group["momentum"])))
                 weight.mul_(1 - group["lr"] * group["decay"])
-                weight.add_(change, alpha=-group["lr"] * max(1.0, weight.size(0) / weight.size(1)) ** 0.5)
+                weight.add_(like(change, weight), alpha=-group["lr"] * max(1.0, weight.size(0) / weight.size(1)) ** 0.5)
 
 
 def orthogonal(matrix: torch.Tensor, steps: int = 5) -> torch.Tensor:

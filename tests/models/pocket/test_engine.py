@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -12,16 +13,26 @@ from hypothesis import strategies as st
 
 from models.pocket.tiny import CONFIG, model, tensors
 from ocinterp.errors import DataError
+from ocinterp.models.engine import Limits, Sampling, Strand, complete
 from ocinterp.models.pocket import weights
-from ocinterp.models.pocket.llama import Cache, Config, Llama
-from ocinterp.models.pocket.sampling import Sampling, sample
+from ocinterp.models.pocket.engine import PocketEngine
+from ocinterp.models.pocket.llama import Cache, Config, Llama, Span
 
 MODEL = model()
 ids = st.lists(st.integers(0, 319), min_size=1, max_size=20)
+NO_END: frozenset[int] = frozenset()
 
 
 def logits(prompt: list[int]) -> Any:
-    return MODEL.forward([prompt], Cache(MODEL.config, 1, len(prompt)), [0])[0]
+    return MODEL.forward([Span(0, 0, prompt)], Cache(MODEL.config, 1, len(prompt)), last=False)
+
+
+def answered(
+    prompts: list[list[int]], sampling: Sampling, ends: frozenset[int] = NO_END, limits: Limits = Limits()
+) -> list[Strand]:
+    strands = [Strand([*each], sampling, ends, Random(number).random) for number, each in enumerate(prompts)]
+    complete(PocketEngine(MODEL), strands, limits)
+    return strands
 
 
 def test_logits_are_those_of_transformers() -> None:
@@ -35,63 +46,89 @@ def test_logits_are_those_of_transformers() -> None:
 def test_a_text_read_in_parts_gives_the_same(prompt: list[int], data: st.DataObject) -> None:
     cut = data.draw(st.integers(0, len(prompt)))
     cache = Cache(MODEL.config, 1, len(prompt))
-    parts = [MODEL.forward([part], cache, [0])[0] for part in (prompt[:cut], prompt[cut:]) if part]
+    spans = [each for each in (Span(0, 0, prompt[:cut]), Span(0, cut, prompt[cut:])) if each.ids]
+    parts = [MODEL.forward([each], cache, last=False) for each in spans]
     assert np.concatenate(parts) == pytest.approx(logits(prompt), abs=1e-4)
 
 
+@given(st.lists(ids, min_size=1, max_size=4), ids, ids)
+def test_what_is_read_together_gives_the_same(others: list[list[int]], start: list[int], rest: list[int]) -> None:
+    """The last two share their start, which one of them reads for both."""
+    cache = Cache(MODEL.config, len(others) + 2, 40)
+    slot = len(others)
+    spans = [Span(number, 0, each) for number, each in enumerate(others)]
+    spans += [Span(slot, 0, [*start, 5]), Span(slot + 1, len(start), rest, source=slot)]
+    found = MODEL.forward(spans, cache)
+    for row, prompt in enumerate([*others, [*start, 5], [*start, *rest]]):
+        assert found[row] == pytest.approx(logits(prompt)[-1], abs=1e-4)
+
+
 @settings(max_examples=30)
-@given(st.lists(ids, min_size=2, max_size=5))
-def test_an_answer_does_not_depend_on_what_is_answered_beside_it(prompts: list[list[int]]) -> None:
-    wanted = Sampling(max_tokens=12)
-    together = sample(MODEL, prompts, frozenset({7}), wanted)
-    for prompt, found in zip(prompts, together, strict=True):
-        (alone,) = sample(MODEL, [prompt], frozenset({7}), wanted)
-        room = CONFIG["max_position_embeddings"] - max(map(len, prompts))
-        assert found.ids == alone.ids[:room]
-        assert found.logprobs == pytest.approx(alone.logprobs[:room], abs=1e-3)
+@given(st.lists(ids, min_size=2, max_size=6), st.integers(1, 4))
+def test_an_answer_does_not_depend_on_what_is_answered_beside_it(prompts: list[list[int]], at_once: int) -> None:
+    prompts = [*prompts, [*range(10, 22), 3], [*range(10, 22), 4, 5]]  # two that begin alike
+    for temperature in (0.0, 1.0):
+        wanted = Sampling(temperature, max_tokens=12)
+        together = answered(prompts, wanted, frozenset({7}), Limits(at_once))
+        for number, (prompt, found) in enumerate(zip(prompts, together, strict=True)):
+            alone = Strand([*prompt], wanted, frozenset({7}), Random(number).random)
+            complete(PocketEngine(MODEL), [alone])
+            assert (found.said, found.finish) == (alone.said, alone.finish)
+            assert found.logprobs == pytest.approx(alone.logprobs, abs=1e-3)
 
 
 def test_a_greedy_answer_takes_the_likeliest_token_each_time() -> None:
     prompt = [5, 6, 7]
-    (found,) = sample(MODEL, [prompt], frozenset(), Sampling(max_tokens=6))
-    for number in found.ids:
+    (found,) = answered([prompt], Sampling(max_tokens=6))
+    for number in found.said:
         assert number == int(logits(prompt)[-1].argmax())
         prompt = [*prompt, number]
 
 
-def test_draws_follow_their_probabilities_and_can_be_repeated() -> None:
-    wanted = Sampling(temperature=1.0, max_tokens=1, seed=3)
-    drawn = [each.ids[0] for each in sample(MODEL, [[5, 6, 7]] * 4000, frozenset(), wanted)]
-    assert [each.ids[0] for each in sample(MODEL, [[5, 6, 7]] * 4000, frozenset(), wanted)] == drawn
-    last = logits([5, 6, 7])[-1].astype(float)
+@pytest.mark.parametrize("temperature", [0.5, 1.0])
+def test_draws_follow_their_probabilities_and_can_be_repeated(temperature: float) -> None:
+    wanted = Sampling(temperature, max_tokens=1)
+    drawn = [each.said[0] for each in answered([[5, 6, 7]] * 4000, wanted)]
+    found = answered([[5, 6, 7]] * 4000, wanted)
+    assert [each.said[0] for each in found] == drawn
+    last = logits([5, 6, 7])[-1].astype(float) / temperature
     shares = np.exp(last - last.max()) / np.exp(last - last.max()).sum()
     counted = np.bincount(drawn, minlength=320) / 4000
     assert np.abs(counted - shares).max() < 4 * np.sqrt(0.25 / 4000)
+    for each in found[:20]:
+        assert each.logprobs == pytest.approx([np.log(shares[each.said[0]])], abs=1e-3)
 
 
-def test_an_answer_ends_at_its_end_token_or_is_cut_off() -> None:
-    (free,) = sample(MODEL, [[5, 6, 7]], frozenset(), Sampling(max_tokens=5))
-    assert (len(free.ids), free.ended) == (5, False)
-    (ended,) = sample(MODEL, [[5, 6, 7]], frozenset({free.ids[2]}), Sampling(max_tokens=5))
-    assert (ended.ids, ended.ended) == (free.ids[: free.ids.index(free.ids[2])], True)
+def test_an_answer_ends_with_its_end_token_or_is_cut_off() -> None:
+    (free,) = answered([[5, 6, 7]], Sampling(max_tokens=5))
+    assert (len(free.said), free.finish) == (5, "length")
+    (ended,) = answered([[5, 6, 7]], Sampling(max_tokens=5), frozenset({free.said[2]}))
+    assert (ended.said, ended.finish) == (free.said[: free.said.index(free.said[2]) + 1], "stop")
 
 
 def test_answers_end_where_positions_do() -> None:
-    (found,) = sample(MODEL, [[1] * 60], frozenset(), Sampling(max_tokens=100))
-    assert (len(found.ids), found.ended) == (4, False)
+    (found,) = answered([[1] * 60], Sampling(max_tokens=100))
+    assert (len(found.ids), found.finish) == (64, "length")
 
 
-def test_each_token_is_told_as_it_comes() -> None:
-    heard: list[tuple[int, int]] = []
-    found = sample(
-        MODEL,
-        [[1, 2], [3]],
-        frozenset(),
-        Sampling(max_tokens=4),
-        on_token=lambda at, number: heard.append((at, number)),
-    )
-    assert [number for at, number in heard if at == 0] == found[0].ids
-    assert [number for at, number in heard if at == 1] == found[1].ids
+def test_more_is_asked_than_can_be_read_in_one_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    prompts = [[number, *range(20)] for number in range(30)]
+    whole = [each.said for each in answered(prompts, Sampling(max_tokens=4))]
+    monkeypatch.setattr("ocinterp.models.pocket.engine._AT_ONCE", 50)
+    assert [each.said for each in answered(prompts, Sampling(max_tokens=4))] == whole
+
+
+def test_one_who_is_put_back_says_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Six answers of 40 positions where there is room for three: those who came last wait, and go on later."""
+    monkeypatch.setattr("ocinterp.models.engine._MARGIN", 2)
+    prompts = [[number, 2, 3, 4, 5] for number in range(6)]
+    for temperature in (0.0, 1.0):
+        wanted = Sampling(temperature, max_tokens=35)
+        whole = answered(prompts, wanted)
+        tight = answered(prompts, wanted, limits=Limits(positions=120))
+        assert [each.said for each in tight] == [each.said for each in whole]
+        for found, alone in zip(tight, whole, strict=True):
+            assert found.logprobs == pytest.approx(alone.logprobs, abs=1e-3)
 
 
 def test_weights_come_back_as_they_were_written() -> None:

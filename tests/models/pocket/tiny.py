@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
+from ocinterp.models.pocket import weights
 from ocinterp.models.pocket.llama import Config, Llama
+from ocinterp.models.pocket.roles import tokenizer_config
 from ocinterp.models.pocket.tokenizer import PATTERN, Tokenizer, _byte_characters  # pyright: ignore[reportPrivateUsage]
 
 CONFIG: Final[dict[str, Any]] = {
@@ -61,19 +64,42 @@ def tokenizer_json(merges: tuple[tuple[str, str], ...] = ()) -> str:
     """Bytes, what the merges make of them, and the roles."""
     tokens = [*_byte_characters().values(), *dict.fromkeys(one + two for one, two in merges)]
     vocabulary = {token: number for number, token in enumerate(tokens)}
-    special = [{"content": role, "id": len(tokens) + number, "special": True} for number, role in enumerate(ROLES)]
+    as_they_are = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
+    special = [{"id": len(tokens) + number, "content": role, **as_they_are} for number, role in enumerate(ROLES)]
+    split = {"type": "Split", "pattern": {"Regex": PATTERN}, "behavior": "Isolated", "invert": False}
+    level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
     return json.dumps(
         {
-            "pre_tokenizer": {
-                "pretokenizers": [{"type": "Split", "pattern": {"Regex": PATTERN}}, {"type": "ByteLevel"}]
-            },
+            "version": "1.0",
+            "truncation": None,
+            "padding": None,
             "added_tokens": special,
-            "model": {"type": "BPE", "vocab": vocabulary, "merges": [list(each) for each in merges]},
+            "normalizer": None,
+            "pre_tokenizer": {"type": "Sequence", "pretokenizers": [split, level]},
+            "post_processor": None,
+            "decoder": level,
+            "model": {"type": "BPE", "vocab": vocabulary, "merges": [list(each) for each in merges], "dropout": None},
         }
     )
 
 
+MERGES: Final = (("e", "t"), ("r", "et"), ("ret", "u"), ("r", "e"), ("Ġ", "i"), ("Ġi", "n"), ("e", "r"))
+
+
 def tokenizer() -> Tokenizer:
-    return Tokenizer.loads(
-        tokenizer_json((("e", "t"), ("r", "et"), ("ret", "u"), ("r", "e"), ("Ġ", "i"), ("Ġi", "n"), ("e", "r")))
-    )
+    return Tokenizer.loads(tokenizer_json(MERGES))
+
+
+def write(folder: Path, *, small: bool = True, positions: int = 64) -> Path:
+    """A folder with a model in it; `small`: its matrices as bytes with a scale for each row."""
+    config = {**CONFIG, "architectures": ["LlamaForCausalLM"], "max_position_embeddings": positions}
+    folder.mkdir(parents=True, exist_ok=True)
+    made = tensors()
+    if small:
+        for name in [name for name, each in made.items() if each.ndim == 2]:
+            made[name], made[f"{name}.scale"] = weights.quantized(made[name])
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "model.safetensors").write_bytes(weights.dumps(made, {"format": "pt"}))
+    (folder / "tokenizer.json").write_text(tokenizer_json(MERGES))
+    (folder / "tokenizer_config.json").write_text(json.dumps(tokenizer_config(positions)))
+    return folder

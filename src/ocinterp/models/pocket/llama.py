@@ -57,26 +57,59 @@ class Config:
 
 @dataclass(frozen=True, slots=True)
 class _Layer:
-    norm: Array
+    """Its norms are multiplied into the matrices that follow them."""
+
     attention: Array  # queries, keys and values side by side: [hidden, (heads + 2 groups) * head]
     out: Array
-    norm_after: Array
     up: Array  # gate and up side by side: [hidden, 2 * intermediate]
     down: Array
 
 
 class Cache:
-    """Keys and values of what has been read: for each layer [sequence, group, position, head]."""
+    """Keys and values of what has been read: for each layer [slot, group, position, head], a slot for each sequence."""
 
-    def __init__(self, config: Config, sequences: int, length: int) -> None:
-        shape = (config.num_hidden_layers, sequences, config.num_key_value_heads, length, config.head)
-        self.keys = np.zeros(shape, np.float32)
-        self.values = np.zeros(shape, np.float32)
-        self.used = 0
+    def __init__(self, config: Config, slots: int = 0, length: int = 0) -> None:
+        self._config = config
+        self.keys = self._zeros(slots, length)
+        self.values = self._zeros(slots, length)
 
-    def only(self, sequences: Sequence[int]) -> None:
-        """Keep some of the sequences."""
-        self.keys, self.values = self.keys[:, sequences], self.values[:, sequences]
+    def reserve(self, slots: int, length: int, used: int) -> None:
+        """Make room for so many sequences of such a length; of the first slots so many positions are kept."""
+        there, room = self.keys.shape[1], self.keys.shape[3]
+        if slots <= there and length <= room:
+            return
+        slots, length = slots + slots // 4, length + length // 4
+        kept = min(there, slots)
+        for name in ("keys", "values"):
+            old, new = getattr(self, name), self._zeros(slots, length)
+            new[:, :kept, :, :used] = old[:, :kept, :, :used]
+            setattr(self, name, new)
+
+    def move(self, source: int, target: int, length: int) -> None:
+        """Copy a sequence to another slot."""
+        for each in (self.keys, self.values):
+            each[:, target, :, :length] = each[:, source, :, :length]
+
+    def _zeros(self, slots: int, length: int) -> Array:
+        config = self._config
+        return np.zeros((config.num_hidden_layers, slots, config.num_key_value_heads, length, config.head), np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The next `ids` of the sequence in `slot`, of which `start` have been read.
+
+    With `source`, what is before them is not read but the same as in that slot, which comes earlier or is there already.
+    """
+
+    slot: int
+    start: int
+    ids: Sequence[int]
+    source: int | None = None
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.ids)
 
 
 class Llama:
@@ -86,98 +119,136 @@ class Llama:
         """Raises DataError where a tensor is missing, or has another shape than the configuration gives."""
         self.config = config
         take = _Taker(tensors)
-        hidden, wide = config.hidden_size, config.intermediate_size
-        groups = config.num_key_value_heads * config.head
+        hidden = config.hidden_size
         self._embedding = take("model.embed_tokens.weight", config.vocab_size, hidden)
         head = self._embedding if config.tie_word_embeddings else take("lm_head.weight", config.vocab_size, hidden)
-        self._head = np.ascontiguousarray(head.T)
-        self._norm = take("model.norm.weight", hidden)
-        self._layers = [
-            _Layer(
-                take(f"{at}.input_layernorm.weight", hidden),
-                _beside(
-                    take(f"{at}.self_attn.q_proj.weight", hidden, hidden),
-                    take(f"{at}.self_attn.k_proj.weight", groups, hidden),
-                    take(f"{at}.self_attn.v_proj.weight", groups, hidden),
-                ),
-                _beside(take(f"{at}.self_attn.o_proj.weight", hidden, hidden)),
-                take(f"{at}.post_attention_layernorm.weight", hidden),
-                _beside(
-                    take(f"{at}.mlp.gate_proj.weight", wide, hidden), take(f"{at}.mlp.up_proj.weight", wide, hidden)
-                ),
-                _beside(take(f"{at}.mlp.down_proj.weight", hidden, wide)),
-            )
-            for at in (f"model.layers.{number}" for number in range(config.num_hidden_layers))
-        ]
+        self._head = _turned([head], take("model.norm.weight", hidden))
+        self._layers = [_layer(config, take, f"model.layers.{n}") for n in range(config.num_hidden_layers)]
         angles = np.outer(
             np.arange(config.max_position_embeddings),
             config.rope_theta ** (-np.arange(0, config.head, 2) / config.head),
         )
-        self._cos = np.concatenate([np.cos(angles)] * 2, axis=1).astype(np.float32)
-        self._sin = np.concatenate([np.sin(angles)] * 2, axis=1).astype(np.float32)
+        self._rotation = np.exp(1j * angles).astype(np.complex64)[:, None]
 
-    def forward(
-        self, ids: Sequence[Sequence[int]], cache: Cache, starts: Sequence[int], *, last: bool = False
-    ) -> Array:
-        """Logits [sequence, position, token] of the next `ids` of all sequences, which go on after what `cache` holds.
-
-        Sequences are aligned at their ends: `starts` says at which place of the cache each begins, and what is before that
-        is padding. `last`: the logits of the last position alone.
-        """
-        tokens = np.asarray(ids)
-        count = tokens.shape[1]
-        places = _counted(cache.used, cache.used + count)
-        begins = np.asarray(starts)[:, None]
-        positions = np.maximum(places[None] - begins, 0)
-        cos, sin = self._cos[positions][:, None], self._sin[positions][:, None]
-        seen = _counted(0, cache.used + count)
-        mask = None
-        if count > 1 or begins.any():
-            allowed = (seen[None, None] <= places[None, :, None]) & (seen[None, None] >= begins[:, :, None])
-            mask = np.where(allowed, np.float32(0), np.float32(-1e9))[:, None]
-        x = self._embedding[tokens]
+    def forward(self, spans: Sequence[Span], cache: Cache, *, last: bool = True) -> Array:
+        """Logits [span, token] after each span; without `last` after each of their ids, [id, token]."""
+        layout = _Layout(spans)
+        rotation = self._rotation[layout.positions]
+        x = self._embedding[layout.ids]
         for number, layer in enumerate(self._layers):
-            x = x + self._attended(layer, number, self._normed(x, layer.norm), cos, sin, mask, cache)
-            gate, up = np.split(self._normed(x, layer.norm_after) @ layer.up, 2, axis=-1)
-            x = x + (gate / (1 + np.exp(-gate)) * up) @ layer.down
-        cache.used += count
-        return self._normed(x[:, -1:] if last else x, self._norm) @ self._head
+            x += self._attended(layer, x, rotation, layout, cache.keys[number], cache.values[number])
+            both = self._normed(x) @ layer.up
+            gate, up = both[:, : self.config.intermediate_size], both[:, self.config.intermediate_size :]
+            x += (gate / (1 + np.exp(-gate)) * up) @ layer.down
+        return self._normed(x[layout.lasts] if last else x) @ self._head
 
-    def _normed(self, x: Array, weight: Array) -> Array:
-        return x * (1 / np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + self.config.rms_norm_eps)) * weight
+    def _normed(self, x: Array) -> Array:
+        square = np.vecdot(x, x)[:, None]
+        return x / np.sqrt(square / np.float32(x.shape[-1]) + np.float32(self.config.rms_norm_eps))
 
-    def _attended(
-        self, layer: _Layer, number: int, x: Array, cos: Array, sin: Array, mask: Array | None, cache: Cache
-    ) -> Array:
-        config = self.config
-        heads, groups, width = config.num_attention_heads, config.num_key_value_heads, config.head
-        sequences, count, _ = x.shape
-        mixed = (x @ layer.attention).reshape(sequences, count, heads + 2 * groups, width).transpose(0, 2, 1, 3)
-        turned = _turned(mixed[:, : heads + groups], cos, sin)
-        start, end = cache.used, cache.used + count
-        cache.keys[number, :, :, start:end] = turned[:, heads:]
-        cache.values[number, :, :, start:end] = mixed[:, heads + groups :]
-        keys, values = cache.keys[number, :, :, :end], cache.values[number, :, :, :end]
-        queries = turned[:, :heads].reshape(sequences, groups, -1, width)  # the heads of a group one after the other
-        scores = queries @ keys.transpose(0, 1, 3, 2) * np.float32(width**-0.5)
-        scores = scores.reshape(sequences, heads, count, end)
-        if mask is not None:
-            scores = scores + mask
-        scores = np.exp(scores - scores.max(axis=-1, keepdims=True))
-        scores /= scores.sum(axis=-1, keepdims=True)
-        found = scores.reshape(sequences, groups, -1, end) @ values
-        found = found.reshape(sequences, heads, count, width).transpose(0, 2, 1, 3).reshape(sequences, count, -1)
+    def _attended(self, layer: _Layer, x: Array, rotation: Array, layout: _Layout, keys: Array, values: Array) -> Array:
+        """`keys` and `values` are those of the layer: [slot, group, position, head]."""
+        heads, groups, width = self.config.num_attention_heads, self.config.num_key_value_heads, self.config.head
+        mixed = (self._normed(x) @ layer.attention).reshape(len(x), heads + 2 * groups, width)
+        turned = (mixed[:, : heads + groups].view(np.complex64) * rotation).view(np.float32)
+        keys[layout.slots, :, layout.positions] = turned[:, heads:]
+        values[layout.slots, :, layout.positions] = mixed[:, heads + groups :]
+        for span in layout.sharing:
+            for each in (keys, values):
+                each[span.slot, :, : span.start] = each[span.source, :, : span.start]
+        found = np.empty((len(x), heads * width), np.float32)
+        if single := layout.single:
+            end = layout.longest
+            queries = turned[:single, :heads].reshape(single, groups, heads // groups, width)
+            seen = _seen(queries, keys[:single, :, :end], values[:single, :, :end], layout.mask)
+            found[:single] = seen.reshape(single, -1)
+        for span, rows, mask in layout.others:
+            queries = turned[rows, :heads].reshape(-1, groups, heads // groups, width).transpose(1, 2, 0, 3)
+            there = keys[span.slot, :, None, : span.end], values[span.slot, :, None, : span.end]
+            found[rows] = _seen(queries, *there, mask).transpose(2, 0, 1, 3).reshape(len(span.ids), -1)
         return found @ layer.out
 
 
-def _counted(start: int, end: int) -> npt.NDArray[np.int64]:
-    return np.arange(start, end, dtype=np.int64)
+class _Layout:
+    """Spans one after the other as rows of a matrix.
+
+    First come `single` that are one id each, in the first slots: they are attended to together, others one by one.
+    """
+
+    def __init__(self, spans: Sequence[Span]) -> None:
+        counts = [len(each.ids) for each in spans]
+        ends = np.cumsum(counts)
+        self.ids = np.array([number for each in spans for number in each.ids], np.intp)
+        self.positions = np.array([at for each in spans for at in range(each.start, each.end)], np.intp)
+        self.slots = np.repeat(np.array([each.slot for each in spans], np.intp), counts)
+        self.lasts = ends - 1
+        self.sharing = [each for each in spans if each.source is not None]
+        self.single = next(
+            (at for at, each in enumerate(spans) if len(each.ids) > 1 or each.slot != at or each.source is not None),
+            len(spans),
+        )
+        lengths = self.positions[: self.single] + 1
+        self.longest = int(lengths.max(initial=0))
+        hidden = np.arange(self.longest) >= lengths[:, None]
+        self.mask = _hiding(hidden)[:, None, None] if hidden.any() else None
+        self.others = [
+            (each, slice(int(end) - len(each.ids), int(end)), _causal(each))
+            for each, end in zip(spans[self.single :], ends[self.single :], strict=True)
+        ]
 
 
-def _turned(x: Array, cos: Array, sin: Array) -> Array:
-    """Rotary positions, on halves (as Hugging Face's Llama has them)."""
-    half = x.shape[-1] // 2
-    return x * cos + np.concatenate([-x[..., half:], x[..., :half]], axis=-1) * sin
+def _seen(queries: Array, keys: Array, values: Array, mask: Array | None) -> Array:
+    """What queries [..., count, head] find: the values, weighted by how well their keys fit."""
+    scores = queries @ keys.swapaxes(-1, -2)
+    if mask is not None:
+        scores += mask
+    scores -= np.maximum.reduce(scores, axis=-1, keepdims=True)
+    np.exp(scores, out=scores)
+    return (scores @ values) / np.add.reduce(scores, axis=-1, keepdims=True)
+
+
+def _causal(span: Span) -> Array | None:
+    """An id does not see those after it."""
+    if len(span.ids) == 1:
+        return None
+    return _hiding(np.arange(span.end) > np.arange(span.start, span.end)[:, None])
+
+
+def _hiding(hidden: npt.NDArray[np.bool_]) -> Array:
+    return np.where(hidden, np.float32(-1e9), np.float32(0))
+
+
+def _layer(config: Config, take: _Taker, at: str) -> _Layer:
+    hidden, wide = config.hidden_size, config.intermediate_size
+    groups = config.num_key_value_heads * config.head
+    queries = take(f"{at}.self_attn.q_proj.weight", hidden, hidden) * np.float32(config.head**-0.5)
+    keys = take(f"{at}.self_attn.k_proj.weight", groups, hidden)
+    values = take(f"{at}.self_attn.v_proj.weight", groups, hidden)
+    gate, up = (take(f"{at}.mlp.{name}_proj.weight", wide, hidden) for name in ("gate", "up"))
+    return _Layer(
+        _turned(
+            [_paired(queries, config.head), _paired(keys, config.head), values],
+            take(f"{at}.input_layernorm.weight", hidden),
+        ),
+        _turned([take(f"{at}.self_attn.o_proj.weight", hidden, hidden)]),
+        _turned([gate, up], take(f"{at}.post_attention_layernorm.weight", hidden)),
+        _turned([take(f"{at}.mlp.down_proj.weight", hidden, wide)]),
+    )
+
+
+def _paired(matrix: Array, head: int) -> Array:
+    """Rows of each head in the order in which two that are turned together stand side by side, as a complex number.
+
+    Hugging Face's Llama turns the first half against the second.
+    """
+    rows, hidden = matrix.shape
+    return matrix.reshape(rows // head, 2, head // 2, hidden).swapaxes(1, 2).reshape(rows, hidden)
+
+
+def _turned(matrices: Sequence[Array], norm: Array | None = None) -> Array:
+    """Matrices [out, in] as one that is multiplied from the right, [in, all out], by what `norm` weighs."""
+    beside = np.concatenate(matrices)
+    return np.ascontiguousarray((beside if norm is None else beside * norm).T)
 
 
 class _Taker:
@@ -190,8 +261,3 @@ class _Taker:
             there = "is missing" if found is None else f"has the shape {found.shape}"
             raise DataError(f"{name} {there}; the configuration asks for {shape}")
         return found
-
-
-def _beside(*matrices: Array) -> Array:
-    """Matrices [out, in] as one that is multiplied from the right: [in, all out]."""
-    return np.ascontiguousarray(np.concatenate(matrices).T)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -41,6 +42,18 @@ def loads(content: bytes) -> tuple[dict[str, Array], dict[str, str]]:
         matrix = name.removesuffix(SCALE)
         found[matrix] = (found[matrix] * scale[:, None]).astype(np.float32)
     return found, metadata
+
+
+def names(path: Path) -> set[str]:
+    """The names of all tensors in a file. Raises DataError as `loads` does."""
+    with path.open("rb") as file:
+        start = file.read(_LENGTH.size)
+        try:
+            (length,) = _LENGTH.unpack(start)
+            header: dict[str, Any] = json.loads(file.read(min(length, _MOST_HEADER)))
+            return {*header}
+        except (ValueError, TypeError, struct.error) as error:
+            raise DataError(f"this is no safetensors file: {error!r}") from error
 
 
 def _tensor(body: memoryview, each: Mapping[str, Any], name: str) -> Array:

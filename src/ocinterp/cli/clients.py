@@ -1,0 +1,91 @@
+"""Who answers in an evaluation: clients of servers, or a model in this process, each paid through the journal."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Self
+
+from ocinterp.journal import Journal, Journaled, Price
+from ocinterp.models import inprocess
+from ocinterp.models.batched import Batched
+from ocinterp.models.engine import Limits, Sampling
+from ocinterp.models.http import HttpModel
+from ocinterp.models.refusals import ContextOverflow, MissingModelError
+from ocinterp.models.resolve import InProcess, Served
+
+Source = Served | InProcess
+
+
+@dataclass
+class Clients:
+    """Models that are open until the context ends, each once; `concurrency` is how many are asked at once."""
+
+    journal: Journal
+    max_tokens: int
+    concurrency: int
+    _stack: AsyncExitStack = field(default_factory=AsyncExitStack, init=False)
+    _served: dict[tuple[Served, float], HttpModel] = field(
+        default_factory=dict[tuple[Served, float], HttpModel], init=False
+    )
+    _loaded: dict[InProcess, Batched] = field(default_factory=dict[InProcess, Batched], init=False)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def open(self, source: Source, temperatures: set[float]) -> None:
+        """Make it ready to be asked. Raises what the loading of a model raises."""
+        if isinstance(source, InProcess):
+            if source not in self._loaded:
+                limits = Limits(strands=self.concurrency)
+                model = await asyncio.to_thread(inprocess.load, source, Sampling(max_tokens=self.max_tokens), limits)
+                self._loaded[source] = await self._stack.enter_async_context(model)
+            return
+        for each in temperatures:
+            if (source, each) not in self._served:
+                client = _client(source, each, self.max_tokens)
+                self._served[source, each] = await self._stack.enter_async_context(client)
+
+    def paid(
+        self, source: Source, temperature: float, price: Price, scope: str, sample: int = 0, kind: str = "completion"
+    ) -> Journaled:
+        """A model that was opened, for the `sample`th independent answers within `scope`."""
+        settings: Mapping[str, object] = {"temperature": temperature}
+        if isinstance(source, InProcess):
+            loaded = self._loaded[source]
+            model, name = loaded.voice(Sampling(temperature, self.max_tokens, seed=sample)), loaded.name
+        else:
+            model = self._served[source, temperature]
+            name = f"{model.name} at {model.base_url}"
+        return Journaled(
+            model,
+            self.journal,
+            name,
+            settings,
+            max_tokens=self.max_tokens,
+            price=price,
+            sample=sample,
+            scope=scope,
+            kind=kind,
+            free=(ContextOverflow, MissingModelError),  # refused before a word was read
+        )
+
+
+def _client(served: Served, temperature: float, max_tokens: int) -> HttpModel:
+    return HttpModel(
+        served.base_url,
+        served.name,
+        served.api_key,
+        key_name=served.key_name,
+        proxy=served.proxy,
+        temperature=temperature,
+        max_tokens=max_tokens,
+        live=False,
+        notice=lambda line: print(f"ocinterp: {line}", file=sys.stderr),
+    )

@@ -1,0 +1,56 @@
+"""Supervised fine-tuning: a model that can write learns from dialogues what to do with what came of its code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ocinterp.errors import UsageError
+from ocinterp.train import folders, mixing, models, parallel, stage
+from ocinterp.train.chats import ChatFormat
+from ocinterp.train.orders import Ended, Order, Screen
+from ocinterp.train.stage import Lessons
+
+
+def run(order: Order, screen: Screen) -> Ended:
+    """Train, and leave the model in the order's folder; the same order again goes on where it was stopped.
+
+    UsageError and DataError before the first step for what can be known then.
+    """
+    recipe = order.recipe
+    if not recipe.base:
+        raise UsageError("no model to begin with: name a folder, or a name on the Hugging Face hub, as --model")
+    mixing.check(order.data)
+    with parallel.joined(order.device) as world:
+        if recipe.lora and recipe.lora.bits == 4:
+            models.check_four_bits(world)
+        config = models.config(recipe.base)
+        stage.ensure_room(order, config)
+        tokenizer = models.tokenizer(recipe.base, recipe.template)
+        _check(order, tokenizer, config)
+        form = ChatFormat(tokenizer, recipe.base)
+        rows, used = mixing.collect(order.data, form, recipe.context, recipe.seed, others=recipe.others)
+        lessons = Lessons(tokenizer, form, rows, used)
+        base = Path(recipe.base)
+        at = stage.begin(order, lessons, world, screen, model=folders.describe(base) if base.is_dir() else [])
+        if at is None:
+            return Ended(finished=True)
+        model = models.load(recipe, config, world)
+        adapters = models.add_adapters(model, recipe.lora, recipe.seed) if recipe.lora else None
+        return stage.train(order, lessons, model, at, world, screen, adapters)
+
+
+def _check(order: Order, tokenizer: Any, config: Any) -> None:
+    """UsageError where tokenizer, context and model do not fit each other."""
+    recipe = order.recipe
+    if len(tokenizer) > config.vocab_size:
+        raise UsageError(
+            f"{recipe.base}: the tokenizer has {len(tokenizer):,} entries, the model {config.vocab_size:,}"
+        )
+    most = getattr(config, "max_position_embeddings", recipe.context)
+    if recipe.context > most:
+        raise UsageError(
+            f"{recipe.base} reads {most:,} tokens, the recipe's context is {recipe.context:,}: --set context={most}"
+        )
+    if order.folder.absolute() == Path(recipe.base).absolute():
+        raise UsageError(f"--out {order.folder} is the model to begin with: choose another folder")
