@@ -62,6 +62,25 @@ def test_a_benchmark_is_answered_in_this_process(home: Path, ocinterp: Command, 
     assert again.code == 0, again.err
 
 
+def test_a_person_by_rule_speaks_of_the_benchmark_pocket_and_of_no_other(
+    home: Path, ocinterp: Command, folder: Path, own: str
+) -> None:
+    run = ("-m", f"pocket:{folder}", "--max-tokens", "5", "--limit", "3", "--json", "run.json")
+    names = ("single,execution,blank,mismatched,human,oracle", "--critic", "rule")
+    ended = ocinterp("eval", "pocket", *run, "--setting", *names)
+    assert ended.code == 0, ended.err
+    lines = [json.loads(line) for line in (home / "run.jsonl").read_text().splitlines()]
+    words = {
+        (each["provenance"]["setting"], each["turns"][0]["feedback"][0]["source"])
+        for each in lines
+        if each["turns"][0]["feedback"]
+    }
+    assert {("human-base", "simulated-human"), ("oracle-base", "oracle")} <= words
+    assert {each["provenance"]["critic"] for each in lines} == {"rule"}
+    refused = ocinterp("eval", own, *run, "--setting", "human", "--critic", "rule")
+    assert (refused.code, "knows what is meant in pocket alone" in refused.err) == (2, True)
+
+
 def test_a_run_of_other_weights_is_not_gone_on_with(home: Path, ocinterp: Command, folder: Path, own: str) -> None:
     run = ("eval", own, "-m", f"pocket:{folder}", "--max-tokens", "5", "--limit", "1", "--json", "run.json")
     assert ocinterp(*run).code == 0

@@ -83,7 +83,7 @@ class Evaluation:
         """What the tokens of each setting that refines buy, where answers were drawn for them and all is whole."""
         whole = [each for each in self.standings if each.whole]
         for drawn in (each for each in whole if each.setting.equal_budget):
-            for rival in (each for each in whole if each.setting.refines):
+            for rival in (each for each in whole if each.setting.competes):
                 dialogues = {task_id: each[0] for task_id, each in rival.tasks.items()}
                 yield drawn, matched.matched(rival.setting, drawn.tasks, dialogues)
 
@@ -116,7 +116,7 @@ def _standing(
     crashes: list[Crash] = []
     gaps: dict[str, int] = {}
     for task_id in task_ids:
-        rivals = [ended.get(Key(each.name, task_id)) for each in settings if each.refines]
+        rivals = [ended.get(Key(each.name, task_id)) for each in settings if each.competes]
         samples = (ended.get(Key(setting.name, task_id, n)) for n in count())
         found = _drawn(samples, rivals) if setting.equal_budget else list(islice(samples, setting.samples))
         crashes += [each for each in found if isinstance(each, Crash)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Final
+from typing import ClassVar
 
 from ocinterp.feedback.simulated import program_in
 from ocinterp.protocols import ignore
@@ -13,8 +13,16 @@ from ocinterp.tasks.pocket import benchmark
 from ocinterp.tasks.pocket.person import remark, wrong_steps
 from ocinterp.types import Completion, Message
 
-NAME: Final = "rule"
-BENCHMARK: Final = benchmark.NAME
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Who speaks instead of a model."""
+
+    name: ClassVar[str] = "rule"
+    benchmark: ClassVar[str] = benchmark.NAME
+
+    def critic(self, task_id: str) -> RuleCritic:
+        return RuleCritic(task_id)
 
 
 @dataclass(frozen=True, slots=True)

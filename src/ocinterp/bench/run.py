@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -70,8 +71,13 @@ class Desk:
         begun any more; those under way go on as far as they can, and then it is raised.
         """
         work = _Work(self, {task_id: HiddenTests(self.court, task_id) for task_id in task_ids}, done, on_end)
-        for setting in sorted(settings, key=lambda each: each.equal_budget):  # when it is known what the others cost
-            await work.carry_out(setting, [each for each in settings if each.refines])
+        for setting in sorted(settings, key=_rank):
+            await work.carry_out(setting, [each for each in settings if each.competes])
+
+
+def _rank(setting: Setting) -> int:
+    """What borrows comes after what it borrows from, and what has an equal budget when it is known what the others cost."""
+    return 2 if setting.equal_budget else int(bool(setting.borrows))
 
 
 class _Work:
@@ -137,6 +143,19 @@ class _Work:
         except OcinterpError as error:
             self._stopped.append(error)
 
+    def _borrowed(self, setting: Setting, task: Task) -> str:
+        """What was said first of the next task, in their order, of which something was said; under this one's name."""
+        names = list(self._hidden)
+        at = names.index(task.id)
+        for name in (*names[at + 1 :], *names[:at]) if setting.borrows else ():
+            other = self._made.get(Key(setting.borrows, name))
+            if other is not None and other.trajectory.turns and other.trajectory.turns[0].feedback:
+                words = other.trajectory.turns[0].feedback[0].text
+                return re.sub(
+                    rf"\b{re.escape(self._hidden[name].problem.task.entry_point)}\b", lambda _: task.entry_point, words
+                )
+        return ""
+
     async def _tell(self, ended: Ended) -> None:
         """In a thread, one after the other: to wait for the disk would hold up all dialogues."""
         async with self._pen:
@@ -167,7 +186,7 @@ class _Work:
                     task,
                     model=Glued(model) if setting.glued else model,
                     sandbox=Held(session),
-                    feedback=setting.feedback(Seat(task, session, hidden, critic)),
+                    feedback=setting.feedback(Seat(task, session, hidden, critic, self._borrowed(setting, task))),
                     limits=setting.limits,
                     start=so_far.trajectory,
                     listen=so_far,

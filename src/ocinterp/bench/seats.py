@@ -24,6 +24,7 @@ class Seat:
     session: Session  # in which the model's cells run
     hidden: HiddenTests
     critic: Model | None = None
+    borrowed: str = ""  # what was said in the same setting's place of another task, where the setting borrows
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +48,18 @@ class Setting:
     shows_solution: bool = False  # whether a critic has it
     glued: bool = False  # whether a dialogue is put to the model as one prompt (glued.py)
     equal_budget: bool = False
+    control: bool = False  # whether it only shows what others owe to what they are told
+    borrows: str = ""  # the setting whose words on another task are said here
 
     @property
     def refines(self) -> bool:
         """Whether a dialogue may have more than one answer."""
         return self.limits.max_turns != 1
+
+    @property
+    def competes(self) -> bool:
+        """Whether answers for as many tokens are to be compared with it."""
+        return self.refines and not self.control
 
     @property
     def mark(self) -> str:

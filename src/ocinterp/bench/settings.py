@@ -29,7 +29,12 @@ _LABELS: Final = {
     "human": "a critic who is shown the scoring tests' report speaks to the model",
     "oracle": "a critic who has the solution and the scoring tests' report speaks to the model",
 }
-NAMES: Final = ("single", "resample", "visible", *_LABELS, conv.GROUP)
+_CONTROLS: Final = {
+    "blank": "a control of execution: told no more than that a test fails",
+    "mismatched": "a control of execution: shown the report on another task",
+}
+_BLANK: Final = "A test fails."
+NAMES: Final = ("single", "resample", "visible", *_LABELS, *_CONTROLS, conv.GROUP)
 
 
 def chosen(
@@ -53,10 +58,12 @@ def chosen(
     found = {each.name: each for name in names for each in offer.named(name)}
     if not found:
         raise UsageError(f"choose at least one setting of {', '.join(NAMES)}")
+    if lacking := [each for each in found.values() if each.borrows and each.borrows not in found]:
+        raise UsageError(f"{lacking[0].name} says what was said in {lacking[0].borrows}: choose that too")
     if glued and not any(each.glued for each in found.values()):
         raise UsageError("--glued is a form of execution, human and oracle, and none of them was chosen")
-    refining = any(each.refines for each in found.values())
-    return tuple(_equal(each) if each.name == "resample" and refining else each for each in found.values())
+    competing = any(each.competes for each in found.values())
+    return tuple(_equal(each) if each.name == "resample" and competing else each for each in found.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +81,8 @@ class _Offer:
         strictest = self.suites[-1]
         if plain in _LABELS and suite in {"", *self.suites}:
             return [self._tested(plain, each) for each in self.suites if suite in {"", each}]
+        if plain in _CONTROLS and suite in {"", *self.suites}:
+            return [self._control(plain, each) for each in self.suites if suite in {"", each}]
         if of_group := [each for each in conv.settings(self.conv_turns, strictest) if name in {conv.GROUP, each.name}]:
             return of_group
         match name:
@@ -86,7 +95,11 @@ class _Offer:
                 return [Setting(name, label, "unseen", _visible, Limits(self.turns))]
             case _:
                 expected = ", ".join(
-                    [*NAMES, *(f"{each}-{suite}" for each in _LABELS for suite in self.suites), *conv.NAMES]
+                    [
+                        *NAMES,
+                        *(f"{each}-{suite}" for each in (*_LABELS, *_CONTROLS) for suite in self.suites),
+                        *conv.NAMES,
+                    ]
                 )
                 raise UsageError(f"there is no setting {name!r}; expected some of {expected}")
 
@@ -119,6 +132,18 @@ class _Offer:
             glued=self.glued,
         )
 
+    def _control(self, plain: str, suite: Suite) -> Setting:
+        return Setting(
+            f"{plain}-{suite}",
+            f"up to {self.turns} turns; {_CONTROLS[plain]}",
+            suite,
+            _words_instead(suite),
+            Limits(self.turns),
+            shows_tests=True,  # by when it ends
+            control=True,
+            borrows=f"execution-{suite}" if plain == "mismatched" else "",
+        )
+
 
 def _equal(resample: Setting) -> Setting:
     label = f"independent answers at temperature {resample.temperature:g}, as many as the tokens of the others buy"
@@ -139,6 +164,21 @@ def _execution(suite: Suite, *, glued: bool) -> Callable[[Seat], FeedbackProvide
         async def provide(task: Task, before: Trajectory, turn: Turn, /) -> tuple[Feedback, ...]:
             report = await _report(seat, suite, before.plus(turn))
             words = f"Execution result:\n{report}" if glued else f"{report}\n\n{AGAIN}"
+            return (Feedback(Source.TESTS, words),) if report else ()
+
+        return provide
+
+    return provider
+
+
+def _words_instead(suite: Suite) -> Callable[[Seat], FeedbackProvider]:
+    """Others than those of the report, where there is one."""
+
+    def provider(seat: Seat) -> FeedbackProvider:
+        words = seat.borrowed or f"{_BLANK}\n\n{AGAIN}"
+
+        async def provide(task: Task, before: Trajectory, turn: Turn, /) -> tuple[Feedback, ...]:
+            report = await _report(seat, suite, before.plus(turn))
             return (Feedback(Source.TESTS, words),) if report else ()
 
         return provide

@@ -16,6 +16,7 @@ from ocinterp.bench.evaluation import Evaluation
 from ocinterp.bench.numbers import Suite
 from ocinterp.bench.recorded import Archive
 from ocinterp.bench.results import Dataset
+from ocinterp.bench.rule import Rule
 from ocinterp.bench.run import DIALOGUES, Desk
 from ocinterp.bench.settings import PAPER_TURNS, Setting, chosen
 from ocinterp.cli import setup
@@ -32,6 +33,8 @@ from ocinterp.sandboxes.probe import AnySandbox, sandbox_named
 from ocinterp.tasks import store
 from ocinterp.verifiers import court
 from ocinterp.verifiers.oracle import PROFILES, Profile
+
+Critic = Source | Rule
 
 _CELL_SECONDS = 10.0
 _CELL_MEMORY_BYTES = 1024 * MIB
@@ -115,7 +118,7 @@ class Campaign:
                 suites=suites,
                 glued=self.glued,
             )
-            critic = await self._critic(settings)
+            critic = await self._critic(settings, benchmark)
             self._check_prices(critic)
         origin = self._origin(benchmark, source.name, critic)
         dataset = Dataset.of(benchmark)
@@ -127,7 +130,7 @@ class Campaign:
         setup.console().print(board.render(found))
         return found
 
-    async def _fill(self, kept: Kept, benchmark: Benchmark, source: Source | Archive, critic: Source | None) -> None:
+    async def _fill(self, kept: Kept, benchmark: Benchmark, source: Source | Archive, critic: Critic | None) -> None:
         """Make the attempts that are not there yet."""
         kept.begin(resume=self.resume)
         try:
@@ -160,27 +163,32 @@ class Campaign:
             raise UsageError("many tasks are asked at once, which takes a model: --model NAME@URL, pocket or hf:NAME")
         return choice.model
 
-    async def _critic(self, settings: tuple[Setting, ...]) -> Source | None:
+    async def _critic(self, settings: tuple[Setting, ...], benchmark: Benchmark) -> Critic | None:
         asking = next((each.name for each in settings if each.asks_critic), None)
         if asking is None:
             return None
         if self.critic is None:
-            raise UsageError(f"{asking} needs somebody to look at the answers: --critic MODEL")
+            rule = ", or rule" if benchmark.name == Rule.benchmark else ""
+            raise UsageError(f"{asking} needs somebody to look at the answers: --critic MODEL{rule}")
+        if self.critic == Rule.name:
+            if benchmark.name != Rule.benchmark:
+                raise UsageError(f"--critic rule knows what is meant in {Rule.benchmark} alone: name a model")
+            return Rule()
         choice = await resolve(self.critic, config=self.settings.config, environ=self.settings.environ)
         if isinstance(choice.model, Person | Replay):
             raise UsageError("a critic is asked about many tasks at once, which takes a model: NAME@URL, or hf:NAME")
         return choice.model
 
-    def _check_prices(self, critic: Source | None) -> None:
+    def _check_prices(self, critic: Critic | None) -> None:
         """Without a price nothing costs dollars, and a budget of them would bound nothing."""
         if self.budget.dollars is None:
             return
         if not self.price:
             raise UsageError("a budget in dollars needs --price IN,OUT; or give one in tokens or calls")
-        if critic is not None and not self.critic_price:
+        if critic is not None and not isinstance(critic, Rule) and not self.critic_price:
             raise UsageError("a budget in dollars needs --critic-price IN,OUT too; or give one in tokens or calls")
 
-    def _origin(self, benchmark: Benchmark, model: str, critic: Source | None) -> dict[str, str]:
+    def _origin(self, benchmark: Benchmark, model: str, critic: Critic | None) -> dict[str, str]:
         """What all records of the run have in common, and a run that goes on must have too."""
         return {
             "model": model,
@@ -206,7 +214,7 @@ class Campaign:
         self,
         benchmark: Benchmark,
         source: Source | Archive,
-        critic: Source | None,
+        critic: Critic | None,
         kept: Kept,
         on_reference: Callable[[str], None],
     ) -> AsyncGenerator[Desk]:
@@ -227,13 +235,13 @@ class Campaign:
             yield desk(bench, cells, provenance=origin, concurrency=self.concurrency)
 
     async def _asking(
-        self, stack: AsyncExitStack, source: Source, critic: Source | None, kept: Kept
+        self, stack: AsyncExitStack, source: Source, critic: Critic | None, kept: Kept
     ) -> Callable[..., Desk]:
         """A desk at which models are asked, and paid through the journal."""
         journal = await stack.enter_async_context(Journal(kept.journal, budget=self.budget))
         clients = await stack.enter_async_context(Clients(journal, self.max_tokens, self.concurrency))
         await clients.open(source, {self.temperature, self.spread})
-        advisor = critic or source
+        advisor = source if critic is None or isinstance(critic, Rule) else critic
         await clients.open(advisor, {0.0})
 
         def model(setting: Setting, task_id: str, sample: int) -> Model:
@@ -243,6 +251,8 @@ class Campaign:
         def speaker(task_id: str) -> Model:
             return clients.paid(advisor, 0.0, self.critic_price, task_id, kind="critic")
 
+        if isinstance(critic, Rule):
+            return partial(Desk, model=model, critic=critic.critic)
         return partial(Desk, model=model, critic=speaker if critic else None)
 
     @property
