@@ -11,6 +11,7 @@ from itertools import count
 from random import Random
 from typing import Any, Final, Literal
 
+from ocinterp.errors import UsageError
 from ocinterp.feedback import tests
 from ocinterp.feedback.execution import report_failure
 from ocinterp.synth.pocket import hints
@@ -50,6 +51,16 @@ class Plan:
     part: Part = field(default_factory=lambda: Part(0.5))
     unusual: Part = field(default_factory=lambda: Part(1.0, usual=0.15))
     mistaken: float = 0.7
+
+
+def plan_of(forms: Sequence[str] | None) -> Plan:
+    """With some of the forms alone, in the proportions of SHARES; all for None. UsageError for a form that there is not."""
+    shares: dict[Form, float] = {name: share for name, share in SHARES.items() if forms is None or name in forms}
+    if unknown := set(forms or ()) - set(SHARES):
+        raise UsageError(f"there is no form {min(unknown)!r} of a dialogue; there are {', '.join(SHARES)}")
+    if not shares:
+        raise UsageError(f"choose at least one form of {', '.join(SHARES)}")
+    return Plan(shares)
 
 
 def dialogues(seed: str, plan: Plan = Plan()) -> Iterator[Trajectory]:
