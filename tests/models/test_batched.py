@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -262,3 +263,22 @@ async def test_voices_with_their_own_settings_share_the_engine() -> None:
     async with Batched(CountDown(), Numbers(), Sampling(max_tokens=2)) as batched:
         assert (await batched.generate(asked(9))).text == "8,7,."
         assert (await batched.voice(Sampling(max_tokens=3)).generate(asked(9))).text == "8,7,6,."
+
+
+def test_callers_may_be_in_several_event_loops() -> None:
+    batched = Batched(CountDown(), Numbers(), Sampling(max_tokens=20))
+
+    async def answer(number: int) -> str:
+        return (await batched.generate(asked(number), on_text=lambda _: None)).text
+
+    def ask(number: int) -> str:
+        return asyncio.run(answer(number))
+
+    async def end() -> None:
+        async with batched:
+            pass
+
+    with ThreadPoolExecutor(3) as threads:
+        found = list(threads.map(ask, (5, 3, 9)))
+    asyncio.run(end())
+    assert [each.count(",") for each in found] == [4, 2, 8]

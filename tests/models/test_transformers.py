@@ -21,7 +21,9 @@ from hypothesis import strategies as st  # noqa: E402
 from models.pocket.tiny import MERGES, model, tokenizer, tokenizer_json, write  # noqa: E402
 from ocinterp.errors import ModelError, UsageError  # noqa: E402
 from ocinterp.models.engine import Limits, Sampling, Strand, complete  # noqa: E402
+from ocinterp.models.pocket import weights  # noqa: E402
 from ocinterp.models.pocket.engine import PocketEngine  # noqa: E402
+from ocinterp.models.pocket.llama import Config, Llama  # noqa: E402
 from ocinterp.models.pocket.roles import RoleTokens, tokenizer_config  # noqa: E402
 from ocinterp.models.transformers import Pieces, TransformersEngine, load  # noqa: E402
 from ocinterp.types import Message  # noqa: E402
@@ -173,6 +175,16 @@ async def test_dialogues_are_answered_together(folder: Path) -> None:
     assert first.result().usage is not None
 
 
+@pytest.mark.parametrize(("free", "most"), [(10_000_000, 64), (20_000, 31)])
+async def test_caches_take_a_part_of_the_free_memory(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, free: int, most: int
+) -> None:
+    """2 layers, keys and values of 2 heads of 8 numbers of 4 bytes: 256 bytes a position."""
+    monkeypatch.setattr("ocinterp.models.transformers._free_bytes", lambda _: free)
+    async with load(str(folder)).batched() as batched:
+        assert batched.most == most
+
+
 @given(st.text(st.sampled_from("retuin  \n\t€é🙂日本"), max_size=30))
 def test_text_comes_whole_and_no_character_is_told_in_halves(text: str) -> None:
     ours = tokenizer()
@@ -182,13 +194,32 @@ def test_text_comes_whole_and_no_character_is_told_in_halves(text: str) -> None:
     assert not any("\N{REPLACEMENT CHARACTER}" in each for each in told)
 
 
+@pytest.mark.parametrize("tied", [False, True])
+def test_weights_that_are_bytes_are_what_they_stand_for(tmp_path: Path, tied: bool) -> None:
+    small = write(tmp_path)
+    config = json.loads((small / "config.json").read_text()) | {"tie_word_embeddings": tied}
+    (small / "config.json").write_text(json.dumps(config))
+    tensors, _ = weights.loads((small / "model.safetensors").read_bytes())
+    if tied:
+        del tensors["lm_head.weight"]
+    content: dict[str, Any] = dict(tensors)
+    for name in [name for name, each in tensors.items() if each.ndim == 2]:
+        content[name], content[f"{name}{weights.SCALE}"] = weights.quantized(tensors[name])
+    (small / "model.safetensors").write_bytes(weights.dumps(content, {}))
+    ours = PocketEngine(Llama(Config.loads(json.dumps(config)), tensors))
+    wanted = Sampling(max_tokens=10)
+    theirs = answered(TransformersEngine(load(str(small)).model), PROMPTS, wanted)
+    assert [each.said for each in theirs] == [each.said for each in answered(ours, PROMPTS, wanted)]  # pyright: ignore[reportArgumentType]
+    del content["model.norm.weight"]
+    (small / "model.safetensors").write_bytes(weights.dumps(content, {}))
+    with pytest.raises(UsageError, match=r"lack model\.norm\.weight$"):
+        load(str(small))
+
+
 def test_what_cannot_be_loaded_is_refused_in_one_line(tmp_path: Path, folder: Path) -> None:
     with pytest.raises(UsageError, match=r"^transformers cannot load .*nowhere") as caught:
         load(str(tmp_path / "nowhere"))
     assert "\n" not in str(caught.value)
-    small = write(tmp_path / "small")
-    with pytest.raises(UsageError, match=r"bytes with a scale for each row: --model pocket:.*small runs them$"):
-        load(str(small))
     mute = write(tmp_path / "mute", small=False)
     config = tokenizer_config(64)
     del config["chat_template"]

@@ -8,14 +8,15 @@ taken by the last. Models whose layers keep something else than keys and values 
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import torch
 from jinja2 import TemplateError
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 
 from ocinterp.errors import ModelError, UsageError
@@ -26,7 +27,8 @@ from ocinterp.types import Message
 
 _AT_ONCE: Final = 8192  # ids that are read in one pass, padding included, unless one sequence has more
 _SPARE: Final = 64  # columns that a cache grows by, and a quarter of what it has
-_UNBOUNDED: Final = 1 << 20  # transformers' tokenizers say 1e30 where they know no length
+_CACHES: Final = 0.4  # of the memory that is free is for caches: they grow by copying, and reading takes some too
+_UNBOUNDED: Final = 1 << 20
 
 
 @dataclass
@@ -289,20 +291,23 @@ class Loaded:
         return Sampling(float(warm) if usual.do_sample else 0.0, max_tokens)
 
     def batched(self, sampling: Sampling = Sampling(), limits: Limits = Limits()) -> Batched:
-        """The model, ready to be asked; a context manager."""
+        """The model, ready to be asked; a context manager. Its caches take no more than a part of the memory that is free."""
+        positions = min(
+            limits.positions, max(1, int(_CACHES * _free_bytes(self.model) / _bytes_of_position(self.model)))
+        )
+        limits = replace(limits, positions=positions)
         return Batched(TransformersEngine(self.model), self.speech, sampling, name=self.name, limits=limits)
 
 
 def load(place: str, name: str = "") -> Loaded:
     """A model and its tokenizer, from a folder or from the hub (or what is kept of it here), in the precision that its file has.
 
-    UsageError for what transformers cannot load, and for a model that cannot be talked to.
+    UsageError for what transformers cannot load, and for a model that cannot be talked to; DataError for a damaged file.
     """
-    _check_file(Path(place))
     try:
         tokenizer: Any = AutoTokenizer.from_pretrained(place)
         speech_of = _checked(tokenizer, place)
-        model: Any = AutoModelForCausalLM.from_pretrained(place, dtype="auto")
+        model = _loaded(place)
     except (OSError, ValueError, KeyError, ImportError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise UsageError(f"transformers cannot load {place}: {reason}") from error
@@ -316,13 +321,18 @@ def load(place: str, name: str = "") -> Loaded:
     return Loaded(f"{name or place}@{version}" if version else name or place, model, speech_of(model))
 
 
-def _check_file(folder: Path) -> None:
-    """A pocket model's bytes would be taken for its weights."""
-    path = folder / "model.safetensors"
-    if path.is_file() and any(name.endswith(weights.SCALE) for name in weights.names(path)):
-        raise UsageError(
-            f"the weights in {folder} are bytes with a scale for each row: --model pocket:{folder} runs them"
-        )
+def _loaded(place: str) -> Any:
+    """A model with its weights. Those of a pocket model may be bytes with scales, which transformers would take as they are."""
+    path = Path(place) / "model.safetensors"
+    if not (path.is_file() and any(name.endswith(weights.SCALE) for name in weights.names(path))):
+        return AutoModelForCausalLM.from_pretrained(place, dtype="auto")
+    model: Any = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(place))
+    tensors, _ = weights.loads(path.read_bytes())
+    missing = model.load_state_dict({name: torch.from_numpy(each) for name, each in tensors.items()}, strict=False)[0]
+    model.tie_weights()
+    if lost := set(missing) - set(model.all_tied_weights_keys):
+        raise UsageError(f"the weights of {place} lack {', '.join(sorted(lost))}")
+    return model
 
 
 def _checked(tokenizer: Any, place: str) -> Callable[[Any], Speech]:
@@ -338,6 +348,24 @@ def _checked(tokenizer: Any, place: str) -> Callable[[Any], Speech]:
         return Speech(tokenizer, frozenset(each for each in (*named, tokenizer.eos_token_id) if each is not None))
 
     return speech
+
+
+def _bytes_of_position(model: Any) -> int:
+    """What a position takes in the caches of all layers: keys and values."""
+    config = model.config.get_text_config()
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    return 2 * config.num_hidden_layers * heads * width * model.dtype.itemsize
+
+
+def _free_bytes(model: Any) -> int:
+    if model.device.type == "cuda":
+        return torch.cuda.mem_get_info(model.device)[0]
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()  # proc(5), in KiB
+        return next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration):
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
 
 
 def _device() -> str:

@@ -118,6 +118,27 @@ def test_more_is_asked_than_can_be_read_in_one_step(monkeypatch: pytest.MonkeyPa
     assert [each.said for each in answered(prompts, Sampling(max_tokens=4))] == whole
 
 
+def test_who_goes_while_others_wait_to_be_read_disturbs_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last one takes the place of the one who goes, before it has been read; then it has more than one step takes."""
+    monkeypatch.setattr("ocinterp.models.pocket.engine._AT_ONCE", 10)
+    engine = PocketEngine(MODEL)
+    strands = [Strand([number, *range(20 * (number == 2))], Sampling(max_tokens=30)) for number in range(3)]
+    engine.join(strands[0])
+    engine.join(strands[1])
+    for _ in range(25):
+        for token in engine.step():
+            token.strand.add(token.number, token.logprob, 64)
+    engine.join(strands[2])
+    engine.leave(strands[0])
+    while len(strands[1].said) < 30:
+        for token in engine.step():
+            token.strand.add(token.number, token.logprob, 64)
+    for number in (1, 2):
+        alone = Strand(strands[number].ids[: -len(strands[number].said)], Sampling(max_tokens=30))
+        complete(PocketEngine(MODEL), [alone])
+        assert strands[number].said == alone.said[: len(strands[number].said)]
+
+
 def test_one_who_is_put_back_says_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """Six answers of 40 positions where there is room for three: those who came last wait, and go on later."""
     monkeypatch.setattr("ocinterp.models.engine._MARGIN", 2)

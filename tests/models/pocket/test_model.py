@@ -11,7 +11,7 @@ from models.pocket.tiny import ROLES, tokenizer, tokenizer_json, write
 from ocinterp.errors import DataError, UsageError
 from ocinterp.models.engine import Sampling
 from ocinterp.models.pocket import blas, card
-from ocinterp.models.pocket.model import Pocket
+from ocinterp.models.pocket.model import Pocket, Speech
 from ocinterp.models.pocket.roles import TEMPLATE, RoleTokens
 from ocinterp.models.pocket.tokenizer import Tokenizer
 from ocinterp.types import Message
@@ -33,6 +33,11 @@ async def test_a_folder_answers(folder: Path) -> None:
     assert found.tokens.prompt_ids[0] == special["<|user|>"]
     assert found.tokens.prompt_ids[-2:] == (special["<|end|>"], special["<|assistant|>"])
     assert found.text == tokenizer().decode(found.tokens.completion_ids)
+
+
+def test_what_the_system_says_is_not_put_before_a_pocket_model() -> None:
+    speech = Speech.of(tokenizer())
+    assert speech.prompt([Message("system", "There is no network."), *ASKED]) == speech.prompt(ASKED)
 
 
 async def test_small_weights_answer_nearly_as_the_numbers_that_they_stand_for(tmp_path: Path) -> None:

@@ -14,7 +14,10 @@ _AT_ONCE: Final = 4096  # ids that are read in one step, unless one sequence has
 
 
 class PocketEngine:
-    """Sequences in the slots of a cache, always the first ones, so that all are multiplied without being copied."""
+    """Sequences in the slots of a cache, always the first ones, so that all are multiplied without being copied.
+
+    `llama` may be replaced by another of the same shape while no strand is in the engine: by one that has learnt more.
+    """
 
     def __init__(self, llama: Llama) -> None:
         self.llama = llama
@@ -34,13 +37,13 @@ class PocketEngine:
         slot = self._strands.index(strand)
         last, read = self._strands.pop(), self._read.pop()
         if last is not strand:
-            self._cache.move(len(self._strands), slot, read)
+            if read:
+                self._cache.move(len(self._strands), slot, read)
             self._strands[slot], self._read[slot] = last, read
 
     def step(self) -> Sequence[Token]:
         spans = self._spans()
-        used = max(self._read, default=0)
-        self._cache.reserve(len(self._strands), max(each.end for each in spans), used)
+        self._make_room(max(*self._read, *(each.end for each in spans)))
         logits = self.llama.forward(spans, self._cache)
         those = [self._strands[each.slot] for each in spans]
         for each in spans:
@@ -50,6 +53,14 @@ class PocketEngine:
             Token(strand, number, min(logprob, 0.0))
             for strand, number, logprob in zip(those, numbers.tolist(), logprobs.tolist(), strict=True)
         ]
+
+    def _make_room(self, length: int) -> None:
+        """Room in the cache, and some to spare, but none that nobody can use: all that is allocated is soon touched."""
+        slots = len(self._strands)
+        if not self._cache.holds(slots, length):
+            most = max(len(each.ids) + each.sampling.max_tokens for each in self._strands)
+            longest = max(length, min(length + length // 2, most, self.positions))
+            self._cache.resize(slots + slots // 8, longest, max(self._read))
 
     def _spans(self) -> list[Span]:
         """What is to be read now: the last id of those that go on, and as many new ones as one step takes."""

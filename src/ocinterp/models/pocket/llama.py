@@ -57,11 +57,11 @@ class Config:
 
 @dataclass(frozen=True, slots=True)
 class _Layer:
-    """Its norms are multiplied into the matrices that follow them."""
+    """Whatever multiplies a column is in the matrix: norms, what queries are divided by, and twice -1 in the gate."""
 
     attention: Array  # queries, keys and values side by side: [hidden, (heads + 2 groups) * head]
     out: Array
-    up: Array  # gate and up side by side: [hidden, 2 * intermediate]
+    up: Array  # gate and up, both negative, side by side: [hidden, 2 * intermediate]
     down: Array
 
 
@@ -73,13 +73,13 @@ class Cache:
         self.keys = self._zeros(slots, length)
         self.values = self._zeros(slots, length)
 
-    def reserve(self, slots: int, length: int, used: int) -> None:
-        """Make room for so many sequences of such a length; of the first slots so many positions are kept."""
-        there, room = self.keys.shape[1], self.keys.shape[3]
-        if slots <= there and length <= room:
-            return
-        slots, length = slots + slots // 4, length + length // 4
-        kept = min(there, slots)
+    def holds(self, slots: int, length: int) -> bool:
+        """Whether there is room for so many sequences of such a length."""
+        return slots <= self.keys.shape[1] and length <= self.keys.shape[3]
+
+    def resize(self, slots: int, length: int, used: int) -> None:
+        """Make that room, no more and no less; of the first slots `used` positions are kept."""
+        kept = min(self.keys.shape[1], slots)
         for name in ("keys", "values"):
             old, new = getattr(self, name), self._zeros(slots, length)
             new[:, :kept, :, :used] = old[:, :kept, :, :used]
@@ -128,8 +128,10 @@ class Llama:
             np.arange(config.max_position_embeddings),
             config.rope_theta ** (-np.arange(0, config.head, 2) / config.head),
         )
+        self._epsilon = np.float32(config.rms_norm_eps * hidden)
         self._rotation = np.exp(1j * angles).astype(np.complex64)[:, None]
 
+    @np.errstate(over="ignore")  # of exp, which is infinite then, as it should be
     def forward(self, spans: Sequence[Span], cache: Cache, *, last: bool = True) -> Array:
         """Logits [span, token] after each span; without `last` after each of their ids, [id, token]."""
         layout = _Layout(spans)
@@ -139,12 +141,16 @@ class Llama:
             x += self._attended(layer, x, rotation, layout, cache.keys[number], cache.values[number])
             both = self._normed(x) @ layer.up
             gate, up = both[:, : self.config.intermediate_size], both[:, self.config.intermediate_size :]
-            x += (gate / (1 + np.exp(-gate)) * up) @ layer.down
+            gated = np.exp(gate)
+            gated += 1
+            np.divide(gate, gated, out=gated)
+            gated *= up
+            x += gated @ layer.down
         return self._normed(x[layout.lasts] if last else x) @ self._head
 
     def _normed(self, x: Array) -> Array:
-        square = np.vecdot(x, x)[:, None]
-        return x / np.sqrt(square / np.float32(x.shape[-1]) + np.float32(self.config.rms_norm_eps))
+        """Without its weight, and without the root of the width: those are in the matrix that follows."""
+        return x / np.sqrt(np.vecdot(x, x)[:, None] + self._epsilon)
 
     def _attended(self, layer: _Layer, x: Array, rotation: Array, layout: _Layout, keys: Array, values: Array) -> Array:
         """`keys` and `values` are those of the layer: [slot, group, position, head]."""
@@ -160,8 +166,10 @@ class Llama:
         if single := layout.single:
             end = layout.longest
             queries = turned[:single, :heads].reshape(single, groups, heads // groups, width)
-            seen = _seen(queries, keys[:single, :, :end], values[:single, :, :end], layout.mask)
-            found[:single] = seen.reshape(single, -1)
+            seen = _seen(queries, keys[:single, :, :end], values[:single, :, :end], layout.mask).reshape(single, -1)
+            if not layout.others:
+                return seen @ layer.out
+            found[:single] = seen
         for span, rows, mask in layout.others:
             queries = turned[rows, :heads].reshape(-1, groups, heads // groups, width).transpose(1, 2, 0, 3)
             there = keys[span.slot, :, None, : span.end], values[span.slot, :, None, : span.end]
@@ -176,10 +184,11 @@ class _Layout:
     """
 
     def __init__(self, spans: Sequence[Span]) -> None:
-        counts = [len(each.ids) for each in spans]
+        counts = np.array([len(each.ids) for each in spans], np.intp)
         ends = np.cumsum(counts)
+        starts = np.array([each.start for each in spans], np.intp)
         self.ids = np.array([number for each in spans for number in each.ids], np.intp)
-        self.positions = np.array([at for each in spans for at in range(each.start, each.end)], np.intp)
+        self.positions = np.arange(len(self.ids)) + np.repeat(starts - ends + counts, counts)
         self.slots = np.repeat(np.array([each.slot for each in spans], np.intp), counts)
         self.lasts = ends - 1
         self.sharing = [each for each in spans if each.source is not None]
@@ -187,13 +196,14 @@ class _Layout:
             (at for at, each in enumerate(spans) if len(each.ids) > 1 or each.slot != at or each.source is not None),
             len(spans),
         )
-        lengths = self.positions[: self.single] + 1
+        lengths = starts[: self.single] + 1
         self.longest = int(lengths.max(initial=0))
-        hidden = np.arange(self.longest) >= lengths[:, None]
-        self.mask = _hiding(hidden)[:, None, None] if hidden.any() else None
+        self.mask = None
+        if lengths.min(initial=self.longest) < self.longest:
+            self.mask = _hiding(np.arange(self.longest) >= lengths[:, None])[:, None, None]
         self.others = [
-            (each, slice(int(end) - len(each.ids), int(end)), _causal(each))
-            for each, end in zip(spans[self.single :], ends[self.single :], strict=True)
+            (each, slice(end - len(each.ids), end), _causal(each))
+            for each, end in zip(spans[self.single :], ends[self.single :].tolist(), strict=True)
         ]
 
 
@@ -231,7 +241,7 @@ def _layer(config: Config, take: _Taker, at: str) -> _Layer:
             take(f"{at}.input_layernorm.weight", hidden),
         ),
         _turned([take(f"{at}.self_attn.o_proj.weight", hidden, hidden)]),
-        _turned([gate, up], take(f"{at}.post_attention_layernorm.weight", hidden)),
+        _turned([-gate, -up], take(f"{at}.post_attention_layernorm.weight", hidden)),
         _turned([take(f"{at}.mlp.down_proj.weight", hidden, wide)]),
     )
 
@@ -248,7 +258,9 @@ def _paired(matrix: Array, head: int) -> Array:
 def _turned(matrices: Sequence[Array], norm: Array | None = None) -> Array:
     """Matrices [out, in] as one that is multiplied from the right, [in, all out], by what `norm` weighs."""
     beside = np.concatenate(matrices)
-    return np.ascontiguousarray((beside if norm is None else beside * norm).T)
+    if norm is not None:
+        beside = beside * (norm * np.float32(len(norm) ** 0.5))
+    return np.ascontiguousarray(beside.T)
 
 
 class _Taker:

@@ -19,7 +19,11 @@ from ocinterp.types import Message
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """The form of a pocket model's dialogues, for `Batched`."""
+    """The form of a pocket model's dialogues, for `Batched`.
+
+    What the system says is left out: pocket models are taught by requests alone, and a page on how things work here would only
+    be in their way.
+    """
 
     tokenizer: Tokenizer
     roles: RoleTokens
@@ -34,7 +38,7 @@ class Speech:
         return frozenset({self.roles.end})
 
     def prompt(self, messages: Sequence[Message], /) -> list[int]:
-        return self.roles.prompt(messages)
+        return self.roles.prompt([each for each in messages if each.role != "system"])
 
     def stream(self) -> Decoder:
         return self.tokenizer.stream()
