@@ -6,21 +6,26 @@ ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
+# torch and what goes with it, in a place of its own: gigabytes that nobody needs who does not train.
+TRAIN := .venv-train
 # The build backend is pinned like everything else, so it is installed first and used as it is.
 INSTALL = $(BIN)/python -m pip --disable-pip-version-check install -q -c constraints.txt
 SET_UP = $(INSTALL) hatchling editables && $(INSTALL) --no-build-isolation -e
 PINNED := pyproject.toml constraints.txt
 # One process a core, each with whole files of tests: `make test ARGS='-n 0 -k loop --pdb'` runs them in one.
 RUN_TESTS = $(BIN)/python -m pytest -n auto --dist loadfile
+TRAIN_INSTALL = $(TRAIN)/bin/python -m pip --disable-pip-version-check install -q -c constraints.txt
+TRAIN_TOOLS := hypothesis pytest pytest-asyncio pytest-randomly pytest-xdist
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test check fmt lint types imports cov attack jupyter bench constraints clean
+.PHONY: help demo test test-train check fmt lint types imports cov attack jupyter bench constraints clean
 
 help:
 	@echo "make demo     the main job, on a small example"
 	@echo "make test     the tests; ARGS='-k loop -x' goes to pytest"
+	@echo "make test-train  the tests of training, with torch in a place of its own"
 	@echo "make check    what must hold before a commit: fmt (as a check), lint, types, imports, cov"
 	@echo "make fmt      format the code"
 	@echo "make lint     ruff's rules"
@@ -31,13 +36,18 @@ help:
 	@echo "make jupyter  the tests of the sandbox jupyter, with the packages they need"
 	@echo "make bench    the numbers in benchmarks/"
 	@echo "make constraints  choose all pinned versions anew"
-	@echo "make clean    remove .venv and every cache"
+	@echo "make clean    remove the environments and every cache"
 
 demo: $(VENV)/.demo
 	@$(BIN)/ocinterp demo $(ARGS)
 
 test: $(VENV)/.dev
 	$(RUN_TESTS) $(ARGS)
+
+# One thread each: those of torch wait by spinning, and two on a busy core are many times slower.
+test-train: export OMP_NUM_THREADS = 1
+test-train: $(TRAIN)/.ready
+	$(TRAIN)/bin/python -m pytest -n auto --dist loadfile tests/train tests/cli/test_train.py $(ARGS)
 
 # `cov` is `test` watched by coverage, and `check` is `fmt` without its pen: so `check` runs everything once.
 cov: RUN_TESTS += --cov --cov-report=
@@ -69,13 +79,13 @@ bench: $(VENV)/.bench
 	@set -e; for each in benchmarks/[a-z]*.py; do $(BIN)/python "$$each" $(ARGS); done
 
 # The stamps: .venv/.demo is what a user has, .dev adds the tools, .bench adds what the benchmarks compare with.
-$(VENV)/.created:
+$(VENV)/.created $(TRAIN)/.created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 		{ echo "This needs Python 3.11 or later as $(PYTHON): install one, or name it, as in make PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 		{ echo "This needs Python's venv module with pip: apt-get install python3-venv" >&2; exit 1; }
-	@echo "Setting up $(VENV); this takes a minute, once"
-	@$(PYTHON) -m venv --clear $(VENV)
+	@echo "Setting up $(@D); this takes a minute, once"
+	@$(PYTHON) -m venv --clear $(@D)
 	@touch $@
 
 $(VENV)/.demo: $(PINNED) | $(VENV)/.created
@@ -94,14 +104,19 @@ $(VENV)/.bench: $(PINNED) | $(VENV)/.created
 	@$(SET_UP) '.[science,jupyter]'
 	@touch $(VENV)/.demo $@
 
+$(TRAIN)/.ready: $(PINNED) | $(TRAIN)/.created
+	@$(TRAIN_INSTALL) hatchling editables && $(TRAIN_INSTALL) --no-build-isolation -e '.[train,qlora]' $(TRAIN_TOOLS)
+	@touch $@
+
 # The newest versions that fit pyproject.toml, from an environment of their own.
 constraints:
 	rm -rf build/constraints
 	$(PYTHON) -m venv build/constraints
 	build/constraints/bin/python -m pip --disable-pip-version-check install -q hatchling editables
-	build/constraints/bin/python -m pip --disable-pip-version-check install -q -e '.[science,jupyter-test,dev]'
-	{ sed -n '/^#/p' constraints.txt; build/constraints/bin/python -m pip freeze --exclude-editable; } > build/constraints.txt
+	build/constraints/bin/python -m pip --disable-pip-version-check install -q -e '.[science,jupyter-test,train,qlora,dev]'
+	{ sed -n '/^#/p' constraints.txt; build/constraints/bin/python -m pip freeze --exclude-editable \
+		| sed -e 's/+[a-z0-9]*$$//' -e '/^\(nvidia\|cuda\|triton\)/d'; } > build/constraints.txt
 	mv build/constraints.txt constraints.txt
 
 clean:
-	rm -rf $(VENV) build dist .coverage .hypothesis .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(TRAIN) build dist .coverage .hypothesis .pytest_cache .ruff_cache .import_linter_cache

@@ -29,7 +29,7 @@ HEAVY = (
 )
 # Address of a package index, or an option that names one; written so that it does not match itself.
 INDEX = re.compile(r"pypi\.(org|io)|pythonhosted\.org|--(extra-)?index-url|--find-link[s]|--trusted-hos[t]")
-MAKE = r"(?:(?<=`)|(?<=\$ )|^)make ([a-z]+)(?=`|$| +#| [A-Z]+=)"  # as code, or alone on its line
+MAKE = r"(?:(?<=`)|(?<=\$ )|^)make ([a-z-]+)(?=`|$| +#| [A-Z]+=)"  # as code, or alone on its line
 SKIPPED_FOLDERS = {"__pycache__", "build", "dist", "out"}
 
 
@@ -175,7 +175,7 @@ def test_decisions_are_numbered_titled_and_argued() -> None:
 def test_the_documents_name_the_makefile_targets_that_exist() -> None:
     makefile = (REPOSITORY / "Makefile").read_text("utf-8")
     phony = re.search(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)
-    rules = set(re.findall(r"^([a-z]+):(?! [A-Z_]+ =)", makefile, re.MULTILINE))
+    rules = set(re.findall(r"^([a-z-]+):(?! [A-Z_]+ =)(?! export )", makefile, re.MULTILINE))
     assert phony is not None
     assert set(phony[1].split()) == rules
     documents = [(REPOSITORY / name).read_text("utf-8") for name in ("CONTRIBUTING.md", "README.md")]

@@ -10,7 +10,7 @@ from typing import Any
 
 from ocinterp import records
 from ocinterp.synth.pocket.dialogues import dialogues
-from ocinterp.train import chats, models, vocabulary
+from ocinterp.train import chats, models, tokenizers
 from ocinterp.train.chats import ChatFormat
 from ocinterp.train.orders import Screen
 from ocinterp.train.parallel import World
@@ -28,7 +28,7 @@ SHAPES = {
 
 def tokenizer(template: str = "roles") -> Any:
     """One of bytes and a few merges."""
-    found = vocabulary.learn(["return the numbers of the list in order"] * 3, 300)
+    found = tokenizers.learn(["return the numbers of the list in order"] * 3, 300)
     found.chat_template = chats.template(template) if template in chats.templates() else template
     return found
 

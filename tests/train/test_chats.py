@@ -13,7 +13,7 @@ pytest.importorskip("transformers", reason="transformers is not installed: make 
 
 from ocinterp.errors import UsageError
 from ocinterp.models.pocket.tokenizer import Tokenizer
-from ocinterp.train import chats, vocabulary
+from ocinterp.train import chats, tokenizers
 from ocinterp.train.chats import ChatFormat
 from ocinterp.train.lessons import Lesson, plain
 from ocinterp.train.rows import Counts, RoleTokens, Unwritable, rows
@@ -162,9 +162,9 @@ def test_a_template_that_is_not_there_is_refused() -> None:
 
 def test_a_tokenizer_made_twice_is_the_same_and_reads_as_ours_does() -> None:
     texts = ["def f(xs): return sorted(xs)[::-1]", "What is f([3, 1, 2])?"] * 20
-    one, two = (vocabulary.learn(texts, 300).backend_tokenizer.to_str() for _ in range(2))
+    one, two = (tokenizers.learn(texts, 300).backend_tokenizer.to_str() for _ in range(2))
     assert one == two
-    made = vocabulary.learn(texts, 270)
+    made = tokenizers.learn(texts, 270)
     assert len(made) == 270
     assert Tokenizer.loads(made.backend_tokenizer.to_str()).encode(texts[0]) == made(texts[0])["input_ids"]
     assert made.decode(made(texts[1])["input_ids"]) == texts[1]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ocinterp.errors import DataError, UsageError
-from ocinterp.train import memory, recipe, shapes
+from ocinterp.train import memory, orders, recipe, shapes
 from ocinterp.train.recipe import Recipe, find
 from ocinterp.train.shapes import Shape
 
@@ -135,6 +135,20 @@ def test_adapters_take_less_and_four_bits_least(name: str) -> None:
     assert memory.trained(lora, full.shape) < 0.1 * memory.trained(full, full.shape)
 
 
+@pytest.mark.parametrize("name", PAPER)
+def test_the_documentation_has_the_gpus_that_the_formula_gives(name: str) -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "training.md").read_text("utf-8")
+    (row,) = (line for line in text.splitlines() if line.startswith(f"| `{name}` |"))
+    fits: list[str] = []
+    for variant in ("", "+lora", "+qlora"):
+        found = find(name + variant)
+        assert found.shape is not None
+        best = memory.fitting(found, found.shape, 80e9)
+        assert best is not None
+        fits.append(f"{best.gpus} × {best.total / 1e9:.0f} GB")
+    assert row == f"| `{name}` | {find(name).base} | {' | '.join(fits)} |"
+
+
 def test_without_checkpointing_the_activations_of_all_layers_are_kept() -> None:
     found = find("ds-6.7b")
     assert found.shape is not None
@@ -158,3 +172,10 @@ def test_the_shape_of_a_folders_model_is_read_from_its_configuration(tmp_path: P
     path.write_text("{")
     with pytest.raises(DataError, match="not JSON"):
         shapes.of_folder(tmp_path)
+
+
+def test_the_peak_of_a_device_is_known_by_its_name() -> None:
+    assert orders.peak_of("NVIDIA H100 80GB HBM3") == orders.peak_of("NVIDIA H200") == 989e12
+    assert orders.peak_of("NVIDIA H100 PCIe") == 756e12
+    assert orders.peak_of("NVIDIA A100-SXM4-80GB") == 312e12
+    assert orders.peak_of("NVIDIA T4") is None

@@ -65,6 +65,17 @@ def test_a_trajectory_is_a_lesson_of_what_its_execution_says(tmp_path: Path) -> 
     assert lesson(made).weights == (0, 0, 1)
 
 
+def test_an_answer_that_an_evaluation_judged_wrong_is_not_learnt(tmp_path: Path) -> None:
+    made = Trajectory(
+        "t", (Message("user", "Ask."),), tuple(Turn(Completion(text)) for text in ("one", "two", "three"))
+    )
+    passed = {"base": "pass", "plus": None, "unseen": "pass"}
+    verdict = {"turns": [{**passed, "unseen": "wrong"}, {**passed, "base": "sandbox-failure"}, passed]}
+    path = file(tmp_path, records.dumps(made, verdict), records.dumps(made))
+    first, second = sources.read(path)
+    assert (first.weights, second.weights) == ((0, 0, 1, 1), (0, 1, 1, 1))
+
+
 def test_a_message_may_say_what_it_is_worth(tmp_path: Path) -> None:
     row = messages("Ask.", "wrong", "No.", "right", "And?", "half")
     row["messages"][1]["train"] = False

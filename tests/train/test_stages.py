@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -15,6 +17,7 @@ import pytest
 pytest.importorskip("torch", reason="torch is not installed: make test-train")
 pytest.importorskip("transformers", reason="transformers is not installed: make test-train")
 
+import safetensors.torch
 import torch
 import transformers
 
@@ -26,6 +29,7 @@ from ocinterp.train.chats import ChatFormat
 from ocinterp.train.folders import RUN
 from ocinterp.train.loop import CHECKPOINT, METRICS
 from ocinterp.train.orders import Ended, Order
+from ocinterp.train.parallel import World
 from ocinterp.train.recipe import find
 from ocinterp.train.shapes import Shape
 from ocinterp.train.sources import Source
@@ -87,6 +91,18 @@ def test_every_architecture_trains_goes_on_exactly_and_is_saved(
 
 
 @pytest.mark.parametrize("architecture", SHAPES)
+def test_rows_of_a_pack_do_not_see_each_other(architecture: str, bases: Path) -> None:
+    made = transformers.AutoModelForCausalLM.from_pretrained(bases / architecture, dtype=torch.float32).eval()
+    lengths = (7, 12, 5)
+    parts = [torch.randint(0, 300, (1, length)) for length in lengths]
+    places = torch.cat([torch.arange(length) for length in lengths])[None]
+    with torch.no_grad():
+        together = made(input_ids=torch.cat(parts, 1), position_ids=places, use_cache=False).logits
+        alone = torch.cat([made(input_ids=part, use_cache=False).logits for part in parts], 1)
+    assert (together - alone).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("architecture", SHAPES)
 def test_a_shape_counts_what_its_model_has(architecture: str) -> None:
     shape = SHAPES[architecture]
     assert models.count(models.config_of(shape, 300)) == shape.parameters
@@ -119,6 +135,7 @@ def test_the_folder_of_a_run_holds_all_that_others_need(bases: Path, data: Path,
     made = transformers.AutoTokenizer.from_pretrained(done.folder)
     assert generation["eos_token_id"][0] == ChatFormat(made).end
     assert any("rows" in line for line in spoken.lines)
+    assert "estimated memory: 1.6 GB" in spoken.lines
     again = Spoken()
     assert sft.run(done, again.screen) == Ended(finished=True)
     assert again.lines == [f"{done.folder} holds this run, finished: there is nothing to do"]
@@ -150,7 +167,6 @@ def test_what_cannot_be_trained_is_refused_before_the_first_step(bases: Path, da
         "no model can be loaded from": order(tmp_path / "nothing", data, out),
         "has no chat template": order(silent, data, out, "template="),
         "reads 4,096 tokens, the recipe's context is 9,999": order(bases / "llama", data, out, "context=9999"),
-        "weights in 4 bits need an NVIDIA GPU": order(bases / "llama", data, out, name="common+qlora"),
         "is the model to begin with": order(bases / "llama", data, bases / "llama"),
         "there is no device 'tpu'": replace(order(bases / "llama", data, out), device="tpu"),
     }
@@ -160,6 +176,23 @@ def test_what_cannot_be_trained_is_refused_before_the_first_step(bases: Path, da
         with pytest.raises(UsageError, match=said):
             sft.run(each, Spoken().screen)
     assert not out.exists()
+
+
+def test_a_model_whose_logits_are_not_a_product_is_refused(data: Path, tmp_path: Path) -> None:
+    shape = SHAPES["llama"]
+    config = transformers.GraniteConfig(
+        vocab_size=shape.vocabulary,
+        hidden_size=shape.hidden,
+        intermediate_size=shape.intermediate,
+        num_hidden_layers=1,
+        num_attention_heads=shape.heads,
+        logits_scaling=4.0,
+    )
+    made = smallest.tokenizer()
+    (tmp_path / "scaled").mkdir()
+    models.save(models.make(config, "1"), made, ChatFormat(made).end, tmp_path / "scaled", World())
+    with pytest.raises(UsageError, match="a GraniteForCausalLM changes its logits after its last matrix"):
+        sft.run(order(tmp_path / "scaled", data, tmp_path / "out"), Spoken().screen)
 
 
 def test_a_template_of_ours_serves_a_tokenizer_without_one(data: Path, tmp_path: Path) -> None:
@@ -182,8 +215,9 @@ SMALL_DISK = """
 import resource, signal, sys
 from pathlib import Path
 from ocinterp.errors import DataError
-from ocinterp.train import sft
-from train.smallest import Spoken
+from ocinterp.train import models, sft
+from ocinterp.train.parallel import World
+from train.smallest import SHAPES, Spoken, tokenizer
 from train.test_stages import order
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 base, data, out = map(Path, sys.argv[1:4])
@@ -196,6 +230,10 @@ except DataError as error:
     assert (out / "checkpoint.pt").read_bytes() == kept
     assert sorted(each.name for each in out.iterdir()) == ["checkpoint.pt", "metrics.jsonl", "run.json"]
     print(error)
+try:
+    models.save(models.make(models.config_of(SHAPES["llama"], 300), "1"), tokenizer(), 4, out, World())
+except DataError as error:
+    print(error)
 """
 
 
@@ -205,8 +243,9 @@ def test_a_disk_that_is_full_leaves_the_checkpoint_before(bases: Path, data: Pat
     done = subprocess.run(
         arguments, capture_output=True, text=True, check=False, env={"PYTHONPATH": f"{here}:{here.parent / 'src'}"}
     )
-    assert "cannot be written" in done.stdout, done.stderr
+    assert "checkpoint.pt cannot be written: file too large" in done.stdout, done.stderr
     assert "the same command goes on from the one before" in done.stdout
+    assert "the model cannot be written to" in done.stdout
     assert (tmp_path / "out" / RUN).exists()
 
 
@@ -228,6 +267,27 @@ def test_adapters_leave_the_weights_as_they_are_and_are_saved_beside_the_sum(
     assert not torch.allclose(found, logits(bases / "llama"), atol=1e-3)
 
 
+def test_adapters_over_weights_in_four_bits_are_learnt_and_saved_alone(bases: Path, data: Path, tmp_path: Path) -> None:
+    pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed: make test-train")
+    done = order(bases / "llama", data, tmp_path / "out", "lora.rank=4", name="common+qlora")
+    trained(replace(done, folder=tmp_path / "cut"), steps=3)
+    trained(replace(done, folder=tmp_path / "cut"))
+    spoken = trained(done)
+    assert spoken.losses[-1] < spoken.losses[0]
+    assert losses(tmp_path / "cut") == losses(done.folder)
+    assert (done.folder / models.ADAPTER / "adapter_model.safetensors").exists()
+    assert not (done.folder / "model.safetensors").exists()
+
+
+def test_four_bits_are_refused_where_they_cannot_be_had() -> None:
+    if importlib.util.find_spec("bitsandbytes") is None:
+        said = r"need bitsandbytes: pip install 'ocinterp\[qlora\]', or take \+lora"
+    else:
+        said = "by one process: without torchrun"
+    with pytest.raises(UsageError, match=said):
+        models.check_four_bits(World(size=2))
+
+
 def test_a_model_from_nothing_is_read_by_the_built_in_engine(data: Path, tmp_path: Path) -> None:
     texts = tmp_path / "texts.jsonl"
     texts.write_text(json.dumps({"text": "def f(xs):\n    return xs\n" * 30}) + "\n")
@@ -238,6 +298,10 @@ def test_a_model_from_nothing_is_read_by_the_built_in_engine(data: Path, tmp_pat
     assert pretrain.run(made, begun.screen) == Ended(finished=False, step=2)
     assert pretrain.run(made, spoken.screen).finished
     assert spoken.losses[-1] < begun.losses[0]
+    whole = replace(made, folder=tmp_path / "whole")
+    assert pretrain.run(whole, Spoken().screen).finished
+    files = [(each / "model.safetensors").read_bytes() for each in (made.folder, whole.folder)]
+    assert files[0] == files[1]
     config = Config.loads((made.folder / "config.json").read_text())
     ours = Llama(config, loads((made.folder / "model.safetensors").read_bytes())[0])
     ids = transformers.AutoTokenizer.from_pretrained(made.folder)("return the list")["input_ids"]
@@ -247,6 +311,48 @@ def test_a_model_from_nothing_is_read_by_the_built_in_engine(data: Path, tmp_pat
     assert abs(ours.forward([ids], Cache(config, 1, len(ids)), [0])[0] - expected).max() < 1e-3
     with pytest.raises(UsageError, match="has no shape"):
         pretrain.run(replace(made, recipe=find("common")), spoken.screen)
+
+
+def test_a_model_is_saved_as_precisely_as_the_one_it_began_from(bases: Path, data: Path, tmp_path: Path) -> None:
+    half = tmp_path / "half"
+    shutil.copytree(bases / "llama", half)
+    transformers.AutoModelForCausalLM.from_pretrained(half, dtype=torch.bfloat16).save_pretrained(half)
+    done = order(half, data, tmp_path / "out", "epochs=1")
+    trained(done)
+    assert json.loads((done.folder / "config.json").read_text())["dtype"] == "bfloat16"
+    weights = safetensors.torch.load_file(done.folder / "model.safetensors")
+    assert {each.dtype for each in weights.values()} == {torch.bfloat16}
+
+
+def test_a_token_that_the_model_does_not_know_is_refused(bases: Path, data: Path, tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    models.save(
+        models.make(models.config_of(replace(SHAPES["llama"], vocabulary=40), 40), "1"),
+        transformers.AutoTokenizer.from_pretrained(bases / "llama"), 4, small, World(),
+    )  # fmt: skip
+    with pytest.raises(UsageError, match=r"its tokenizer has ids up to \d+, the model 40 entries"):
+        sft.run(order(small, data, tmp_path / "out"), Spoken().screen)
+
+
+def test_a_model_from_nothing_may_have_the_tokenizer_of_another(bases: Path, data: Path, tmp_path: Path) -> None:
+    sizes = ["shape.hidden=32", "shape.intermediate=48", "shape.layers=1", "shape.vocabulary=400", "packs=8"]
+    given = str(bases / "llama")
+    made = Order(find("nano", sizes), (Source(data),), tmp_path / "out", tokenizer=given, device="cpu")
+    pretrain.run(made, Spoken().screen)
+    found, theirs = (transformers.AutoTokenizer.from_pretrained(each) for each in (made.folder, given))
+    assert found.backend_tokenizer.to_str() == theirs.backend_tokenizer.to_str()
+    small = find("nano", [*sizes, "shape.vocabulary=200"])
+    with pytest.raises(UsageError, match=r"the tokenizer has \d+ entries, the shape's vocabulary 200"):
+        pretrain.run(replace(made, recipe=small, folder=tmp_path / "other"), Spoken().screen)
+
+
+def test_what_fails_before_a_step_leaves_nothing_in_the_way(bases: Path, data: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(bases / "llama", broken)
+    (broken / "model.safetensors").unlink()
+    with pytest.raises(UsageError, match="no model can be loaded from"):
+        sft.run(order(broken, data, tmp_path / "out"), Spoken().screen)
+    trained(order(bases / "llama", data, tmp_path / "out"), steps=1)
 
 
 def test_a_model_from_nothing_goes_on_into_fine_tuning(data: Path, tmp_path: Path) -> None:

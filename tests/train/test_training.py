@@ -16,7 +16,7 @@ transformers: Any = pytest.importorskip(
 )
 
 from models.pocket.tiny import tokenizer  # noqa: E402
-from ocinterp.errors import DataError  # noqa: E402
+from ocinterp.errors import DataError, UsageError  # noqa: E402
 from ocinterp.synth.pocket.dialogues import dialogues  # noqa: E402
 from ocinterp.train import losses  # noqa: E402
 from ocinterp.train.batches import Plan  # noqa: E402
@@ -135,6 +135,24 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:
     other.identity = {"run": 2, "data": "abc"}
     with pytest.raises(DataError, match="is of another run: run was 1, is 2; data was None, is 'abc'"):
         list(other.run())
+
+
+def test_a_loss_that_is_no_number_ends_the_run(tmp_path: Path) -> None:
+    made = model()
+    wild = Optimizer(made, "adamw", 1e30, schedule=Schedule("cosine", 0.0))
+    with pytest.raises(UsageError, match=r"the loss is (nan|inf) at step \d: choose a lower rate"):
+        list(Trainer(Learner(made), wild, plan(), tmp_path, {}).run())
+
+
+def test_mfu_counts_six_flops_for_a_weight_and_token_and_four_for_one_that_stays(tmp_path: Path) -> None:
+    seconds = iter(range(100))
+    made = trainer(tmp_path, peak_flops=1e9, clock=lambda: float(next(seconds)))
+    size = sum(weight.numel() for weight in made.learner.parameters())
+    first = next(made.run())
+    assert first.mfu == pytest.approx(6 * size * first.tokens / first.seconds / 1e9)
+    made.learner.model.model.embed_tokens.weight.requires_grad_(False)
+    still = size - made.learner.model.model.embed_tokens.weight.numel()
+    assert made._mfu(100, 1.0) == pytest.approx((4 * size + 2 * still) * 100 / 1e9)
 
 
 def test_the_rate_rises_falls_and_ends() -> None:

@@ -9,6 +9,7 @@ import typer
 
 _MODEL = "Which model (`ocinterp doctor`), or replay:FILES."
 _SETTINGS = "Of single, resample, visible, execution, human, oracle, blank, mismatched, conv; separated by commas."
+_CRITIC = "The model that speaks in human, oracle and conv; rule: a person by rule, for pocket."
 _TURNS = "Answers in a dialogue, and samples of resample where nothing refines: 2; in conv 10."
 _GLUED = "Put dialogues of execution, human and oracle as one prompt, as in the paper."
 _JSON = "Where the numbers go; the trajectories (.jsonl) and the journal (.journal) go beside it."
@@ -18,10 +19,7 @@ def command(
     bench: Annotated[str, typer.Argument(help="A dataset, as `ocinterp data list` names it.", metavar="BENCH")],
     model: Annotated[str | None, typer.Option("--model", "-m", help=_MODEL)] = None,
     setting: Annotated[str, typer.Option(help=_SETTINGS, metavar="S,S")] = "single",
-    critic: Annotated[
-        str | None,
-        typer.Option(help="The model that speaks in human, oracle and conv; rule: a person by rule, for pocket."),
-    ] = None,
+    critic: Annotated[str | None, typer.Option(help=_CRITIC)] = None,
     limit: Annotated[int | None, typer.Option(help="Only the first N tasks.", metavar="N", min=1)] = None,
     turns: Annotated[int | None, typer.Option(help=_TURNS, metavar="N", min=1, max=100)] = None,
     glued: Annotated[bool, typer.Option("--glued", help=_GLUED)] = False,

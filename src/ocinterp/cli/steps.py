@@ -19,10 +19,11 @@ _LINES = 20  # over a run, where there is no terminal
 
 
 class Wish:
-    """Somebody's wish that a run end after its step: Ctrl-C, or a scheduler's signal. A second one ends it at once."""
+    """Somebody's wish that a run end after its step: Ctrl-C, or a scheduler's signal. A second Ctrl-C ends it at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, quiet: bool = False) -> None:
         self.made = False
+        self._quiet = quiet
 
     def __call__(self) -> bool:
         return self.made
@@ -38,10 +39,15 @@ class Wish:
                 signal.signal(each, old)
 
     def _hear(self, number: int, frame: FrameType | None) -> None:
-        if self.made:
+        if self.made and number == signal.SIGINT:
             raise KeyboardInterrupt
+        if self.made:
+            return
         self.made = True
-        print("\nocinterp: stopping after this step, with a checkpoint; once more ends it at once", file=sys.stderr)
+        if not self._quiet:
+            print(
+                "\nocinterp: stopping after this step, with a checkpoint; Ctrl-C again ends it at once", file=sys.stderr
+            )
 
 
 @contextmanager
@@ -87,7 +93,8 @@ def _bar(total: int) -> Generator[Callable[[Measured], None]]:
         task = bar.add_task("the first step", total=total)
 
         def tell(found: Measured) -> None:
-            speed.add(found)
+            if speed.add(found):  # what an earlier part of the run has done is no speed
+                bar.reset(task, total=total, completed=found.tokens)
             bar.update(task, completed=found.tokens, description=_numbers(found, speed))
 
         yield tell
@@ -101,10 +108,13 @@ class _Speed:
         self._before: int | None = None
         self._last = 0
 
-    def add(self, found: Measured) -> None:
-        if self._before is None:  # the first step also loads what the others have: its own time is left out
+    def add(self, found: Measured) -> bool:
+        """Whether it is the first; that one also loads what the others have, so its own time is left out."""
+        first = self._before is None
+        if first:
             self._before, self._started = found.tokens, time.monotonic()
         self._last = found.tokens
+        return first
 
     def value(self) -> float | None:
         seconds = time.monotonic() - self._started

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,9 +16,9 @@ import typer
 from ocinterp.errors import UsageError
 from ocinterp.files import explained
 from ocinterp.protocols import ignore
-from ocinterp.train import memory
 
 if TYPE_CHECKING:
+    from ocinterp.train.chats import ChatFormat
     from ocinterp.train.loop import Measured
     from ocinterp.train.orders import Ended, Order
     from ocinterp.train.recipe import Recipe
@@ -29,7 +30,10 @@ app = typer.Typer(
 )
 
 _RECIPE = Annotated[
-    str, typer.Argument(help="A name of `ocinterp train list`, also with +lora or +qlora; or a file.toml.")
+    str,
+    typer.Argument(
+        help="A name of `ocinterp train list`, also with +lora or +qlora; or a file.toml.", metavar="RECIPE"
+    ),
 ]
 _DATA = Annotated[
     list[str],
@@ -54,6 +58,7 @@ _RESUME = Annotated[
     bool, typer.Option("--resume", help="Only go on: refuse where there is no run. (The same command goes on anyway.)")
 ]
 
+_LARGE = 100_000_000  # numbers of a model that may want more than one GPU
 _ROW = "{:<10} {:<9} {:>8}  {:>12} {:>12} {:>12}  {}"
 
 
@@ -101,11 +106,12 @@ def sft(
     from ocinterp.train.orders import Order
     from ocinterp.train.recipe import find
 
-    given = [*changes, *([f"base={model}"] if model else [])]
-    chosen = find(recipe, given)
+    other = [f"base={model}", f"title={Path(model).name}, fine-tuned", "licence="] if model else []
+    chosen = find(recipe, [*other, *changes])
     _stage(chosen, "sft")
-    shape = (shapes.of_folder(Path(model)) if model else None) or (None if model else chosen.shape)
-    _tell_plan(chosen, shape, gpu_memory, stop=plan)
+    if model:
+        chosen = replace(chosen, shape=shapes.of_folder(Path(model)))
+    _tell_plan(chosen, gpu_memory, stop=plan)
     order = Order(
         chosen, _sources(data), _folder(out, resume), device=device, every=checkpoint_every, peak_flops=_flops(peak_tflops),
         track=track, licence=licence, results=_read(results),
@@ -137,12 +143,47 @@ def pretrain(
 
     chosen = find(recipe, changes)
     _stage(chosen, "pretrain")
-    _tell_plan(chosen, chosen.shape, gpu_memory, stop=plan)
+    _tell_plan(chosen, gpu_memory, stop=plan)
     order = Order(
         chosen, _sources(data), _folder(out, resume), tokenizer=tokenizer, device=device, every=checkpoint_every,
         peak_flops=_flops(peak_tflops), track=track, licence=licence, results=_read(results),
     )  # fmt: skip
     _train(order, threads)
+
+
+@app.command()
+def export(
+    files: Annotated[list[Path], typer.Argument(help="Files of dialogues.", metavar="FILE...")],
+    to: Annotated[str, typer.Option(help="trl, axolotl or llamafactory.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The file to write, a row a line.")],
+    tokenizer: Annotated[str, typer.Option(help="For trl: the tokenizer's folder or hub name.")] = "",
+    template: Annotated[str, typer.Option(help="For trl: a chat template, where the tokenizer has none.")] = "",
+    context: Annotated[int, typer.Option(help="For trl: tokens a row may have.", min=2)] = 4096,
+) -> None:
+    """Write dialogues for another trainer, with the weights that our own training gives their messages."""
+    from ocinterp.train import exports, mixing
+    from ocinterp.train.exports import Export
+    from ocinterp.train.sources import Source
+
+    trainer = next((each for each in exports.TRAINERS if each == to), None)
+    if trainer is None:
+        raise UsageError(f"--to {to}: choose of {', '.join(exports.TRAINERS)}")
+    mixing.check([Source(each) for each in files])
+    form = _form(tokenizer, template) if trainer == "trl" and tokenizer else None
+    counts = exports.write(Export(trainer, files, out, form, context))
+    for number, what in mixing.left_out(counts):
+        _say(f"{number:,} {what}")
+    _say(exports.HINTS[trainer].format(path=str(out)))
+    print(f"{counts.rows:,} rows: {out}")
+
+
+def _form(tokenizer: str, template: str) -> ChatFormat:
+    if importlib.util.find_spec("transformers") is None:
+        raise UsageError("to read a tokenizer needs transformers: pip install transformers jinja2")
+    from ocinterp.train import tokenizers
+    from ocinterp.train.chats import ChatFormat
+
+    return ChatFormat(tokenizers.load(tokenizer, template), tokenizer)
 
 
 def _train(order: Order, threads: int) -> None:
@@ -157,7 +198,8 @@ def _train(order: Order, threads: int) -> None:
         print("\nocinterp: interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
         raise typer.Exit(130) from None
     if ended.finished:
-        print(order.folder, end="\n" if first else "")
+        if first:
+            print(order.folder)
         return
     if first:
         print(f"ocinterp: stopped after step {ended.step:,}; a checkpoint is in {order.folder}", file=sys.stderr)
@@ -173,7 +215,7 @@ def _ended(order: Order, threads: int, first: bool) -> Ended:
     from ocinterp.train.orders import Screen
 
     models.prepare(threads)
-    wish = steps.Wish()
+    wish = steps.Wish(quiet=not first)
 
     @contextmanager
     def shown(total: int) -> Generator[Callable[[Measured], None]]:
@@ -229,31 +271,35 @@ def _read(path: Path | None) -> str:
         return path.read_text("utf-8")
 
 
-def _tell_plan(recipe: Recipe, shape: Shape | None, gpu_memory: float, *, stop: bool) -> None:
+def _tell_plan(recipe: Recipe, gpu_memory: float, *, stop: bool) -> None:
     if os.environ.get("RANK", "0") == "0":
-        for line in _plan(recipe, shape, gpu_memory):
+        for line in _plan(recipe, gpu_memory):
             print(line, file=None if stop else sys.stderr)
     if stop:
         raise typer.Exit
 
 
-def _plan(recipe: Recipe, shape: Shape | None, gpu_memory: float) -> Iterator[str]:
+def _plan(recipe: Recipe, gpu_memory: float) -> Iterator[str]:
     """What a recipe takes, before anything is loaded."""
+    from ocinterp.train import memory
+
     yield f"{recipe.name}: {recipe.title}{f', from {recipe.base}' if recipe.base else ''}"
     yield (
-        f"{recipe.epochs} epochs, {recipe.optimizer} at {recipe.rate:g} with {recipe.warmup:.0%} of warm-up, "
+        f"{recipe.epochs} epoch{'s' if recipe.epochs > 1 else ''}, {recipe.optimizer} at {recipe.rate:g} with {recipe.warmup:.0%} of warm-up, "
         f"{recipe.schedule}; {recipe.packs} packs of {recipe.context:,} tokens a step"
     )
     if recipe.mix:
         parts = ", ".join(f"{each.name} {each.share:g} ({each.source})" for each in recipe.mix)
         yield f"made for the mix {parts}"
+    shape = recipe.shape
     if shape is None:
         yield "the model's shape is not known before it is loaded, so neither is the memory"
         return
     yield f"{shape.parameters:,} parameters, {memory.trained(recipe, shape):,} of them trained"
-    yield f"estimated memory on each GPU (GB), at {recipe.packs_at_once} packs at once:"
+    yield f"estimated memory on each GPU (GB), with {recipe.packs_at_once} of {recipe.packs} packs at once:"
     best = memory.fitting(recipe, shape, gpu_memory * 1e9)
-    for gpus in sorted({1, 2, 4, 8, best.gpus if best else 1}):
+    some = {1, 2, 4, 8} if shape.parameters > _LARGE else {1}
+    for gpus in sorted(some | {best.gpus if best else 1}):
         each = memory.estimate(recipe, shape, gpus)
         mark = f"  the fewest with {gpu_memory:g} GB" if best and gpus == best.gpus else ""
         yield (
@@ -267,6 +313,8 @@ def _plan(recipe: Recipe, shape: Shape | None, gpu_memory: float) -> Iterator[st
 
 
 def _fit(recipe: Recipe, shape: Shape, gpu_memory: float) -> str:
+    from ocinterp.train import memory
+
     found = memory.fitting(recipe, shape, gpu_memory * 1e9)
     return f"{found.gpus} x {found.total / 1e9:.0f} GB" if found else "-"
 

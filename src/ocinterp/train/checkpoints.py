@@ -76,8 +76,16 @@ def _write(path: Path, content: dict[str, Any]) -> None:
     except (OSError, RuntimeError) as error:  # torch's own writer hides what the system said
         made.unlink(missing_ok=True)
         raise DataError(
-            f"{path} cannot be written: {error}: free some space, and the same command goes on from the one before"
+            f"{path} cannot be written: {_said(error)}: free some space, and the same command goes on from the one before"
         ) from error
+
+
+def _said(error: BaseException) -> str:
+    """What the system said first, which torch's own complaint hides."""
+    found = error
+    while (before := found.__context__) is not None:
+        found = before
+    return str(found.strerror if isinstance(found, OSError) else error).lower()
 
 
 def _kept(value: torch.Tensor, world: World) -> torch.Tensor | None:

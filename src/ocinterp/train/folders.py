@@ -36,6 +36,9 @@ class RunFolder:
                 self.path.mkdir(parents=True, exist_ok=True)
             self._write(finished=False)
             return False
+        if state["identity"] != self.identity and self._untouched():
+            self._write(finished=False)
+            return False
         if state["identity"] != self.identity:
             what = difference(state["identity"], self.identity)
             raise UsageError(f"{self.path} holds another run ({what}): choose another --out, or remove it")
@@ -43,6 +46,10 @@ class RunFolder:
 
     def finish(self) -> None:
         self._write(finished=True)
+
+    def _untouched(self) -> bool:
+        """Whether no step was ever made: what went wrong before one is no run that could be lost."""
+        return [each.name for each in self.path.iterdir()] == [RUN]
 
     def _write(self, *, finished: bool) -> None:
         state = {"format": FORMAT, "finished": finished, "identity": self.identity}
@@ -68,7 +75,8 @@ def identity(recipe: Recipe, **more: Any) -> dict[str, Any]:
 
 
 def ensure_room(folder: Path, needed: int) -> None:
-    """DataError where the disk has less room than a run may need."""
+    """DataError where the disk has less room than a run may need, beside what is there of it."""
+    needed -= sum(each.stat().st_size for each in folder.glob("checkpoint.*"))
     there = folder.absolute()
     while not there.exists():
         there = there.parent
@@ -80,8 +88,9 @@ def ensure_room(folder: Path, needed: int) -> None:
 
 
 def describe(folder: Path) -> list[tuple[str, int]]:
-    """Names and sizes of the files of a local model, by which a run knows that it is the same one."""
-    return [(each.name, each.stat().st_size) for each in sorted(folder.iterdir()) if each.is_file()]
+    """Names and sizes of a local model's weights and settings, by which a run knows that it is the same one."""
+    kinds = {".safetensors", ".bin", ".json"}
+    return [(each.name, each.stat().st_size) for each in sorted(folder.iterdir()) if each.suffix in kinds]
 
 
 def _gigabytes(number: int) -> str:

@@ -7,7 +7,7 @@ execution.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 from ocinterp.types import Message, Source, Trajectory, Turn
@@ -31,10 +31,13 @@ class Lesson:
         return [each.role for each in self.messages] == ["assistant"]
 
 
-def lesson(trajectory: Trajectory, *, others: float = 0.0) -> Lesson:
-    """1 for each answer that was right as far as anybody knows, 0 for the rest. `others` is for what the model did not say."""
+def lesson(trajectory: Trajectory, *, others: float = 0.0, wrong: Container[int] = ()) -> Lesson:
+    """1 for each answer that was right as far as anybody knows, 0 for the rest. `others` is for what the model did not say.
+
+    `wrong` are turns, counted from 0, that somebody else knows to be wrong: tests that the model was not shown.
+    """
     messages = tuple(trajectory.messages())
-    rights = iter(is_right(turn) for turn in trajectory.turns)
+    rights = iter(number not in wrong and is_right(turn) for number, turn in enumerate(trajectory.turns))
     spoken = len(trajectory.prompt)
     weights = [
         float(next(rights)) if number >= spoken and message.role == "assistant" else others

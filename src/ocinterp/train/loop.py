@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from typing import Any
 import torch
 
 from ocinterp import files
+from ocinterp.errors import UsageError
 from ocinterp.train import checkpoints
 from ocinterp.train.batches import Plan
 from ocinterp.train.checkpoints import Progress
@@ -65,6 +67,8 @@ class Trainer:
                 continue
             torch.manual_seed(zlib.crc32(f"{self.plan.seed} {step} {self.world.rank}".encode()))
             loss = self._gradients(packs)
+            if not math.isfinite(loss):
+                raise UsageError(f"the loss is {loss} at step {step}: choose a lower rate, and another --out")
             norm = self.optimizer.step(tokens / total)
             tokens += self.plan.size(packs)
             seconds = self.clock() - started

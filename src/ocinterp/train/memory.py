@@ -17,6 +17,7 @@ GIB: Final = 1 << 30
 
 _STATE: Final = 16  # bytes a trained number: weight, gradient and two moments, 4 each
 _HALF: Final = 2  # bytes in bfloat16
+_WHOLE: Final = 4  # in float32, which peft makes of what is not in 4 bits
 _FOUR_BITS: Final = (
     0.516  # 4 bits and the constants of each block, themselves quantized (Dettmers et al. 2023, section 3)
 )
@@ -73,9 +74,10 @@ def trained(recipe: Recipe, shape: Shape) -> int:
 def _states(recipe: Recipe, shape: Shape) -> float:
     if not recipe.lora:
         return _STATE * shape.parameters
-    layers = shape.parameters - shape.embeddings
-    frozen = (_FOUR_BITS if recipe.lora.bits == 4 else _HALF) * layers + _HALF * shape.embeddings
-    return frozen + _STATE * shape.adapters(recipe.lora.rank)
+    adapters = _STATE * shape.adapters(recipe.lora.rank)
+    if recipe.lora.bits == 16:
+        return _HALF * shape.parameters + adapters
+    return _FOUR_BITS * (shape.parameters - shape.embeddings) + _WHOLE * shape.embeddings + adapters
 
 
 def _gathered(recipe: Recipe, shape: Shape, gpus: int) -> float:

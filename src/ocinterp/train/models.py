@@ -10,11 +10,11 @@ from typing import Any
 
 import torch
 
-from ocinterp.errors import UsageError
-from ocinterp.train import chats
+from ocinterp.errors import DataError, UsageError
 from ocinterp.train.parallel import World, whole
 from ocinterp.train.recipe import Adapters, Recipe
 from ocinterp.train.shapes import Shape
+from ocinterp.train.tokenizers import first_line
 
 ADAPTER = "adapter"  # the folder of adapters, within the one of the model
 
@@ -28,19 +28,6 @@ def prepare(threads: int) -> None:
     logging.set_verbosity_error()
 
 
-def tokenizer(name: str, template: str) -> Any:
-    """The one of a folder or a hub name; `template` is for one without a chat template. UsageError where there is none."""
-    from transformers import AutoTokenizer
-
-    try:
-        found = AutoTokenizer.from_pretrained(name)
-    except (OSError, ValueError, KeyError) as error:
-        raise UsageError(f"no tokenizer can be loaded from {name}: {_first_line(error)}") from error
-    if not getattr(found, "chat_template", None) and template:
-        found.chat_template = chats.template(template)
-    return found
-
-
 def config(name: str) -> Any:
     """The configuration of a folder's or the hub's model. UsageError where there is none."""
     from transformers import AutoConfig
@@ -48,7 +35,7 @@ def config(name: str) -> Any:
     try:
         return AutoConfig.from_pretrained(name)
     except (OSError, ValueError, KeyError) as error:
-        raise UsageError(f"no model can be loaded from {name}: {_first_line(error)}") from error
+        raise UsageError(f"no model can be loaded from {name}: {first_line(error)}") from error
 
 
 def config_of(shape: Shape, entries: int) -> Any:
@@ -103,15 +90,30 @@ def load(recipe: Recipe, config: Any, world: World) -> Any:
         model.tie_weights()
         return model
     try:
-        return AutoModelForCausalLM.from_pretrained(recipe.base, dtype=dtype, attn_implementation="sdpa")
+        model = AutoModelForCausalLM.from_pretrained(recipe.base, dtype=dtype, attn_implementation="sdpa")
     except (OSError, ValueError) as error:
-        raise UsageError(f"no model can be loaded from {recipe.base}: {_first_line(error)}") from error
+        raise UsageError(f"no model can be loaded from {recipe.base}: {first_line(error)}") from error
+    model.config.dtype = config.dtype  # as it was saved, and will be
+    return model
+
+
+@torch.no_grad()
+def check_logits(model: Any) -> None:
+    """UsageError where a model does more to its last states than multiply them: the loss would be that of another model."""
+    ids = torch.arange(8, device=model.device)[None] % model.config.vocab_size
+    states = model.base_model(input_ids=ids, use_cache=False).last_hidden_state
+    ours = model.get_output_embeddings()(states).float()
+    theirs = model(input_ids=ids, use_cache=False).logits.float()
+    if not torch.allclose(ours, theirs, rtol=1e-3, atol=1e-3):
+        raise UsageError(
+            f"a {type(model).__name__} changes its logits after its last matrix: it cannot be trained here"
+        )
 
 
 def check_four_bits(world: World) -> None:
     """UsageError where weights in 4 bits cannot be used."""
-    if world.device.type != "cuda" or importlib.util.find_spec("bitsandbytes") is None:
-        raise UsageError("weights in 4 bits need an NVIDIA GPU and bitsandbytes (pip install bitsandbytes): or +lora")
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise UsageError("weights in 4 bits need bitsandbytes: pip install 'ocinterp[qlora]', or take +lora")
     if world.size > 1:
         raise UsageError("weights in 4 bits are trained over by one process: without torchrun, or +lora")
 
@@ -120,14 +122,15 @@ def _in_four_bits(name: str, world: World) -> Any:
     from peft import prepare_model_for_kbit_training
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
+    computed = torch.bfloat16 if world.device.type == "cuda" else torch.float32
     four = BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=torch.bfloat16,
+        bnb_4bit_compute_dtype=computed,
     )
     model = AutoModelForCausalLM.from_pretrained(
-        name, quantization_config=four, dtype=torch.bfloat16, attn_implementation="sdpa", device_map={"": world.device}
+        name, quantization_config=four, dtype=computed, attn_implementation="sdpa", device_map={"": world.device}
     )
     return prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
 
@@ -156,12 +159,20 @@ def save(model: Any, tokenizer: Any, end: int, folder: Path, world: World, adapt
     weights = {name: whole(weight.detach()).cpu() for name, weight in _saved(model)}
     if not world.first:
         return
-    if adapters is not None:
-        _save_adapters(weights, adapters, folder / ADAPTER)
-        weights = {} if getattr(model, "is_quantized", False) else _merged(weights, adapters.lora_alpha / adapters.r)
-    tokenizer.save_pretrained(folder)
-    if weights:
-        _save_weights(model, weights, end, folder)
+    from safetensors import SafetensorError
+
+    try:
+        if adapters is not None:
+            _save_adapters(weights, adapters, folder / ADAPTER)
+            in_full = not getattr(model, "is_loaded_in_4bit", False)
+            weights = _merged(weights, adapters.lora_alpha / adapters.r) if in_full else {}
+        tokenizer.save_pretrained(folder)
+        if weights:
+            _save_weights(model, weights, end, folder)
+    except (OSError, SafetensorError) as error:
+        raise DataError(
+            f"the model cannot be written to {folder}: {first_line(error)}: free some space, and the same command does it"
+        ) from error
 
 
 def _save_weights(model: Any, weights: dict[str, torch.Tensor], end: int, folder: Path) -> None:
@@ -183,7 +194,7 @@ def _save_weights(model: Any, weights: dict[str, torch.Tensor], end: int, folder
 
 def _saved(model: Any) -> Iterable[tuple[str, torch.Tensor]]:
     """The weights, each once; of a model in 4 bits only what is trained."""
-    quantized = getattr(model, "is_quantized", False)
+    quantized = getattr(model, "is_loaded_in_4bit", False)
     return ((name, weight) for name, weight in model.named_parameters() if weight.requires_grad or not quantized)
 
 
@@ -209,7 +220,3 @@ def _merged(weights: dict[str, torch.Tensor], scale: float) -> dict[str, torch.T
             weight = (weight.float() + scale * (up @ down)).to(weight.dtype)
         found[name.replace(".base_layer.", ".")] = weight
     return found
-
-
-def _first_line(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import torch
@@ -17,6 +18,8 @@ from ocinterp.errors import UsageError
 from ocinterp.train.losses import Learner
 
 T = TypeVar("T")
+
+_PATIENCE = timedelta(hours=2)  # until the first process has read a large model, or written it
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +70,14 @@ def joined(device: str = "auto") -> Generator[World]:
     place = torch.device(kind, dist.get_node_local_rank()) if kind == "cuda" else torch.device(kind)
     if kind == "cuda":
         torch.cuda.set_device(place)
-    dist.init_process_group("nccl" if kind == "cuda" else "gloo")
+    begun = dist.is_initialized()  # one run of several
+    if not begun:
+        dist.init_process_group("nccl" if kind == "cuda" else "gloo", timeout=_PATIENCE)
     try:
         yield World(dist.get_rank(), dist.get_world_size(), place)
     finally:
-        dist.destroy_process_group()
+        if not begun:
+            dist.destroy_process_group()
 
 
 def spread(model: Any, world: World) -> Learner:
@@ -80,7 +86,7 @@ def spread(model: Any, world: World) -> Learner:
     On GPUs it computes in bfloat16, and adds gradients up in float32.
     """
     if world.size == 1:
-        return Learner(model if getattr(model, "is_quantized", False) else model.to(world.device))
+        return Learner(model if getattr(model, "is_loaded_in_4bit", False) else model.to(world.device))
     weights = {name: weight.detach() for name, weight in model.named_parameters()} if world.first else {}
     buffers = {name: each.detach().clone() for name, each in model.named_buffers()} if world.first else {}
     policy = MixedPrecisionPolicy()
@@ -88,7 +94,7 @@ def spread(model: Any, world: World) -> Learner:
         policy = MixedPrecisionPolicy(param_dtype=torch.bfloat16, reduce_dtype=torch.float32)
     learner = Learner(model)
     mesh = init_device_mesh(world.device.type, (world.size,))
-    for layer in model.base_model.layers:
+    for layer in _layers(model):
         fully_shard(layer, mesh=mesh, mp_policy=policy)
     fully_shard(learner, mesh=mesh, mp_policy=policy)
     with torch.no_grad():
@@ -97,6 +103,11 @@ def spread(model: Any, world: World) -> Learner:
         for name, buffer in model.named_buffers():
             buffer.copy_(_sent(buffers.get(name), buffer, world))
     return learner
+
+
+def _layers(model: Any) -> torch.nn.ModuleList:
+    """Whatever they are called: the longest list of modules in it."""
+    return max((each for each in model.modules() if isinstance(each, torch.nn.ModuleList)), key=len)
 
 
 def _sent(value: torch.Tensor | None, other: torch.Tensor, world: World) -> torch.Tensor:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ocinterp.errors import UsageError
-from ocinterp.train import mixing, models, parallel, sources, stage, vocabulary
+from ocinterp.train import mixing, models, parallel, sources, stage, tokenizers
 from ocinterp.train.chats import ChatFormat
 from ocinterp.train.orders import Ended, Order, Screen
 from ocinterp.train.stage import Lessons
@@ -48,9 +48,9 @@ def _tokenizer(order: Order) -> Any:
     """The one that was named, or one made of the data."""
     recipe = order.recipe
     if order.tokenizer:
-        return models.tokenizer(order.tokenizer, recipe.template)
+        return tokenizers.load(order.tokenizer, recipe.template)
     assert recipe.shape is not None
-    return vocabulary.learn(_texts(order), recipe.shape.vocabulary)
+    return tokenizers.learn(_texts(order), recipe.shape.vocabulary)
 
 
 def _texts(order: Order) -> Iterator[str]:

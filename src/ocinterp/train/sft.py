@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from ocinterp.errors import UsageError
-from ocinterp.train import folders, mixing, models, parallel, stage
+from ocinterp.train import folders, memory, mixing, models, parallel, stage, tokenizers
 from ocinterp.train.chats import ChatFormat
 from ocinterp.train.orders import Ended, Order, Screen
+from ocinterp.train.parallel import World
+from ocinterp.train.shapes import of_config
 from ocinterp.train.stage import Lessons
 
 
@@ -26,27 +28,39 @@ def run(order: Order, screen: Screen) -> Ended:
             models.check_four_bits(world)
         config = models.config(recipe.base)
         stage.ensure_room(order, config)
-        tokenizer = models.tokenizer(recipe.base, recipe.template)
-        _check(order, tokenizer, config)
+        tokenizer = tokenizers.load(recipe.base, recipe.template)
+        _check(order, config)
         form = ChatFormat(tokenizer, recipe.base)
         rows, used = mixing.collect(order.data, form, recipe.context, recipe.seed, others=recipe.others)
+        if (most := max(max(row.ids) for row in rows)) >= config.vocab_size:
+            raise UsageError(
+                f"{recipe.base}: its tokenizer has ids up to {most:,}, the model {config.vocab_size:,} entries"
+            )
         lessons = Lessons(tokenizer, form, rows, used)
         base = Path(recipe.base)
         at = stage.begin(order, lessons, world, screen, model=folders.describe(base) if base.is_dir() else [])
         if at is None:
             return Ended(finished=True)
+        _estimate(order, config, world, screen)
         model = models.load(recipe, config, world)
+        if world.first:
+            models.check_logits(model)
         adapters = models.add_adapters(model, recipe.lora, recipe.seed) if recipe.lora else None
         return stage.train(order, lessons, model, at, world, screen, adapters)
 
 
-def _check(order: Order, tokenizer: Any, config: Any) -> None:
-    """UsageError where tokenizer, context and model do not fit each other."""
+def _estimate(order: Order, config: Any, world: World, screen: Screen) -> None:
+    """Say what it will take, where that could not be said before the model was known."""
+    shape = of_config(config.to_dict())
+    if order.recipe.shape is None and shape is not None:
+        each = memory.estimate(order.recipe, shape, world.size)
+        where = f" on each of {world.size} devices" if world.size > 1 else ""
+        screen.say(f"estimated memory{where}: {each.total / 1e9:.1f} GB")
+
+
+def _check(order: Order, config: Any) -> None:
+    """UsageError where the order and the model do not fit each other."""
     recipe = order.recipe
-    if len(tokenizer) > config.vocab_size:
-        raise UsageError(
-            f"{recipe.base}: the tokenizer has {len(tokenizer):,} entries, the model {config.vocab_size:,}"
-        )
     most = getattr(config, "max_position_embeddings", recipe.context)
     if recipe.context > most:
         raise UsageError(

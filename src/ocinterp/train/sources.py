@@ -22,7 +22,7 @@ from ocinterp import records
 from ocinterp.errors import DataError, UsageError
 from ocinterp.files import explained
 from ocinterp.train.lessons import Lesson, lesson, plain
-from ocinterp.types import Message, Role
+from ocinterp.types import Message, Role, Status
 
 _ROLES: Final[dict[str, Role]] = {
     "system": "system",
@@ -114,10 +114,26 @@ def _lesson(line: bytes, others: float, texts: bool) -> Lesson:
     table = cast("dict[str, Any]", row)
     if str(table.get("format", "")).startswith("ocinterp-trajectory/"):
         try:
-            return lesson(records.loads(line), others=others)
+            trajectory, verdict = records.loads_judged(line)
+            return lesson(trajectory, others=others, wrong=_failed(verdict or {}))
         except DataError as error:
             raise _RowError(str(error)) from error
     return _of_messages(_listed(table, texts), others)
+
+
+def _failed(verdict: Mapping[str, Any]) -> set[int]:
+    """The turns of an evaluation's trajectory whose programs did not pass its tests (docs/formats.md)."""
+    turns: Any = verdict.get("turns")
+    if not isinstance(turns, list):
+        return set()
+    return {number for number, each in enumerate(cast("list[object]", turns)) if _did_not_pass(each)}
+
+
+def _did_not_pass(turn: object) -> bool:
+    """Whether tests say so; that the sandbox failed says nothing."""
+    statuses = cast("dict[str, object]", turn) if isinstance(turn, dict) else {}
+    known = {Status.PASS, Status.SANDBOX_FAILURE, "", None}
+    return any(statuses.get(which) not in known for which in ("base", "plus", "unseen"))
 
 
 def _listed(row: Mapping[str, Any], texts: bool) -> list[dict[str, Any]]:

@@ -69,7 +69,7 @@ def train(
     parameters = sum(weight.numel() for weight in model.parameters())
     trainer = _trainer(order, lessons, model, run, world, screen)
     screen.say(
-        f"{len(lessons.rows):,} rows, {trainer.plan.tokens:,} tokens in {recipe.epochs} epochs, "
+        f"{len(lessons.rows):,} rows, {trainer.plan.tokens:,} tokens in {recipe.epochs} epoch{'s' if recipe.epochs > 1 else ''}, "
         f"{trainer.plan.efficiency:.1%} of what is computed; {parameters:,} parameters on {_device(world)}"
     )
     step = _steps(order, trainer, world, screen)
@@ -127,7 +127,7 @@ def _steps(order: Order, trainer: Trainer, world: World, screen: Screen) -> Meas
     """Run them, and tell of each; the last one. Where none was left, the last of the file."""
     record = nullcontext(None)
     if order.track and world.first:
-        record = tracking.tracker(order.track, order.recipe.name, told(order.recipe), order.folder)
+        record = tracking.tracker(order.track, order.folder.name, told(order.recipe), order.folder)
     last: Measured | None = None
     with record as log, screen.steps(trainer.plan.tokens) as tell:
         for last in trainer.run():

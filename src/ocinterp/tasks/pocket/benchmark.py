@@ -1,7 +1,7 @@
 """The benchmark `pocket`: tasks with a held-out pair of operations each, the same for everybody.
 
 Four parts of equal size: in `explicit` the words settle every meaning, in `half` each ambiguous step is left open as often
-as not, in `open` all are, and `unseen` says everything in phrases that no model was trained on.
+as not, in `open` all are, and `unseen` says everything in phrases that no model was trained on, though on all their parts.
 """
 
 from __future__ import annotations

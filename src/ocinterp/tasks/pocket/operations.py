@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Literal
 
+from ocinterp.tasks.pocket.phrases import Phrases, expanded, filled, put, stable
+
 Kind = Literal["numbers", "text", "number", "words", "table", "truth"]
 Parameters = Mapping[str, Sequence[int | str]]
 
@@ -27,18 +29,27 @@ class Meaning:
 class Operation:
     """One step of a task.
 
-    `phrases` say it, in the imperative; those in `unseen` are kept for tasks that no model was trained on. Phrases and code
-    name `parameters` in braces. An operation with several meanings is ambiguous until one is settled.
+    `wordings` say it, in the imperative. They and the code name `parameters` in braces. An operation with several meanings
+    is ambiguous until one is settled.
     """
 
     name: str
     takes: Kind
     gives: Kind
-    phrases: tuple[str, ...]
-    unseen: tuple[str, ...]
+    wordings: Phrases
     meanings: tuple[Meaning, ...]
     parameters: Parameters = field(default_factory=dict[str, Sequence[int | str]])
     imports: str = ""
+
+    @property
+    def phrases(self) -> tuple[str, ...]:
+        """Those that training says."""
+        return self.wordings.seen
+
+    @property
+    def unseen(self) -> str:
+        """The one that is kept for tasks that no model was trained on: a combination of what the others are made of."""
+        return self.wordings.unseen
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +58,6 @@ class Condition:
 
     name: str
     plurals: tuple[str, ...]
-    unseen: tuple[str, ...]
     meanings: tuple[Meaning, ...]
     parameters: Parameters = field(default_factory=dict[str, Sequence[int | str]])
     one_value: bool = False  # all that fulfil it are equal
@@ -63,7 +73,6 @@ class Action:
     name: str
     gives: Kind
     phrases: tuple[str, ...]
-    unseen: tuple[str, ...]
     meanings: tuple[Meaning, ...]
     compares: bool = False
 
@@ -74,7 +83,6 @@ class Change:
 
     name: str
     phrases: tuple[str, ...]
-    unseen: tuple[str, ...]
     meanings: tuple[Meaning, ...]
     parameters: Parameters = field(default_factory=dict[str, Sequence[int | str]])
     imports: str = ""
@@ -84,13 +92,13 @@ def operation(
     name: str,
     takes: Kind,
     gives: Kind,
-    phrases: Sequence[str],
+    templates: Sequence[str],
     code: str | Sequence[tuple[str, str]],
     imports: str = "",
     **parameters: Sequence[int | str],
 ) -> Operation:
-    """One of its own; its last phrase is unseen. `code`: of the one meaning, or pairs of code and what settles it."""
-    return Operation(name, takes, gives, tuple(phrases[:-1]), (phrases[-1],), meanings(code), parameters, imports)
+    """One of its own. `templates`: as in `expanded`. `code`: of the one meaning, or pairs of code and what settles it."""
+    return Operation(name, takes, gives, expanded(name, templates), meanings(code), parameters, imports)
 
 
 def meanings(code: str | Sequence[tuple[str, str]]) -> tuple[Meaning, ...]:
@@ -101,32 +109,26 @@ def meanings(code: str | Sequence[tuple[str, str]]) -> tuple[Meaning, ...]:
 def selections(
     takes: Kind, conditions: Iterable[Condition], actions: Sequence[Action], letter: str = "v"
 ) -> list[Operation]:
-    """Every action on every condition, where it means something. `letter` names an element in the code."""
+    """Every action on every condition, where it means something. `letter` names an element in the code.
+
+    The wordings of an action are held out in turn from condition to condition, and those of a condition from action to
+    action: each is held out with some, and said with others.
+    """
     return [
-        _selection(takes, condition, action, letter)
-        for condition in conditions
-        for action in actions
+        _selection(takes, condition, action, letter, (stable(action.name) + row, stable(condition.name) + column))
+        for row, condition in enumerate(conditions)
+        for column, action in enumerate(actions)
         if not (condition.one_value and action.compares)
     ]
 
 
-def _selection(takes: Kind, condition: Condition, action: Action, letter: str) -> Operation:
+def _selection(takes: Kind, condition: Condition, action: Action, letter: str, held_out: tuple[int, int]) -> Operation:
     found = tuple(
-        Meaning(_put(one.code, test=two.code.replace("{v}", letter), v=letter), _joined(two.said, one.said))
+        Meaning(put(one.code, test=two.code.replace("{v}", letter), v=letter), _joined(two.said, one.said))
         for one, two in product(action.meanings, condition.meanings)
     )
-    return Operation(
-        f"{action.name} {condition.name}",
-        takes,
-        action.gives,
-        tuple(_put(phrase, those=those) for phrase in action.phrases for those in condition.plurals),
-        tuple(
-            _put(phrase, those=those)
-            for phrase, those in zip(_cycled(action.unseen), condition.unseen or condition.plurals[:1], strict=False)
-        ),
-        found,
-        condition.parameters,
-    )
+    wordings = filled(action.phrases, "those", condition.plurals, held_out)
+    return Operation(f"{action.name} {condition.name}", takes, action.gives, wordings, found, condition.parameters)
 
 
 def changes(
@@ -144,11 +146,8 @@ def changes(
             f"{each.name}{suffix}",
             takes,
             gives,
-            tuple(_put(phrase, it=name) for phrase in each.phrases for name in names),
-            tuple(_put(phrase, it=names[0]) for phrase in each.unseen),
-            tuple(
-                Meaning(_put(code, new=one.code.replace("{v}", letter), v=letter), one.said) for one in each.meanings
-            ),
+            filled(each.phrases, "it", names, divmod(stable(f"{each.name}{suffix}"), 2**16)),
+            tuple(Meaning(put(code, new=one.code.replace("{v}", letter), v=letter), one.said) for one in each.meanings),
             each.parameters,
             each.imports,
         )
@@ -156,17 +155,5 @@ def changes(
     ]
 
 
-def _put(text: str, **values: str) -> str:
-    """Put some values in, and leave all other braces."""
-    for name, value in values.items():
-        text = text.replace(f"{{{name}}}", value)
-    return text
-
-
-def _cycled(phrases: Sequence[str]) -> Iterable[str]:
-    while True:
-        yield from phrases
-
-
 def _joined(*parts: str) -> str:
-    return " and ".join(filter(None, parts))
+    return ", ".join(filter(None, parts))

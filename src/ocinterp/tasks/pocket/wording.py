@@ -49,7 +49,7 @@ def described(program: Program, chance: Random, *, open_share: float, unseen: bo
 
 def phrase(step: Step, chance: Random, *, settle: bool, unseen: bool = False) -> str:
     """One step in words, with those that settle its meaning or without."""
-    text = chance.choice(step.operation.unseen if unseen else step.operation.phrases)
+    text = step.operation.unseen if unseen else chance.choice(step.operation.phrases)
     said = f"{text} {step.meant.said}" if settle and step.meant.said else text
     return step.text(said)
 

@@ -1,10 +1,11 @@
-"""A tokenizer made from data: byte-level BPE that splits as the built-in models' does, with a token for each role."""
+"""Tokenizers of transformers, which need no torch: loaded, or made from data as the built-in models' are."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any, Final
 
+from ocinterp.errors import UsageError
 from ocinterp.models.pocket.tokenizer import PATTERN
 from ocinterp.train.chats import template
 
@@ -13,8 +14,26 @@ END: Final = "<|end|>"
 ROLES: Final = ("<|system|>", "<|user|>", "<|assistant|>")
 
 
+def load(name: str, template_name: str) -> Any:
+    """The one of a folder or a hub name; the template is for one that has none. UsageError where there is no tokenizer."""
+    from transformers import AutoTokenizer
+
+    try:
+        found = AutoTokenizer.from_pretrained(name)
+    except (OSError, ValueError, KeyError) as error:
+        raise UsageError(f"no tokenizer can be loaded from {name}: {first_line(error)}") from error
+    if not getattr(found, "chat_template", None) and template_name:
+        found.chat_template = template(template_name)
+    return found
+
+
+def first_line(error: Exception) -> str:
+    """What an error of transformers says, without what it goes on to say."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
 def learn(texts: Iterable[str], size: int) -> Any:
-    """A tokenizer of transformers, of `size` entries at most, always the same for the same texts."""
+    """Byte-level BPE of `size` entries at most, with a token for each role; always the same for the same texts."""
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
