@@ -47,7 +47,7 @@ test: $(VENV)/.dev
 # One thread each: those of torch wait by spinning, and two on a busy core are many times slower.
 test-train: export OMP_NUM_THREADS = 1
 test-train: $(TRAIN)/.ready
-	$(TRAIN)/bin/python -m pytest -n auto --dist loadfile tests/train tests/cli/test_train.py $(ARGS)
+	$(TRAIN)/bin/python -m pytest -n auto --dist loadfile tests/train tests/cli/test_train.py tests/models/test_transformers.py tests/models/pocket $(ARGS)
 
 # `cov` is `test` watched by coverage, and `check` is `fmt` without its pen: so `check` runs everything once.
 cov: RUN_TESTS += --cov --cov-report=
