@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 from ocinterp.bench.hidden import HiddenTests, program_of
 from ocinterp.bench.numbers import Measure
+from ocinterp.feedback.paper import AGAIN as AGAIN
 from ocinterp.loop import Limits
 from ocinterp.protocols import FeedbackProvider, Model, Session
 from ocinterp.types import Task, Trajectory
 
 Program = Callable[[Trajectory, str], str]  # of a dialogue and the name of the entry point
-
-AGAIN = "Fix the program and give all of it again in one code block."
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from ocinterp.protocols import ignore
 if TYPE_CHECKING:
     from ocinterp.train.chats import ChatFormat
     from ocinterp.train.loop import Measured
-    from ocinterp.train.orders import Ended, Order
+    from ocinterp.train.orders import Ended, Order, Screen
     from ocinterp.train.recipe import Recipe
     from ocinterp.train.shapes import Shape
     from ocinterp.train.sources import Source
@@ -152,6 +152,37 @@ def pretrain(
 
 
 @app.command()
+def rl(
+    recipe: _RECIPE = "practice",
+    tasks: Annotated[
+        str, typer.Option(metavar="pocket|FILE", help="Built-in tasks, or a file of tasks with tests.")
+    ] = "pocket",
+    out: _OUT = None,
+    model: Annotated[str, typer.Option("--model", "-m", help="Begin with this folder or hub name.")] = "",
+    changes: _SET = [],  # noqa: B006
+    server: Annotated[
+        str, typer.Option(help="A vLLM server answers, not an engine in this process.", metavar="URL")
+    ] = "",
+    sandbox: Annotated[str | None, typer.Option(help="Where programs run: auto, ns, bwrap, landlock, ...")] = None,
+    workers: Annotated[int | None, typer.Option(help="Programs judged at once.", metavar="N", min=1)] = None,
+    device: _DEVICE = "auto",
+    threads: _THREADS = 1,
+    checkpoint_every: _EVERY = 10,
+    results: _RESULTS = None,
+    resume: _RESUME = False,
+) -> None:
+    """Let a model practise: it hears of failing visible tests, and its reward is whether hidden ones hold (docs/rl.md)."""
+    from ocinterp.cli import practice
+    from ocinterp.train.orders import Order
+    from ocinterp.train.recipe import find
+
+    chosen = find(recipe, [*changes, *([f"base={model}"] if model else [])])
+    _stage(chosen, "rl")
+    order = Order(chosen, (), _folder(out, resume), device=device, every=checkpoint_every, results=_read(results))
+    _train(order, threads, practice.Course(tasks, sandbox, workers, server).run)
+
+
+@app.command()
 def export(
     files: Annotated[list[Path], typer.Argument(help="Files of dialogues.", metavar="FILE...")],
     to: Annotated[str, typer.Option(help="trl, axolotl or llamafactory.")],
@@ -186,14 +217,14 @@ def _form(tokenizer: str, template: str) -> ChatFormat:
     return ChatFormat(tokenizers.load(tokenizer, template), tokenizer)
 
 
-def _train(order: Order, threads: int) -> None:
+def _train(order: Order, threads: int, stage: Callable[[Order, Screen], Ended] | None = None) -> None:
     """Run an order to its end; Ctrl-C leaves a checkpoint, and a word on how to go on."""
     _need_packages(order)
     for name, value in {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"}.items():
         os.environ.setdefault(name, value)  # before torch is loaded: threads that wait by spinning slow all others
     first = os.environ.get("RANK", "0") == "0"  # torchrun's: of several processes, one speaks
     try:
-        ended = _ended(order, threads, first)
+        ended = _ended(order, threads, first, stage)
     except KeyboardInterrupt:
         print("\nocinterp: interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
         raise typer.Exit(130) from None
@@ -207,7 +238,7 @@ def _train(order: Order, threads: int) -> None:
     raise typer.Exit(130)
 
 
-def _ended(order: Order, threads: int, first: bool) -> Ended:
+def _ended(order: Order, threads: int, first: bool, stage: Callable[[Order, Screen], Ended] | None) -> Ended:
     from ocinterp.cli import steps
     from ocinterp.train import models
     from ocinterp.train import pretrain as from_nothing
@@ -219,11 +250,11 @@ def _ended(order: Order, threads: int, first: bool) -> Ended:
 
     @contextmanager
     def shown(total: int) -> Generator[Callable[[Measured], None]]:
-        with wish.heard(), steps.shown(total, quiet=not first) as tell:
+        with wish.heard(), steps.shown(total, quiet=not first or stage is not None) as tell:
             yield tell
 
     screen = Screen(_say if first else ignore, shown, wish)
-    return (tuning if order.recipe.stage == "sft" else from_nothing).run(order, screen)
+    return (stage or (tuning if order.recipe.stage == "sft" else from_nothing).run)(order, screen)
 
 
 def _need_packages(order: Order) -> None:

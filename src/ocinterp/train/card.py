@@ -27,7 +27,7 @@ class Facts:
 
 def write(recipe: Recipe, facts: Facts) -> str:
     """The card, in Markdown with the header that the Hugging Face hub reads."""
-    return "\n".join([*_header(recipe), *_body(recipe, facts)]) + "\n"
+    return "\n".join([*header(recipe), *_body(recipe, facts)]) + "\n"
 
 
 def metrics(text: str) -> list[dict[str, Any]]:
@@ -35,7 +35,8 @@ def metrics(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines() if line.strip()]
 
 
-def _header(recipe: Recipe) -> Iterator[str]:
+def header(recipe: Recipe) -> Iterator[str]:
+    """What the Hugging Face hub reads."""
     yield "---"
     yield "library_name: transformers"
     yield "pipeline_tag: text-generation"

@@ -93,6 +93,12 @@ def describe(folder: Path) -> list[tuple[str, int]]:
     return [(each.name, each.stat().st_size) for each in sorted(folder.iterdir()) if each.suffix in kinds]
 
 
+def of_model(name: str) -> list[tuple[str, int]]:
+    """The files of a model that is a folder here; none of one on the hub."""
+    folder = Path(name)
+    return describe(folder) if folder.is_dir() else []
+
+
 def _gigabytes(number: int) -> str:
     return f"{number / 1e9:,.1f} GB" if number >= 1e8 else f"{number / 1e6:,.1f} MB"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 import zlib
@@ -13,9 +12,8 @@ from typing import Any
 
 import torch
 
-from ocinterp import files
 from ocinterp.errors import UsageError
-from ocinterp.train import checkpoints
+from ocinterp.train import checkpoints, metrics
 from ocinterp.train.batches import Plan
 from ocinterp.train.checkpoints import Progress
 from ocinterp.train.losses import Learner
@@ -23,7 +21,7 @@ from ocinterp.train.optimizers import Optimizer, count
 from ocinterp.train.parallel import World
 
 CHECKPOINT = checkpoints.NAME
-METRICS = "metrics.jsonl"
+METRICS = metrics.NAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +107,7 @@ class Trainer:
 
     def _note(self, found: Measured) -> None:
         if self.world.first:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            path = self.folder / METRICS
-            with files.explained(path), path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(asdict(found)) + "\n")
+            metrics.note(self.folder, asdict(found))
 
     def _keep(self, at: Progress) -> None:
         path = self.folder / CHECKPOINT
@@ -124,20 +119,5 @@ class Trainer:
         if path.exists():
             found = checkpoints.restore(path, self.learner.model, self.optimizer, self.identity)
         if self.world.first:
-            self._cut_metrics(found.step)
+            metrics.cut(self.folder, found.step)
         return found
-
-    def _cut_metrics(self, step: int) -> None:
-        """Steps after the checkpoint are made again."""
-        path = self.folder / METRICS
-        if path.exists():
-            kept = [line for line in path.read_bytes().splitlines(keepends=True) if _step(line) <= step]
-            files.replace_file(path, [b"".join(kept)])
-
-
-def _step(line: bytes) -> float:
-    """Of a line of measurements; one that was cut off is after all others."""
-    try:
-        return json.loads(line)["step"]
-    except ValueError:
-        return float("inf")

@@ -175,6 +175,13 @@ def save(model: Any, tokenizer: Any, end: int, folder: Path, world: World, adapt
         ) from error
 
 
+def save_adapters(model: Any, adapters: Any, folder: Path) -> None:
+    """The adapters alone, as peft reads them."""
+    weights = {name: weight.detach().cpu() for name, weight in model.named_parameters() if ".lora_" in name}
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    _save_adapters(weights, adapters, folder)
+
+
 def _save_weights(model: Any, weights: dict[str, torch.Tensor], end: int, folder: Path) -> None:
     from huggingface_hub import save_torch_state_dict
     from transformers import GenerationConfig

@@ -17,17 +17,21 @@ from ocinterp.errors import UsageError
 from ocinterp.files import explained
 from ocinterp.train.shapes import ARCHITECTURES, Shape
 
-Stage = Literal["pretrain", "sft"]
+Stage = Literal["pretrain", "sft", "rl"]
 OptimizerName = Literal["adamw", "muon"]
 Form = Literal["cosine", "trapezoid"]
+Report = Literal["visible", "paper", "both"]
 
 _CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "stage": get_args(Stage),
     "optimizer": get_args(OptimizerName),
     "schedule": get_args(Form),
     "architecture": ARCHITECTURES,
+    "report": get_args(Report),
 }
-_MAY_BE_ZERO: Final = {"decay", "others", "warmup", "final", "head", "share", "dropout"}
+_MAY_BE_ZERO: Final = {"decay", "others", "warmup", "final", "head", "share", "dropout"} | {
+    "second", "kl", "discount", "repeating", "cut_off", "open", "usual"
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,37 @@ class Part:
     name: str
     share: float
     source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Practice:
+    """How a model practises on tasks: a step is `groups` tasks, and of each so many `dialogues` (docs/rl.md).
+
+    `second` of the groups begin after an answer that failed, which all their dialogues share. A reward of 1 for a program
+    that passes loses 1 - `discount` with each answer more that it took; `repeating` and `cut_off` are taken from that of an
+    answer which has a program that has failed before, and of one that has no end.
+    """
+
+    steps: int = 100
+    groups: int = 8
+    dialogues: int = 8
+    second: float = 0.5
+    turns: int = 2  # answers in a dialogue, at most
+    answer: int = 256  # tokens of one, at most
+    temperature: float = 1.0
+    report: Report = "both"  # in which words a failing test is told: ours, the paper's, or each in half of the groups
+    discount: float = 0.9
+    repeating: float = 0.3
+    cut_off: float = 0.2
+    spread: bool = (
+        False  # whether advantages are divided by the standard deviation of their group (GRPO; not in Dr. GRPO)
+    )
+    passes: int = 1  # over the dialogues of a step, each a change of the weights
+    low: float = 0.2  # the ratio of probabilities is clipped at 1 - low
+    high: float = 0.28  # and at 1 + high
+    kl: float = 0.02  # the weight of the distance from the model that was begun with, in nats a token
+    open: float = 1.0  # of the built-in tasks of the groups that begin after a failure: how many steps are left open,
+    usual: float = 0.15  # and how often they are meant as they usually are
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +111,7 @@ class Recipe:
     seed: str = "1"
     shape: Shape | None = None
     lora: Adapters | None = None
+    practice: Practice | None = None  # of the stage rl
     mix: tuple[Part, ...] = field(default=())
 
     def __post_init__(self) -> None:
@@ -170,12 +206,14 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
 def _recipe(name: str, table: dict[str, Any]) -> Recipe:
     rest = dict(table)
     shape, lora, mix = rest.pop("shape", None), rest.pop("lora", None), rest.pop("mix", [])
+    practice = rest.pop("practice", None)
     if not isinstance(mix, list):
         raise UsageError(f"the recipe {name}: mix is a list of tables, each [[mix]]")
     parts = tuple(_read(Part, each, f"{name}: mix") for each in cast("list[Any]", mix))
     inner: dict[str, Any] = {
         "shape": None if shape is None else _read(Shape, shape, f"{name}: shape"),
         "lora": None if lora is None else _read(Adapters, lora, f"{name}: lora"),
+        "practice": None if practice is None else _read(Practice, practice, f"{name}: practice"),
         "mix": parts,
     }
     own = tuple(each.name for each in fields(Recipe) if each.name not in {"name", *inner})

@@ -29,7 +29,7 @@ def run(order: Order, screen: Screen) -> Ended:
         config = models.config(recipe.base)
         stage.ensure_room(order, config)
         tokenizer = tokenizers.load(recipe.base, recipe.template)
-        _check(order, config)
+        check(order, config)
         form = ChatFormat(tokenizer, recipe.base)
         rows, used = mixing.collect(order.data, form, recipe.context, recipe.seed, others=recipe.others)
         if (most := max(max(row.ids) for row in rows)) >= config.vocab_size:
@@ -37,8 +37,7 @@ def run(order: Order, screen: Screen) -> Ended:
                 f"{recipe.base}: its tokenizer has ids up to {most:,}, the model {config.vocab_size:,} entries"
             )
         lessons = Lessons(tokenizer, form, rows, used)
-        base = Path(recipe.base)
-        at = stage.begin(order, lessons, world, screen, model=folders.describe(base) if base.is_dir() else [])
+        at = stage.begin(order, lessons, world, screen, model=folders.of_model(recipe.base))
         if at is None:
             return Ended(finished=True)
         _estimate(order, config, world, screen)
@@ -58,7 +57,7 @@ def _estimate(order: Order, config: Any, world: World, screen: Screen) -> None:
         screen.say(f"estimated memory{where}: {each.total / 1e9:.1f} GB")
 
 
-def _check(order: Order, config: Any) -> None:
+def check(order: Order, config: Any) -> None:
     """UsageError where the order and the model do not fit each other."""
     recipe = order.recipe
     most = getattr(config, "max_position_embeddings", recipe.context)
