@@ -95,7 +95,7 @@ async def test_visible_tests_report_what_does_not_hold_and_what_came_instead() -
     tests = VisibleTests(FakeSession(respond))
     (said,) = await tests(TASK, BEFORE, turn(Outcome.OK))
     assert said.source is Source.TESTS
-    assert "f(2) == 4\n  but f(2) is 5" in said.text
+    assert "f(2) == 4\n  but it is 5" in said.text
     assert [each.held for each in tests.last] == [False, True]
 
 

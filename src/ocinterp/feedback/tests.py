@@ -88,5 +88,5 @@ def report(failed: Sequence[Evaluated]) -> Feedback:
 
 def _line(each: Evaluated) -> str:
     if each.got:
-        return f"- {each.expression}\n  but {left_side(each.expression)} is {each.got}"
+        return f"- {each.expression}\n  but it is {each.got}"
     return f"- {each.expression}\n  {error_line(each.result)}"

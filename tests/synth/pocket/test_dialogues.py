@@ -132,6 +132,36 @@ async def test_what_is_said_names_the_step_that_is_wrong() -> None:
     assert "code" in hints.person(program, slip, Random(0))
 
 
+async def test_values_on_the_way_lead_to_what_came_instead_of_what_should_have() -> None:
+    told = [each.turns[-1].completion.text.partition("\n")[0] for each in MANY if len(each.turns) > 1]
+    walked = [each for each in told if " -> " in each]
+    assert len(walked) > 40
+    for dialogue in MANY:
+        first, *_ = dialogue.turns[-1].completion.text.split("\n")
+        if len(dialogue.turns) < 2 or " -> " not in first:
+            continue
+        report = dialogue.turns[-2].feedback[0].text
+        steps = first.partition(", not ")[0].split(" -> ")
+        assert f"({steps[0]})" in report
+        assert steps[-1] in report
+        assert first.removesuffix(".").rpartition(", not ")[2] in report
+
+
+async def test_nothing_is_on_the_way_where_no_test_was_shown() -> None:
+    told = [each for each in MANY if each.provenance["method"] == "pocket-person"]
+    assert told
+    assert not any(" -> " in each.turns[-1].completion.text for each in told)
+
+
+async def test_values_end_where_a_step_cannot_be_done() -> None:
+    program = Program(steps_named(("sort", 0, {}), ("sum", 0, {})), "f", "xs")
+    assert hints.values(program, [3, 1]) == "[3, 1] -> [1, 3] -> 4"
+    assert hints.values(program, [3, "a"]) == "[3, 'a'] -> TypeError"
+    given = [2, 1]
+    hints.values(program, given)
+    assert given == [2, 1]
+
+
 async def test_an_oracle_names_every_step_and_a_person_the_first() -> None:
     steps = steps_named(("sort", 1, {}), ("every second", 1, {}))
     program = Program(steps, "f", "xs")

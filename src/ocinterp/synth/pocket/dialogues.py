@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from itertools import count
 from random import Random
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from ocinterp.errors import UsageError
 from ocinterp.feedback import tests
@@ -18,6 +18,8 @@ from ocinterp.synth.pocket import hints
 from ocinterp.synth.pocket.attempts import Attempt, attempt
 from ocinterp.synth.pocket.rehearsal import Rehearsal
 from ocinterp.tasks.pocket.benchmark import Item, Part, item
+from ocinterp.tasks.pocket.examples import Example
+from ocinterp.tasks.pocket.programs import Program
 from ocinterp.types import (
     Cell,
     Completion,
@@ -81,52 +83,60 @@ def with_items(seed: str, plan: Plan = Plan()) -> Iterator[tuple[Item, Trajector
 
 def _dialogue(item: Item, number: int, form: Form, chance: Random) -> Trajectory:
     found = Trajectory(f"pocket-train/{number}", (Message("user", item.request),))
-    thought = ""
+    before: _Failed | None = None
     for nth in range(1, _FAILURES[form] + 1):
-        made = _failing(item, chance, nth, thought, {turn.runs[0].cell.source for turn in found.turns})
-        if made is None:
+        tried = {turn.runs[0].cell.source for turn in found.turns}
+        failed = _failing(item, chance, nth, tried)
+        if failed is None:
             break
-        wrong, turn, error = made
-        said = list(turn.feedback)
         if form == "person" or (form == "twice" and chance.random() < 0.3):
-            words = (hints.oracle if chance.random() < 0.3 else hints.person)(item.program, wrong, chance)
-            said = [Feedback(Source.SIMULATED_HUMAN, words, "bad")]
-        thought = hints.thought(item.program, wrong, error)
-        found = found.plus(Turn(turn.completion, turn.runs, tuple(said)))
-    answer = Completion(_answer(item.program.source(), thought), "stop")
+            words = (hints.oracle if chance.random() < 0.3 else hints.person)(item.program, failed.wrong, chance)
+            failed = replace(failed, said=Feedback(Source.SIMULATED_HUMAN, words, "bad"), test=None)
+        completion = _answer(failed.wrong.source, before, item.program.with_steps(failed.wrong.steps))
+        found = found.plus(Turn(completion, (failed.run,), (failed.said,)))
+        before = failed
     cell = Cell(f"{len(found.turns) + 1}.1", item.program.source())
+    answer = _answer(cell.source, before, item.program)
     found = found.plus(Turn(answer, (Run(cell, Rehearsal().run(cell)),))).stopped(StopReason.DONE)
     return replace(found, provenance=_made_by(form if len(found.turns) > 1 else "single"))
 
 
-def _answer(source: str, thought: str = "") -> str:
-    return f"{thought}\n```python\n{source}\n```".lstrip("\n")
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """An attempt that failed when it ran: the error's name, what was said of it, and the first of the tests that were shown."""
+
+    wrong: Attempt
+    run: Run
+    error: str
+    said: Feedback
+    test: Example | None = None
 
 
-def _failing(item: Item, chance: Random, nth: int, thought: str, tried: Set[str]) -> tuple[Attempt, Turn, str] | None:
-    """An attempt not `tried` yet that really fails, the turn that it makes, and the name of the error that it ends in."""
+def _answer(source: str, before: _Failed | None, meant: Program) -> Completion:
+    """Code, after a thought about what failed `before`, where something did; `meant` are the steps that it now has."""
+    thought = hints.thought(meant, before.wrong, before.error, before.test) if before else ""
+    return Completion(f"{thought}\n```python\n{source}\n```".lstrip("\n"), "stop")
+
+
+def _failing(item: Item, chance: Random, nth: int, tried: Set[str]) -> _Failed | None:
+    """An attempt not `tried` yet that really fails."""
     for _ in range(_TRIES):
         wrong = attempt(item.program, chance, item.wording.open_steps)
         if wrong is None or wrong.source in tried:
             continue
         stage = Rehearsal()
         cell = Cell(f"{nth}.1", wrong.source)
-        result = stage.run(cell)
-        completion = Completion(_answer(wrong.source, thought), "stop")
-        if not result.ok:
-            runs = (Run(cell, result),)
-            said = report_failure(runs)
-            return wrong, Turn(completion, runs, (said,)), result.error.name if result.error else ""
+        run = Run(cell, stage.run(cell))
+        if not run.result.ok:
+            error = run.result.error.name if run.result.error else ""
+            return _Failed(wrong, run, error, report_failure((run,)))
         evaluated = [stage.evaluate(each.expression(item.program.function)) for each in item.examples.visible]
         failed = [each for each in evaluated if not each.held]
         if failed:
             error = next((each.result.error.name for each in failed if each.result.error), "")
-            feedback = tests.report(failed) if chance.random() < 0.5 else _as_in_the_paper(item, failed, chance)
-            return (
-                wrong,
-                Turn(completion, (Run(cell, result),), (feedback,)),
-                "" if error == "AssertionError" else error,
-            )
+            said = tests.report(failed) if chance.random() < 0.5 else _as_in_the_paper(item, failed, chance)
+            test = item.examples.visible[evaluated.index(failed[0])]
+            return _Failed(wrong, run, "" if error == "AssertionError" else error, said, test)
     return None
 
 
@@ -145,21 +155,12 @@ def _as_in_the_paper(item: Item, failed: Sequence[tests.Evaluated], chance: Rand
 def _trace(item: Item, number: int, chance: Random) -> Trajectory:
     """What a program answers, and the values on the way."""
     given = chance.choice(item.examples.hidden or item.examples.visible).given
-    program = item.program
-    values: list[Any] = [given]
-    values.extend(
-        program.with_steps(program.steps[:at]).answer(_copied(given)) for at in range(1, len(program.steps) + 1)
-    )
-    call = f"{program.function}({given!r})"
-    asked = f"{chance.choice(_TRACES).format(call=call)}\n```python\n{program.source()}\n```"
-    steps = " -> ".join(repr(each) for each in values)
+    call = f"{item.program.function}({given!r})"
+    asked = f"{chance.choice(_TRACES).format(call=call)}\n```python\n{item.program.source()}\n```"
+    steps = hints.values(item.program, given)
     prompt = (Message("user", asked),)
     turn = Turn(Completion(steps, "stop"))
     return Trajectory(f"pocket-train/{number}", prompt, (turn,), StopReason.DONE, _made_by("trace"))
-
-
-def _copied(given: Any) -> Any:
-    return given.copy() if isinstance(given, list | dict) else given  # pyright: ignore[reportUnknownVariableType]
 
 
 def _made_by(form: Form) -> dict[str, str]:

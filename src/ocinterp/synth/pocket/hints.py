@@ -3,21 +3,54 @@
 from __future__ import annotations
 
 from random import Random
+from typing import Any
 
 from ocinterp.synth.pocket.attempts import Attempt
+from ocinterp.tasks.pocket.examples import Example
 from ocinterp.tasks.pocket.person import remark
-from ocinterp.tasks.pocket.programs import Program, Step
+from ocinterp.tasks.pocket.programs import OutOfBoundsError, Program, Step
 
 
 def _same(one: Step, two: Step) -> bool:
     return (one.operation.name, one.meaning, one.given) == (two.operation.name, two.meaning, two.given)
 
 
-def thought(program: Program, attempt: Attempt, error: str) -> str:
-    """One line before the corrected code: what was wrong, and what it should be. `error` is the name of what was raised.
+_MOST_CHARACTERS = 120  # of the values on the way
 
-    It names what was done first: whoever has said that does not do it again.
+
+def thought(program: Program, attempt: Attempt, error: str, failed: Example | None = None) -> str:
+    """What stands before the corrected code: what was wrong, and what it should be. `error` is the name of what was raised.
+
+    Where a test `failed` of which the model was told, the values on the way come first, from its input to the answer that
+    should have been another: where the values go wrong can be read there, and nowhere in the report. What was done is named
+    before what should be: whoever has said that does not do it again.
     """
+    said = _correction(program, attempt, error)
+    on_the_way = values(program.with_steps(attempt.steps), failed.given) if failed and _wrong(program, attempt) else ""
+    if not failed or not on_the_way or len(on_the_way) > _MOST_CHARACTERS:
+        return said
+    return f"{on_the_way}, not {failed.answer!r}.\n{said}"
+
+
+def values(program: Program, given: Any) -> str:
+    """What comes of an input step by step: `[3, 1] -> [1, 3] -> 1`; the last may be the name of an exception."""
+    found = [repr(given)]
+    for at in range(1, len(program.steps) + 1):
+        try:
+            found.append(repr(program.with_steps(program.steps[:at]).answer(_copied(given))))
+        except (ArithmeticError, AttributeError, ValueError, TypeError, LookupError) as error:
+            found.append(type(error).__name__)
+            break
+        except OutOfBoundsError:
+            return ""
+    return " -> ".join(found)
+
+
+def _copied(given: Any) -> Any:
+    return given.copy() if isinstance(given, list | dict) else given  # pyright: ignore[reportUnknownVariableType]
+
+
+def _correction(program: Program, attempt: Attempt, error: str) -> str:
     wrong = _wrong(program, attempt)
     if not wrong:
         return f"The steps are right; the code is not: {error or 'a slip'}."
