@@ -115,7 +115,7 @@ async def test_a_reward_is_for_hidden_tests_alone_and_feedback_of_visible_ones()
         StopReason.DONE,
     ]
     told = [heard[1][-1].content for heard in script.heard if len(heard) > 1]
-    assert "These tests do not hold:\n- f(2) == 4\n  but f(2) is 3" in told[0]
+    assert "These tests do not hold:\n- f(2) == 4\n  but it is 3" in told[0]
     assert "NameError: name 'y' is not defined" in told[1]
     assert "f(5)" not in "".join(told)
 
@@ -156,7 +156,7 @@ async def test_half_of_the_groups_hear_the_words_of_the_paper() -> None:
 
 async def test_addresses_of_objects_are_not_told() -> None:
     _, script = await played(PLAIN, (code("def f(x): return (each for each in [x])"), RIGHT))
-    assert "but f(2) is <generator object f.<locals>.<genexpr> at 0x...>" in script.heard[0][1][-1].content
+    assert "but it is <generator object f.<locals>.<genexpr> at 0x...>" in script.heard[0][1][-1].content
 
 
 @dataclass
