@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from models.pocket.tiny import write
 from ocinterp import records
 from ocinterp.cli import steps
 from ocinterp.synth.pocket.dialogues import dialogues
@@ -190,3 +191,13 @@ def test_tokens_are_exported_without_torch(ocinterp: Run, home: Path, data: Path
     rows = [json.loads(line) for line in (home / "out.jsonl").read_text().splitlines()]
     assert len(rows) == 12
     assert all(len(row["labels"]) == len(row["input_ids"]) for row in rows)
+
+
+def test_a_model_is_packed_and_unpacked(home: Path, ocinterp: Run) -> None:
+    write(home / "large", small=False)
+    ended = ocinterp("train", "pack", "large", "small")
+    assert (ended.code, ended.out.splitlines()[0].endswith(" MB: small")) == (0, True)
+    assert ocinterp("train", "pack", "--unpack", "small", "back").code == 0
+    assert (home / "back" / "model.safetensors").stat().st_size > (home / "small" / "model.safetensors").stat().st_size
+    ended = ocinterp("train", "pack", "large", "small")
+    assert (ended.code, "not empty" in ended.err) == (2, True)
