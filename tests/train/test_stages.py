@@ -22,7 +22,7 @@ import torch
 import transformers
 
 from ocinterp.errors import DataError, UsageError
-from ocinterp.models.pocket.llama import Cache, Config, Llama
+from ocinterp.models.pocket.llama import Cache, Config, Llama, Span
 from ocinterp.models.pocket.weights import loads
 from ocinterp.train import card, curves, models, pretrain, sft
 from ocinterp.train.chats import ChatFormat
@@ -308,7 +308,8 @@ def test_a_model_from_nothing_is_read_by_the_built_in_engine(data: Path, tmp_pat
     theirs = transformers.AutoModelForCausalLM.from_pretrained(made.folder, dtype=torch.float32)
     with torch.no_grad():
         expected = theirs(input_ids=torch.tensor([ids])).logits[0].numpy()
-    assert abs(ours.forward([ids], Cache(config, 1, len(ids)), [0])[0] - expected).max() < 1e-3
+    found = ours.forward([Span(0, 0, ids)], Cache(config, 1, len(ids)), last=False)
+    assert abs(found - expected).max() < 1e-3
     with pytest.raises(UsageError, match="has no shape"):
         pretrain.run(replace(made, recipe=find("common")), spoken.screen)
 

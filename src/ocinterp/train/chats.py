@@ -15,9 +15,11 @@ from typing import Any, Final, Protocol
 
 from ocinterp.errors import UsageError
 from ocinterp.files import explained
+from ocinterp.models.pocket import roles
 from ocinterp.train.rows import Piece, Unwritable
 from ocinterp.types import Message
 
+_ROLES: Final = "roles"
 _PROBE: Final = (
     Message("user", "One?"),
     Message("assistant", "Two."),
@@ -136,12 +138,15 @@ class ChatFormat:
 
 
 def templates() -> list[str]:
-    """The names of the templates of this package."""
-    return sorted(each.name.removesuffix(".jinja") for each in _folder().iterdir() if each.name.endswith(".jinja"))
+    """The names of the templates of this package; `roles` is that of the pocket models."""
+    files = (each.name.removesuffix(".jinja") for each in _folder().iterdir() if each.name.endswith(".jinja"))
+    return sorted([*files, _ROLES])
 
 
 def template(name: str) -> str:
     """The template of a name, or of a file. UsageError where there is none."""
+    if name == _ROLES:
+        return roles.TEMPLATE
     if name in templates():
         return _folder().joinpath(f"{name}.jinja").read_text("utf-8").rstrip("\n")
     path = Path(name)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any
 
 from ocinterp.errors import UsageError
+from ocinterp.models.pocket import roles
 from ocinterp.models.pocket.tokenizer import PATTERN
 from ocinterp.train.chats import template
-
-PAD: Final = "<|pad|>"
-END: Final = "<|end|>"
-ROLES: Final = ("<|system|>", "<|user|>", "<|assistant|>")
 
 
 def load(name: str, template_name: str) -> Any:
@@ -37,6 +34,7 @@ def learn(texts: Iterable[str], size: int) -> Any:
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
+    speakers = [f"<|{role}|>" for role in roles.ROLES]
     found: Any = Tokenizer(models.BPE())
     found.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -47,13 +45,13 @@ def learn(texts: Iterable[str], size: int) -> Any:
     found.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=size,
-        special_tokens=[PAD, *ROLES, END],
+        special_tokens=[roles.PADDING, *speakers, roles.END],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
     found.train_from_iterator(texts, trainer)
     made = PreTrainedTokenizerFast(
-        tokenizer_object=found, eos_token=END, pad_token=PAD, additional_special_tokens=list(ROLES)
+        tokenizer_object=found, eos_token=roles.END, pad_token=roles.PADDING, additional_special_tokens=speakers
     )
-    made.chat_template = template("roles")
+    made.chat_template = roles.TEMPLATE
     return made
