@@ -12,6 +12,7 @@ import pytest
 from ocinterp.errors import SandboxError
 from ocinterp.protocols import Session
 from ocinterp.sandboxes.limits import Service
+from ocinterp.sandboxes.ns import supervisor
 from ocinterp.sandboxes.zygotes import NamespaceSandbox, UnsafeSandbox
 from ocinterp.testing.processes import descendants, ended
 from ocinterp.types import Cell
@@ -145,3 +146,19 @@ async def _answer(session: Session) -> str:
 
 def _parent(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+async def test_all_who_wait_for_a_zygote_that_does_not_start_are_told_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "START_SECONDS", 0.0)
+    told: list[str] = []
+
+    async def try_one(sandbox: NamespaceSandbox) -> None:
+        with pytest.raises(SandboxError, match="did not start within 0 s") as error:
+            await one_session(sandbox)
+        told.append(str(error.value))
+
+    async with NamespaceSandbox() as sandbox, asyncio.TaskGroup() as group:
+        for _ in range(3):
+            group.create_task(try_one(sandbox))
+    assert len(told) == 3
+    assert len(set(told)) == 1

@@ -43,6 +43,8 @@ class Supervisor:
         self._exits: dict[str, asyncio.Future[Exit]] = {}
         self._count = 0
         self._sending = asyncio.Lock()
+        self._reading = asyncio.Lock()
+        self._words: str | None = None  # the last that its launcher said
         self._room = asyncio.Event()  # in the socket's buffer, or nothing more to wait for
         self._why_dead = ""
         self._on_death: list[Callable[[], None]] = []
@@ -116,15 +118,16 @@ class Supervisor:
             raise SandboxError(f"{error}{await self._last_words()}") from error
 
     async def _last_words(self) -> str:
-        """The last line that a launcher which could not start wrote to its stderr."""
+        """The last line that a launcher which could not start wrote to its stderr; the same to all who wait for it."""
         stderr = self._process.stderr if self._process else None
-        if stderr is None:
-            return ""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(1):
-                lines = (await stderr.read(65536)).decode(errors="replace").strip().splitlines()
-                return f" ({lines[-1]})" if lines else ""
-        return ""
+        async with self._reading:
+            if self._words is None:
+                self._words = ""
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(1):
+                        said = (await stderr.read(65536)).decode(errors="replace") if stderr else ""
+                        self._words = f" ({said.strip().splitlines()[-1]})" if said.strip() else ""
+        return self._words
 
     async def ask(self, op: str, session: str, *, fds: Sequence[int] = (), **fields: Any) -> tuple[dict[str, Any], int]:
         """Send one request and wait for its answer and the descriptor that came with it (-1: none).
