@@ -41,7 +41,7 @@ from ocinterp.train.chats import ChatFormat
 from ocinterp.train.checkpoints import Progress
 from ocinterp.train.episodes import Row, rows
 from ocinterp.train.exercises import Exercises
-from ocinterp.train.optimizers import Optimizer, Schedule
+from ocinterp.train.optimizers import Optimizer
 from ocinterp.train.orders import Ended, Order, Screen
 from ocinterp.train.parallel import World
 from ocinterp.train.practised import Learnt, Practised
@@ -204,7 +204,7 @@ class Course:
         """All steps that are left, each measured. Goes on from the folder's checkpoint, if there is one."""
         practice, folder = self.practice, self.order.folder
         reference = grpo.reference(self.model, adapted=self.order.recipe.lora is not None) if practice.kl else None
-        optimizer = self._optimizer()
+        optimizer = stage.optimizer_of(self.order.recipe, self.model)
         path = folder / checkpoints.NAME
         at = checkpoints.restore(path, self.model, optimizer, self.identity) if path.exists() else Progress()
         metrics.cut(folder, at.step)
@@ -236,19 +236,6 @@ class Course:
         said, seconds = self.sampler.tokens - before[0], self.sampler.seconds - before[1]
         spent = {**clock.spent, "generating": seconds, "playing": clock.spent["playing"] - seconds}
         return replace(practised.of_groups(step, groups, self.practice, learnt), said=said, spent=spent)
-
-    def _optimizer(self) -> Optimizer:
-        recipe = self.order.recipe
-        schedule = Schedule(recipe.schedule, recipe.warmup, recipe.final)
-        return Optimizer(
-            self.model,
-            recipe.optimizer,
-            recipe.rate,
-            schedule=schedule,
-            decay=recipe.decay,
-            clip=recipe.clip,
-            matrix_rate=recipe.matrix_rate,
-        )
 
     def _learn(
         self, groups: Sequence[Group], optimizer: Optimizer, step: int, reference: grpo.Reference | None

@@ -21,6 +21,7 @@ from ocinterp.train.optimizers import Optimizer, Schedule
 from ocinterp.train.orders import Ended, Order, Screen, peak_of
 from ocinterp.train.orders import describe as told
 from ocinterp.train.parallel import World, spread
+from ocinterp.train.recipe import Recipe
 from ocinterp.train.rows import Row
 from ocinterp.train.shapes import of_config
 
@@ -84,19 +85,23 @@ def train(
     return Ended(finished=True, step=step.step)
 
 
-def _trainer(order: Order, lessons: Lessons, model: Any, run: RunFolder, world: World, screen: Screen) -> Trainer:
-    recipe = order.recipe
-    learner = spread(model, world)
-    schedule = Schedule(recipe.schedule, recipe.warmup, recipe.final)
-    optimizer = Optimizer(
-        learner.model,
+def optimizer_of(recipe: Recipe, model: Any) -> Optimizer:
+    """What changes a model's weights as the recipe says."""
+    return Optimizer(
+        model,
         recipe.optimizer,
         recipe.rate,
-        schedule=schedule,
+        schedule=Schedule(recipe.schedule, recipe.warmup, recipe.final),
         decay=recipe.decay,
         clip=recipe.clip,
         matrix_rate=recipe.matrix_rate,
     )
+
+
+def _trainer(order: Order, lessons: Lessons, model: Any, run: RunFolder, world: World, screen: Screen) -> Trainer:
+    recipe = order.recipe
+    learner = spread(model, world)
+    optimizer = optimizer_of(recipe, learner.model)
     padding = lessons.tokenizer.pad_token_id
     plan = Plan(
         lessons.rows,
