@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from ocinterp.bench.hidden import REPORT_CHARACTERS, defines, program_of
+from ocinterp.bench.hidden import defines, program_of
 from ocinterp.bench.numbers import Suite
 from ocinterp.bench.seats import AGAIN, Seat, Setting
-from ocinterp.feedback import all_of, first_of
+from ocinterp.feedback import all_of, first_of, paper
 from ocinterp.feedback.simulated import ADVISER, NOVICE, Report, SimulatedHuman
 from ocinterp.loop import Limits
 from ocinterp.protocols import FeedbackProvider
@@ -143,4 +143,4 @@ def not_compiling(turn: Turn, entry_point: str) -> str:
         return ""
     error = broken[-1].result.error
     shown = error.traceback.strip() if error is not None else ""
-    return f"It does not compile.\n{shown or error_line(broken[-1].result)}"[:REPORT_CHARACTERS]
+    return f"It does not compile.\n{shown or error_line(broken[-1].result)}"[: paper.CHARACTERS]

@@ -16,6 +16,7 @@ from ocinterp.bench.numbers import Measure, Suite
 from ocinterp.bench.python import holds, parse
 from ocinterp.bench.results import Judged
 from ocinterp.bench.sanitize import sanitize
+from ocinterp.feedback import paper
 from ocinterp.parse import extract_cells
 from ocinterp.problems import Calls, Problem, asserts
 from ocinterp.tasks import syntax
@@ -28,7 +29,6 @@ from ocinterp.verifiers.inside.frames import Frame
 from ocinterp.verifiers.judge import Failure, Judge, Judgement
 from ocinterp.verifiers.scripts import ScriptJudge
 
-REPORT_CHARACTERS = 500  # of the paper's report (its section 4, and the code that came with it)
 _ENDLESS = sys.maxsize  # no task has as many tests
 _EXCEPTION = re.compile(r"\b\w*(?:Error|Exception|Interrupt|Iteration|Warning)\b")
 _NAME = 60  # characters of an exception's class
@@ -178,21 +178,21 @@ async def _reported(judge: Judge | ScriptJudge, program: str, judgement: Judgeme
     if suite == "plus" and judgement.plus is not None and judgement.base.status in {Status.PASS, Status.WRONG}:
         failures.append(judgement.plus.failure)
     parts = [await _described(judge, program, each) for each in failures if each is not None]
-    return "\n\n".join(parts)[:REPORT_CHARACTERS]
+    return "\n\n".join(parts)[: paper.CHARACTERS]
 
 
 async def _described(judge: Judge | ScriptJudge, program: str, failure: Failure) -> str:
     """A failing test in the paper's terms."""
     if failure.status is Status.TIMEOUT:
-        return "Execution timed out."
+        return paper.TIMED_OUT
     if isinstance(judge, ScriptJudge):
         return f"A test fails: {failure.detail or failure.status}"
-    given = f"Input: {judge.problem.task.entry_point}({', '.join(map(_shown, judge.arguments[failure.number]))})"
+    call = f"{judge.problem.task.entry_point}({', '.join(map(_shown, judge.arguments[failure.number]))})"
     if failure.status is not Status.WRONG:
-        return f"A test fails: {failure.detail or failure.status}\n{given}"
+        return paper.failed(failure.detail or str(failure.status), call)
     expected = _value(judge.expected[failure.number])
     actual = await _actual(judge, program, failure.number)
-    return f"A test fails.\n{given}\nExpected: {expected}\nActual: {actual}"
+    return paper.wrong(call, expected, actual)
 
 
 async def _actual(judge: Judge, program: str, number: int) -> str:
@@ -226,7 +226,7 @@ def _shown(value: object) -> str:
         text = repr(value)
     except (ValueError, RecursionError):  # an integer of more digits than Python writes, or nesting as deep
         return "(a value too large to show)"
-    return text if len(text) <= REPORT_CHARACTERS else f"{text[:REPORT_CHARACTERS]}…"
+    return text if len(text) <= paper.CHARACTERS else f"{text[: paper.CHARACTERS]}…"
 
 
 def shown(problem: Problem) -> frozenset[int]:

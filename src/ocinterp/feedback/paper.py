@@ -1,4 +1,4 @@
-"""The first failing visible test, in the words in which the paper's evaluation tells of a failure (bench/hidden.py)."""
+"""The words in which the paper's evaluation tells of a failing test; and the first failing visible test in these words."""
 
 from __future__ import annotations
 
@@ -12,9 +12,25 @@ from ocinterp.render import clip, error_line
 from ocinterp.types import ExecutionResult, Feedback, Outcome, Source, Task, Trajectory, Turn
 
 AGAIN: Final = "Fix the program and give all of it again in one code block."
-_CHARACTERS: Final = 500  # of a report, as in the paper's section 4
+CHARACTERS: Final = 500  # of a report, as in the paper's section 4
 _LINE: Final = re.compile(r'File "<cell (?!test\.)[^"]*", line (\d+)')  # of the program, not of a test
 _CELL: Final = re.compile(r"<cell [\d.]+>")
+TIMED_OUT: Final = "Execution timed out."
+
+
+def wrong(call: str, expected: str, actual: str) -> str:
+    """Of a call that was answered otherwise."""
+    return f"A test fails.\nInput: {call}\nExpected: {expected}\nActual: {actual}"
+
+
+def failed(error: str, call: str) -> str:
+    """Of a call that was not answered; `error` in one line."""
+    return f"A test fails: {error}\nInput: {call}"
+
+
+def told(report: str) -> Feedback:
+    """What the model hears: a bounded report, and what to do."""
+    return Feedback(Source.TESTS, f"{report[:CHARACTERS]}\n\n{AGAIN}")
 
 
 @dataclass
@@ -33,30 +49,26 @@ class PaperReport:
     async def __call__(self, task: Task, before: Trajectory, turn: Turn, /) -> tuple[Feedback, ...]:
         broken = next((run.result for run in turn.runs if not run.result.ok), None)
         if broken is not None and task.visible_tests:
-            return _said(_failed(broken, _call(task.visible_tests[0])))
+            return (told(_failed(broken, _call(task.visible_tests[0]))),)
         if not await self.tests(task, before, turn):
             return ()
-        return _said(_told(next(each for each in self.tests.last if not each.held)))
+        return (told(_of_test(next(each for each in self.tests.last if not each.held))),)
 
 
-def _said(report: str) -> tuple[Feedback, ...]:
-    return (Feedback(Source.TESTS, f"{report[:_CHARACTERS]}\n\n{AGAIN}"),)
-
-
-def _told(test: Evaluated) -> str:
+def _of_test(test: Evaluated) -> str:
     call, _, expected = test.expression.partition(" == ")
     if not test.got or not expected:
         return _failed(test.result, call)
-    return f"A test fails.\nInput: {call}\nExpected: {expected}\nActual: {test.got}"
+    return wrong(call, expected, test.got)
 
 
 def _failed(result: ExecutionResult, call: str) -> str:
     if result.outcome is Outcome.TIMEOUT:
-        return "Execution timed out."
+        return TIMED_OUT
     lines = _LINE.findall(result.error.traceback) if result.error is not None else []
     where = f" (line {lines[-1]})" if lines and "<cell" not in error_line(result) else ""
     error = _CELL.sub("<solution>", error_line(result))
-    return f"A test fails: {clip(error, 300)}{where}\nInput: {call}"
+    return failed(f"{clip(error, 300)}{where}", call)
 
 
 def _call(expression: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from ocinterp.bench import seats
 from ocinterp.feedback import VisibleTests, failures
 from ocinterp.parse import extract_cells
 from ocinterp.protocols import Session
@@ -70,6 +71,13 @@ async def test_reports_are_in_the_words_that_a_session_has(sandbox: NamespaceSan
                 assert await heard(session, task, before, turn) == (said,)
             compared += 1
     assert compared >= 20
+
+
+async def test_the_papers_report_asks_for_what_the_evaluation_asks_for() -> None:
+    said = [each.text for dialogue in MANY for turn in dialogue.turns for each in turn.feedback]
+    reports = [each for each in said if each.startswith("A test fails")]
+    assert len(reports) > 20
+    assert all(each.endswith(f"\n\n{seats.AGAIN}") for each in reports)
 
 
 async def test_every_attempt_fails_and_the_last_answer_passes(sandbox: NamespaceSandbox) -> None:

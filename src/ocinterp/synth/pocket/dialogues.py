@@ -12,7 +12,7 @@ from random import Random
 from typing import Final, Literal
 
 from ocinterp.errors import UsageError
-from ocinterp.feedback import tests
+from ocinterp.feedback import paper, tests
 from ocinterp.feedback.execution import report_failure
 from ocinterp.synth.pocket import hints
 from ocinterp.synth.pocket.attempts import Attempt, attempt
@@ -146,10 +146,8 @@ def _as_in_the_paper(item: Item, failed: Sequence[tests.Evaluated], chance: Rand
     call, _, expected = first.expression.partition(" == ")
     if not first.got:
         error = tests.error_line(first.result)
-        return Feedback(Source.TESTS, f"A test fails: {error}\nInput: {call}\n\n{tests.AGAIN}")
-    return Feedback(
-        Source.TESTS, f"A test fails.\nInput: {call}\nExpected: {expected}\nActual: {first.got}\n\n{tests.AGAIN}"
-    )
+        return paper.told(paper.failed(error, call))
+    return paper.told(paper.wrong(call, expected, first.got))
 
 
 def _trace(item: Item, number: int, chance: Random) -> Trajectory:
