@@ -97,8 +97,8 @@ PUBLISHED: Final = (
 
 # Made here, so that there is nothing to import. The hash is of the text that `tasks.pocket.benchmark` makes.
 BUILT_IN: Final = (
-    Dataset("pocket", "1", "pocket", 1200, 19_137, (Text(
-        "b5f643bf7c12105491ac7ed0f0d2ff46", "fa0ae06567f6dff7daad56ddc87ddc84db74df1495a9f995ab4a053a2efa3da7"
+    Dataset("pocket", "1", "pocket", 1200, 19_067, (Text(
+        "980888a18864815caa9fdb59b657a350", "362562ae9e5d7066f60d1be2100eb65a824e8efbd44c4133cae4707c08fb66a4"
     ),), "built in"),
 )  # fmt: skip
 

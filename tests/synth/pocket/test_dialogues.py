@@ -180,6 +180,6 @@ async def test_an_oracle_names_every_step_and_a_person_the_first() -> None:
 
 
 async def test_how_much_is_left_open_and_which_forms_there_are_can_be_chosen() -> None:
-    plan = Plan({"single": 1.0}, Part(0.0))
+    plan = Plan({"single": 1.0}, part=Part(0.0))
     assert {each.provenance["method"] for each in islice(dialogues("plan", plan), 50)} == {"pocket-single"}
     assert not any(item.wording.open_steps for item, _ in islice(with_items("plan", plan), 50))

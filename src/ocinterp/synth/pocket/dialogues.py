@@ -45,12 +45,14 @@ _TRACES: Final = ("What does this return for {call}?", "What is {call}?", "Say w
 class Plan:
     """How dialogues are made: `shares` of their forms, and what requests are like.
 
-    Those in which an attempt fails are of the part `unusual` as often as `mistaken` says: there a request leaves open what is
-    seldom meant, so that an attempt at what is usually meant fails.
+    Half of them say all that is meant, usual or not, and the others leave it open as in `part`. Those in which an attempt
+    fails are of the part `unusual` as often as `mistaken` says: there a request leaves open what is seldom meant, so that an
+    attempt at what is usually meant fails.
     """
 
     shares: Shares = field(default_factory=lambda: SHARES)
-    part: Part = field(default_factory=lambda: Part(0.5))
+    settled: Part = field(default_factory=lambda: Part(0.0, usual=0.4))
+    part: Part = field(default_factory=lambda: Part(0.8))
     unusual: Part = field(default_factory=lambda: Part(1.0, usual=0.15))
     mistaken: float = 0.7
 
@@ -76,7 +78,8 @@ def with_items(seed: str, plan: Plan = Plan()) -> Iterator[tuple[Item, Trajector
         chance = Random(f"{seed} {number}")
         form = chance.choices(list(plan.shares), list(plan.shares.values()))[0]
         unusual = _FAILURES.get(form, 0) > 0 and chance.random() < plan.mistaken
-        made = item(f"dialogues {seed}", "train", plan.unusual if unusual else plan.part, number)
+        part = plan.unusual if unusual else chance.choice((plan.settled, plan.part))
+        made = item(f"dialogues {seed}", "train", part, number)
         if made is not None:
             yield made, _trace(made, number, chance) if form == "trace" else _dialogue(made, number, form, chance)
 

@@ -36,10 +36,10 @@ class Part:
 
 
 PARTS: Final[Mapping[str, Part]] = {
-    "explicit": Part(0.0),
+    "explicit": Part(0.0, usual=0.5),
     "half": Part(0.5),
     "open": Part(1.0),
-    "unseen": Part(0.0, unseen=True),
+    "unseen": Part(0.0, unseen=True, usual=0.5),
 }
 
 

@@ -8,8 +8,10 @@ from ocinterp.tasks.pocket.operations import (
     Action,
     Change,
     Condition,
+    Meaning,
     Operation,
     changes,
+    each_of,
     meanings,
     operation,
     selections,
@@ -17,7 +19,17 @@ from ocinterp.tasks.pocket.operations import (
 from ocinterp.tasks.pocket.phrases import WHETHER
 
 SMALL: Final = range(1, 10)
-FEW: Final = range(2, 5)
+FEW: Final = (3, 1, 2, 4, 5)
+MARKS: Final = (
+    (" ", "spaces"),
+    (",", "commas"),
+    ("-", "dashes"),
+    ("/", "slashes"),
+    ("+", "plus signs"),
+    (":", "colons"),
+    (";", "semicolons"),
+)
+TOP: Final = range(2, 5)
 ANY_NUMBER: Final = ("each number", "every element")
 
 _ABOVE = meanings([("{v} > {k}", "excluding {k} itself"), ("{v} >= {k}", "including {k} itself")])
@@ -148,23 +160,10 @@ _ACTIONS: Final = (
 )
 
 CHANGES: Final = (
+    Change("add", ("increase {it}", "raise {it}", "make {it} larger"), each_of("{v} + {k}", "by {k}", SMALL)),
+    Change("subtract", ("decrease {it}", "lower {it}", "make {it} smaller"), each_of("{v} - {k}", "by {k}", SMALL)),
     Change(
-        "add",
-        ("add {k} to {it}", "increase {it} by {k}", "raise {it} by {k}"),
-        meanings("{v} + {k}"),
-        {"k": SMALL},
-    ),
-    Change(
-        "subtract",
-        ("subtract {k} from {it}", "decrease {it} by {k}", "lower {it} by {k}"),
-        meanings("{v} - {k}"),
-        {"k": SMALL},
-    ),
-    Change(
-        "multiply",
-        ("multiply {it} by {k}", "scale {it} by {k}", "make {it} {k} times as large"),
-        meanings("{v} * {k}"),
-        {"k": range(3, 10)},
+        "multiply", ("multiply {it}", "scale {it}", "blow up {it}"), each_of("{v} * {k}", "by {k}", (10, *range(3, 10)))
     ),
     Change("double", ("double {it}", "make {it} twice as large", "multiply {it} by two"), meanings("{v} * 2")),
     Change(
@@ -192,29 +191,18 @@ CHANGES: Final = (
     ),
     Change(
         "remainder",
-        (
-            "take {it} modulo {k}",
-            "replace {it} by its remainder modulo {k}",
-            "take what is left of {it} after division by {k}",
-        ),
-        meanings("{v} % {k}"),
-        {"k": range(2, 10)},
+        ("take the remainder of {it}", "replace {it} by its remainder", "reduce {it} to its remainder"),
+        each_of("{v} % {k}", "modulo {k}", (10, *range(2, 10))),
     ),
     Change(
         "cap",
-        ("limit {it} to at most {k}", "cap {it} at {k}", "bring {it} down to {k} where it is larger"),
-        meanings("min({v}, {k})"),
-        {"k": SMALL},
+        ("limit {it}", "cap {it}", "put an upper limit on {it}"),
+        each_of("min({v}, {k})", "at {k}", (9, *range(1, 9))),
     ),
     Change(
         "lift",
-        (
-            "raise {it} to at least {k}",
-            "lift {it} to {k} where it is smaller",
-            "replace {it} by {k} where it is smaller",
-        ),
-        meanings("max({v}, {k})"),
-        {"k": range(6)},
+        ("put a lower limit on {it}", "put a floor under {it}", "set a minimum for {it}"),
+        each_of("max({v}, {k})", "at {k}", range(6)),
     ),
     Change(
         "digit sum",
@@ -233,19 +221,20 @@ _LISTS: Final = (
     operation("sort", "numbers", "numbers",
         ["(sort|order|arrange) (the numbers|the list)"],
         [("sorted({x})", "in ascending order"), ("sorted({x}, reverse=True)", "in descending order"),
-         ("sorted({x}, key=abs)", "by absolute value")]),
+         ("sorted({x}, key=abs)", "by absolute value"), ("sorted({x}, key=lambda v: v % 10)", "by the last digit"),
+         ("sorted({x}, key=lambda v: v % 2)", "with the even ones first")]),
     operation("reverse", "numbers", "numbers",
         ["(reverse|turn around|flip) (the order of the numbers|the whole list)"], "{x}[::-1]"),
     operation("first", "numbers", "numbers",
-        ["(take|keep|return) (the first {k} numbers|the {k} numbers at the front)"], "{x}[:{k}]", k=FEW),
+        ["(take|keep|return) (the first few numbers|a few numbers from the front)"], each_of("{x}[:{k}]", "up to {k} of them", FEW)),
     operation("last", "numbers", "numbers",
-        ["(take|keep|return) (the last {k} numbers|the {k} numbers at the end)"], "{x}[-{k}:]", k=FEW),
+        ["(take|keep|return) (the last few numbers|a few numbers from the end)"], each_of("{x}[-{k}:]", "up to {k} of them", FEW)),
     operation("skip", "numbers", "numbers",
-        ["(skip|drop|leave out) the first {k} of the (numbers|elements)"],
-        "{x}[{k}:]", k=range(1, 4)),
+        ["(skip|drop|leave out) (numbers|elements) at the start"],
+        each_of("{x}[{k}:]", "namely {k} of them", range(1, 6))),
     operation("shorten", "numbers", "numbers",
-        ["(drop|remove|leave out) the last {k} of the (numbers|elements)"],
-        "{x}[:-{k}]", k=range(1, 4)),
+        ["(drop|remove|leave out) (numbers|elements) at the end"],
+        each_of("{x}[:-{k}]", "namely {k} of them", range(1, 6))),
     operation("unique", "numbers", "numbers",
         ["(remove|drop|get rid of) (duplicate numbers|the numbers that repeat earlier ones)", "keep each number only once"],
         [("list(dict.fromkeys({x}))", "keeping the original order"), ("sorted(set({x}))", "sorting the result")]),
@@ -268,17 +257,18 @@ _LISTS: Final = (
         ["(compute|list|return) the sums of (neighbours|adjacent numbers)"],
         "[a + b for a, b in zip({x}, {x}[1:])]"),
     operation("rotate", "numbers", "numbers",
-        ["(rotate|cycle) (the list|the numbers) by {k}"],
-        [("{x}[{k}:] + {x}[:{k}]", "to the left"), ("{x}[-{k}:] + {x}[:-{k}]", "to the right")], k=range(1, 4)),
+        ["(rotate|cycle) (the list|the numbers)"],
+        [*each_of("{x}[{k}:] + {x}[:{k}]", "to the left by {k}", range(1, 4)),
+         *each_of("{x}[-{k}:] + {x}[:-{k}]", "to the right by {k}", range(1, 4))]),
     operation("every second", "numbers", "numbers",
         ["(take|keep|return) every (second|other) (number|element)"],
         [("{x}[::2]", "starting with the first"), ("{x}[1::2]", "starting with the second")]),
     operation("largest", "numbers", "numbers",
         ["(take|find|return) the ({k} largest|{k} biggest|top {k}) numbers"],
-        [("sorted({x}, reverse=True)[:{k}]", "with the largest first"), ("sorted({x})[-{k}:]", "with the smallest first")], k=FEW),
+        [("sorted({x}, reverse=True)[:{k}]", "with the largest first"), ("sorted({x})[-{k}:]", "with the smallest first")], k=TOP),
     operation("smallest", "numbers", "numbers",
         ["(take|find|return) the ({k} smallest|{k} lowest|bottom {k}) numbers"],
-        [("sorted({x})[:{k}]", "with the smallest first"), ("sorted({x})[:{k}][::-1]", "with the largest first")], k=FEW),
+        [("sorted({x})[:{k}]", "with the smallest first"), ("sorted({x})[:{k}][::-1]", "with the largest first")], k=TOP),
     operation("append", "numbers", "numbers",
         ["(add|attach) the (number|element) {k} to the list"],
         [("{x} + [{k}]", "at the end"), ("[{k}] + {x}", "at the front")], k=SMALL),
@@ -294,7 +284,7 @@ _LISTS: Final = (
         [("[v for v in {x} if v != {k}]", "wherever it is"),
          ("{x} = list({x})\nif {k} in {x}:\n    {x}.remove({k})", "where it comes first")], k=SMALL),
     operation("with position", "numbers", "numbers",
-        ["add its (position|place) to (each number|every element)", "increase (each number|every element) by its (position|place)"],
+        ["add its (position|place) to (each number|every element)", "let (each number|every element) grow by its (position|place)"],
         [("[v + i for i, v in enumerate({x})]", "counting from 0"),
          ("[v + i for i, v in enumerate({x}, 1)]", "counting from 1")]),
     operation("ends", "numbers", "numbers",
@@ -371,8 +361,7 @@ _LISTS: Final = (
         "{x} == {x}[::-1]"),
     operation("join numbers", "numbers", "text",
         ["(join|combine) (the numbers|all elements) into (a text|one string)"],
-        [("' '.join(str(v) for v in {x})", "separated by spaces"), ("','.join(str(v) for v in {x})", "separated by commas"),
-         ("'-'.join(str(v) for v in {x})", "separated by dashes")]),
+        [Meaning(f"'{mark}'.join(str(v) for v in {{x}})", f"separated by {name}") for mark, name in MARKS]),
     operation("number words", "numbers", "words",
         ["(convert|turn) (each number|every element) into a (text|string)"],
         "[str(v) for v in {x}]"),

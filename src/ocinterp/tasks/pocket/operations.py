@@ -93,7 +93,7 @@ def operation(
     takes: Kind,
     gives: Kind,
     templates: Sequence[str],
-    code: str | Sequence[tuple[str, str]],
+    code: str | Sequence[tuple[str, str] | Meaning],
     imports: str = "",
     **parameters: Sequence[int | str],
 ) -> Operation:
@@ -101,9 +101,16 @@ def operation(
     return Operation(name, takes, gives, expanded(name, templates), meanings(code), parameters, imports)
 
 
-def meanings(code: str | Sequence[tuple[str, str]]) -> tuple[Meaning, ...]:
+def meanings(code: str | Sequence[tuple[str, str] | Meaning]) -> tuple[Meaning, ...]:
     """One, or several with what settles each."""
-    return (Meaning(code),) if isinstance(code, str) else tuple(Meaning(*each) for each in code)
+    if isinstance(code, str):
+        return (Meaning(code),)
+    return tuple(each if isinstance(each, Meaning) else Meaning(*each) for each in code)
+
+
+def each_of(code: str, said: str, values: Iterable[int | str]) -> tuple[Meaning, ...]:
+    """One meaning for each value, which stands for `{k}` in its code and in its words: what can be left open is how much."""
+    return tuple(Meaning(put(code, k=str(each)), put(said, k=str(each))) for each in values)
 
 
 def selections(

@@ -22,7 +22,7 @@ LONGEST: Final = 60  # elements, or characters
 
 _STEPS: Final = (20, 42, 38)  # how many programs of 100 have one step, two, three
 _KINDS: Final[Mapping[Kind, int]] = {"numbers": 38, "text": 26, "words": 16, "number": 11, "table": 9}
-USUAL: Final = 0.8  # how often an operation of several meanings has the first of them
+USUAL: Final = 0.85  # how often an operation of several meanings has the first of them
 
 ARGUMENTS: Final[Mapping[Kind, tuple[str, ...]]] = {
     "numbers": ("nums", "xs", "values", "items"),

@@ -8,16 +8,28 @@ from ocinterp.tasks.pocket.operations import (
     Action,
     Change,
     Condition,
+    Meaning,
     Operation,
     changes,
+    each_of,
     meanings,
     operation,
     selections,
 )
+from ocinterp.tasks.pocket.numbers import FEW, MARKS
 from ocinterp.tasks.pocket.phrases import WHETHER
 
-FEW: Final = range(2, 5)
 LETTERS: Final = tuple("abet")
+_COVERS: Final = (
+    ("*", "stars"),
+    ("#", "hash signs"),
+    (".", "dots"),
+    ("-", "dashes"),
+    ("?", "question marks"),
+    ("x", "an x"),
+)
+_BRACKETS: Final = (("()", "round"), ("[]", "square"), ("{}", "curly"), ("<>", "pointed"))
+_FILLS: Final = ((".", "dots"), ("*", "stars"), ("0", "zeros"), ("-", "dashes"))
 
 _CHARACTERS: Final = (
     Condition("vowels", ("vowels", "characters that are vowels"),
@@ -45,8 +57,7 @@ _ON_CHARACTERS: Final = (
          "find out whether there are any {those}", "check whether the text has {those}"),
         meanings("any({test} for {v} in {x})")),
     Action("hide characters", "text", ("hide the {those}", "mask the {those}", "cover up the {those}"),
-        meanings([("''.join('*' if {test} else {v} for {v} in {x})", "with stars"),
-                  ("''.join('#' if {test} else {v} for {v} in {x})", "with hash signs")])),
+        tuple(Meaning(f"''.join('{mark}' if {{test}} else {{v}} for {{v}} in {{x}})", f"with {name}") for mark, name in _COVERS)),
     Action("places of characters", "numbers",
         ("list the positions of the {those}", "return the positions of the {those}",
          "find the places of the {those}", "tell the places of the {those}"),
@@ -99,33 +110,34 @@ TEXT_CHANGES: Final = (
     Change("backwards", ("reverse {it}", "write {it} backwards", "turn {it} around"), meanings("{v}[::-1]")),
     Change("capital", ("capitalize {it}", "start {it} with a capital letter", "write {it} with a capital letter in front"),
         meanings("{v}[:1].upper() + {v}[1:]")),
-    Change("start", ("cut {it} after {k} characters", "keep the first {k} characters of {it}", "shorten {it} to {k} characters"),
-        meanings("{v}[:{k}]"), {"k": FEW}),
+    Change("start", ("cut {it} short", "keep the first few characters of {it}", "shorten {it}"),
+        each_of("{v}[:{k}]", "to a length of {k}", FEW)),
     Change("end",
-        ("keep the last {k} characters of {it}", "take the last {k} characters of {it}", "leave only the last {k} characters of {it}"),
-        meanings("{v}[-{k}:]"), {"k": FEW}),
+        ("keep the last few characters of {it}", "take the last few characters of {it}", "keep the end of {it}"),
+        each_of("{v}[-{k}:]", "to a length of {k}", FEW)),
     Change("behead", ("drop the first character of {it}", "remove the first character from {it}", "leave out the first character of {it}"),
         meanings("{v}[1:]")),
-    Change("twice", ("repeat {it} {k} times", "write {it} {k} times in a row", "put {k} copies of {it} together"),
-        meanings("{v} * {k}"), {"k": range(2, 4)}),
+    Change("twice", ("repeat {it}", "write {it} in a row", "put copies of {it} together"),
+        each_of("{v} * {k}", "{k} times", range(2, 6))),
     Change("mirror", ("append its reverse to {it}", "add its reverse to the end of {it}", "let {it} be followed by its reverse"),
         meanings("{v} + {v}[::-1]")),
-    Change("replace", ("replace '{c}' with '{e}' in {it}", "change '{c}' to '{e}' in {it}", "put '{e}' in place of '{c}' in {it}"),
-        meanings([("{v}.replace('{c}', '{e}')", "everywhere"), ("{v}.replace('{c}', '{e}', 1)", "only the first time")]),
-        {"c": LETTERS, "e": tuple("xyz_")}),
+    Change("replace", ("replace '{c}' in {it}", "change '{c}' in {it}", "put something in place of '{c}' in {it}"),
+        (*each_of("{v}.replace('{c}', '{k}')", "using '{k}' everywhere", "_xyz-*"),
+         *each_of("{v}.replace('{c}', '{k}', 1)", "using '{k}' only the first time", "_xyz-*")), {"c": LETTERS}),
     Change("unique characters",
         ("remove repeated characters from {it}", "keep each character of {it} once", "reduce {it} to its different characters"),
         meanings([("''.join(dict.fromkeys({v}))", "in the original order"), ("''.join(sorted(set({v})))", "in sorted order")])),
     Change("sort characters", ("sort the characters of {it}", "order the characters of {it}", "arrange the characters of {it}"),
         meanings([("''.join(sorted({v}))", "in ascending order"), ("''.join(sorted({v}, reverse=True))", "in descending order")])),
     Change("brackets", ("put brackets around {it}", "wrap {it} in brackets", "enclose {it} in brackets"),
-        meanings([("'(' + {v} + ')'", "using round ones"), ("'[' + {v} + ']'", "using square ones")])),
+        tuple(Meaning(f"'{two[0]}' + {{v}} + '{two[1]}'", f"using {name} ones") for two, name in _BRACKETS)),
     Change("every second character",
         ("take every second character of {it}", "keep every other character of {it}",
          "take every other character of {it}", "keep every second character of {it}"),
         meanings([("{v}[::2]", "starting with the first"), ("{v}[1::2]", "starting with the second")])),
     Change("pad", ("pad {it} to {k} characters", "fill {it} up to {k} characters", "bring {it} to a length of {k}"),
-        meanings([("{v}.ljust({k}, '.')", "with dots on the right"), ("{v}.rjust({k}, '.')", "with dots on the left")]), {"k": range(5, 9)}),
+        tuple(Meaning(f"{{v}}.{call}({{k}}, '{mark}')", f"with {name} on the {side}")
+              for call, side in (("ljust", "right"), ("rjust", "left")) for mark, name in _FILLS), {"k": range(5, 9)}),
 )  # fmt: skip
 
 _TEXTS: Final = (
@@ -166,9 +178,12 @@ _TEXTS: Final = (
 
 _WORDS: Final = (
     operation("sort words", "words", "words", ["(sort|order|arrange) (the words|all words)"],
-        [("sorted({x})", "alphabetically"), ("sorted({x}, key=len)", "by length"), ("sorted({x}, reverse=True)", "in reverse alphabetical order")]),
-    operation("first words", "words", "words", ["(take|keep|return) (the first {k} words|the {k} words at the front)"], "{x}[:{k}]", k=FEW),
-    operation("last words", "words", "words", ["(take|keep|return) (the last {k} words|the {k} words at the end)"], "{x}[-{k}:]", k=FEW),
+        [("sorted({x})", "alphabetically"), ("sorted({x}, key=len)", "by length"), ("sorted({x}, reverse=True)", "in reverse alphabetical order"),
+         ("sorted({x}, key=lambda w: w[-1:])", "by the last letter")]),
+    operation("first words", "words", "words", ["(take|keep|return) (the first few words|a few words from the front)"],
+        each_of("{x}[:{k}]", "up to {k} of them", FEW)),
+    operation("last words", "words", "words", ["(take|keep|return) (the last few words|a few words from the end)"],
+        each_of("{x}[-{k}:]", "up to {k} of them", FEW)),
     operation("unique words", "words", "words",
         ["(remove|drop|get rid of) (duplicate words|the words that repeat earlier ones)", "keep each word only once"],
         [("list(dict.fromkeys({x}))", "keeping the original order"), ("sorted(set({x}))", "sorting the result")]),
@@ -178,7 +193,7 @@ _WORDS: Final = (
     operation("numbered", "words", "words", ["(put|write) its (position|place) in front of (each word|every word)"],
         [("[f'{i}{w}' for i, w in enumerate({x})]", "counting from 0"), ("[f'{i}{w}' for i, w in enumerate({x}, 1)]", "counting from 1")]),
     operation("join words", "words", "text", ["(join|combine|put together) (the words|all words) into (a text|one string)"],
-        [("' '.join({x})", "with spaces"), ("'-'.join({x})", "with dashes"), ("''.join({x})", "without anything between"), ("','.join({x})", "with commas")]),
+        [*(Meaning(f"'{mark}'.join({{x}})", f"with {name}") for mark, name in MARKS), Meaning("''.join({x})", "without anything between")]),
     operation("acronym", "words", "text", ["(join|combine|put together) the (first letters|initials) of the words"],
         [("''.join(w[:1].upper() for w in {x})", "in upper case"), ("''.join(w[:1] for w in {x})", "as they are")]),
     operation("longest word", "words", "text", ["(return|find|get) the (longest word|word with the most letters)"],
