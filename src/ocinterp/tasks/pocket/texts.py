@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from ocinterp.tasks.pocket.numbers import FEW, MARKS
 from ocinterp.tasks.pocket.operations import (
     Action,
     Change,
@@ -16,7 +17,6 @@ from ocinterp.tasks.pocket.operations import (
     operation,
     selections,
 )
-from ocinterp.tasks.pocket.numbers import FEW, MARKS
 from ocinterp.tasks.pocket.phrases import WHETHER
 
 LETTERS: Final = tuple("abet")
