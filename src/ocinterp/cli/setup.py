@@ -164,7 +164,7 @@ async def live_model(choice: Choice, lines: Lines) -> AsyncGenerator[Model]:
     if isinstance(choice.model, InProcess):
         from ocinterp.models import inprocess
 
-        async with await asyncio.to_thread(inprocess.load, choice.model) as loaded:
+        async with await asyncio.to_thread(inprocess.load_to_talk, choice.model, _notice) as loaded:
             yield loaded
         return
     assert isinstance(choice.model, Served)
