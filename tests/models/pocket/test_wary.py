@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from models.pocket import tiny
-from ocinterp.errors import ContextOverflow
 from ocinterp.models import inprocess
 from ocinterp.models.pocket import wary
 from ocinterp.models.pocket.llama import Cache, Span
+from ocinterp.models.refusals import ContextOverflow
 from ocinterp.models.resolve import InProcess
 from ocinterp.types import Message
 
