@@ -20,7 +20,7 @@ TRAIN_TOOLS := hypothesis pytest pytest-asyncio pytest-randomly pytest-xdist
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-train check fmt lint types imports cov attack jupyter bench constraints clean
+.PHONY: help demo test test-train check fmt lint types imports cov attack jupyter bench pocket constraints clean
 
 help:
 	@echo "make demo     the main job, on a small example"
@@ -35,6 +35,7 @@ help:
 	@echo "make attack   the attacks on the sandbox as an ordinary user, when root runs the tests"
 	@echo "make jupyter  the tests of the sandbox jupyter, with the packages they need"
 	@echo "make bench    the numbers in benchmarks/"
+	@echo "make pocket   the model that comes with the package, trained anew; about an hour of one processor"
 	@echo "make constraints  choose all pinned versions anew"
 	@echo "make clean    remove the environments and every cache"
 
@@ -77,6 +78,37 @@ jupyter: $(VENV)/.jupyter
 
 bench: $(VENV)/.bench
 	@set -e; for each in benchmarks/[a-z]*.py; do $(BIN)/python "$$each" $(ARGS); done
+
+# The built-in model, from nothing: dialogues by rule, training, practice with tests, bytes for numbers, and what it solves.
+# Each part goes on where it was stopped. Without DIALOGUES and STEPS it is the model that comes with the package, on a
+# processor with the same instructions to the last bit.
+POCKET := build/pocket
+NANO := src/ocinterp/models/pocket/nano
+DIALOGUES := 60000
+STEPS := 100
+TRAINED = OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(TRAIN)/bin/ocinterp
+SETTINGS := single,execution,visible,blank,mismatched,human,oracle,resample
+
+pocket: $(POCKET)/nano.json
+	rm -rf $(NANO) && cp -r $(POCKET)/nano $(NANO)
+	cp $(POCKET)/nano.json $(NANO)/evaluation.json
+	$(TRAIN)/bin/python benchmarks/_pocket_table.py $(POCKET)/nano.jsonl README.md docs/models.md $(NANO)/README.md
+
+$(POCKET)/dialogues.jsonl.gz: $(TRAIN)/.ready
+	@mkdir -p $(@D)
+	$(TRAINED) synth pocket $@ --count $(DIALOGUES)
+
+$(POCKET)/base/model.safetensors: $(POCKET)/dialogues.jsonl.gz
+	$(TRAINED) train pretrain nano --data $< --out $(@D) --device cpu
+
+$(POCKET)/practised/model.safetensors: $(POCKET)/base/model.safetensors
+	$(TRAINED) train rl practice --model $(<D) --out $(@D) --device cpu --set practice.steps=$(STEPS)
+
+$(POCKET)/nano/model.safetensors: $(POCKET)/practised/model.safetensors
+	rm -rf $(@D) && $(TRAINED) train pack $(<D) $(@D)
+
+$(POCKET)/nano.json: $(POCKET)/nano/model.safetensors
+	$(TRAINED) eval pocket --model pocket:$(<D) --setting $(SETTINGS) --critic rule --max-tokens 200 --json $@ --resume
 
 # The stamps: .venv/.demo is what a user has, .dev adds the tools, .bench adds what the benchmarks compare with.
 $(VENV)/.created $(TRAIN)/.created:

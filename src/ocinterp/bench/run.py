@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,10 +19,12 @@ from ocinterp.loop import rollout
 from ocinterp.models.refusals import ContextOverflow, EmptyAnswer
 from ocinterp.protocols import Model, Sandbox, ignore
 from ocinterp.sandboxes.held import Held
+from ocinterp.sandboxes.later import Later
 from ocinterp.types import Completion, Event, FeedbackEvent, Message, Source, Task, Trajectory, TurnEvent, Usage
 from ocinterp.verifiers.court import Court
 
 DIALOGUES = 2  # open at once, for each request that may be
+RUNNING = 4  # programs of dialogues at once, for each processor
 _CRITICS = {Source.SIMULATED_HUMAN, Source.ORACLE}
 
 
@@ -96,6 +99,7 @@ class _Work:
         self._on_end = on_end
         self._asking = asyncio.Semaphore(desk.concurrency)
         self._room = asyncio.Semaphore(DIALOGUES * desk.concurrency)
+        self._running = asyncio.Semaphore(RUNNING * len(os.sched_getaffinity(0)))
         self._pen = asyncio.Lock()
         self._stopped: list[OcinterpError] = []
 
@@ -180,7 +184,7 @@ class _Work:
             critic = Metered(_Queued(desk.critic(task.id), self._asking))
         unsaid = ""
         model = _Queued(desk.model(setting, task.id, key.sample), self._asking)
-        async with desk.sandbox.open() as session:
+        async with Later(desk.sandbox, self._running).open() as session:
             try:
                 trajectory = await rollout(
                     task,
