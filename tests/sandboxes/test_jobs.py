@@ -19,6 +19,8 @@ from ocinterp.errors import SandboxError, UsageError
 from ocinterp.jobs import Enough, Job, JobEnd, Rest, sealed
 from ocinterp.sandboxes.container.sandbox import ContainerSandbox
 from ocinterp.sandboxes.limits import MIB, Resources, Service
+from ocinterp.sandboxes.ns import errand
+from ocinterp.sandboxes.ns.supervisor import Supervisor
 from ocinterp.sandboxes.probe import probe
 from ocinterp.sandboxes.profiles import Profile
 from ocinterp.sandboxes.zygotes import BubblewrapSandbox, LandlockSandbox, NamespaceSandbox, UnsafeSandbox
@@ -339,3 +341,16 @@ async def test_a_job_does_not_sleep_for_one_that_is_not_there_yet_and_no_more_fo
     rest.leave("other")  # before anybody had looked at it
     rest.saw("one", asleep=True)
     assert rest.looks == 1
+
+
+async def test_what_is_answered_while_a_job_is_looked_at_is_heard(
+    sandbox: NamespaceSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def slowly(self: Supervisor, key: str) -> tuple[float, bool]:
+        await asyncio.sleep(2)
+        return 0.0, True
+
+    monkeypatch.setattr(errand, "_WATCH_SECONDS", 0.05)
+    monkeypatch.setattr(Supervisor, "activity_of_job", slowly)
+    end, answer = await ask(sandbox, "import os, time\ntime.sleep(0.3)\nos.write(answers, b'last words')")
+    assert (end.outcome, answer) == (Outcome.OK, b"last words")

@@ -79,6 +79,7 @@ class Errand:
                 self._take_all()
                 if loop.time() - self._seen[0] > _WATCH_SECONDS and not ended.done():
                     await self._watch()
+            self._take_all()  # what came, and was the last, while it was watched
             return ended.result()
         except asyncio.CancelledError:
             self._stop(Outcome.KILLED)
