@@ -92,7 +92,7 @@ SETTINGS := single,execution,visible,blank,mismatched,human,oracle,resample
 pocket: $(POCKET)/nano.json
 	rm -rf $(NANO) && cp -r $(POCKET)/nano $(NANO)
 	cp $(POCKET)/nano.json $(NANO)/evaluation.json
-	$(TRAIN)/bin/python benchmarks/_pocket_table.py $(POCKET)/nano.jsonl README.md docs/models.md $(NANO)/README.md
+	$(TRAIN)/bin/python benchmarks/_pocket_table.py $(POCKET)/nano.jsonl docs/models.md $(NANO)/README.md
 
 $(POCKET)/dialogues.jsonl.gz: $(TRAIN)/.ready
 	@mkdir -p $(@D)

@@ -3,7 +3,7 @@
     python benchmarks/_pocket_table.py EVALUATION.jsonl FILE...
 
 The attempts are those that `ocinterp eval pocket --json EVALUATION.json` keeps. In each FILE all that stands between the
-lines `<!-- pocket -->` and `<!-- /pocket -->` is replaced.
+lines `<!-- pocket -->` and `<!-- /pocket -->` is replaced; in a model card without them, the sentence that there are no results.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from ocinterp.bench.attempts import Attempt
 from ocinterp.bench.spending import bought
 from ocinterp.bench.statistics import wilson
 from ocinterp.tasks.pocket import benchmark
+from ocinterp.train.card import NO_RESULTS
 
 ROWS: Final = {
     "single": "one answer",
@@ -31,7 +32,9 @@ ROWS: Final = {
     "human": "+ a person's words",
     "oracle": "+ the words of one who has the solution",
 }
-PLACE: Final = re.compile(r"(?<=<!-- pocket -->\n).*?(?=<!-- /pocket -->)", re.DOTALL)
+FIRST: Final = "<!-- pocket -->"
+LAST: Final = "<!-- /pocket -->"
+PLACE: Final = re.compile(rf"(?<={FIRST}\n).*?(?={LAST})", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ def table(found: Sequence[Attempt]) -> Iterator[str]:
     parts = list(benchmark.PARTS)
     yield f"| | all | {' | '.join(parts)} | mended of the failures | same program again |\n"
     yield f"|---|---:|{'---:|' * len(parts)}---:|---:|\n"
-    first = {each.key.task_id: each.solves("unseen") for each in found if each.key.setting == "single"}
+    first = {each.key.task_id: each.solves("base") for each in found if each.key.setting == "single"}
     for setting, words in ROWS.items():
         ends = dict(_ends(found, setting))
         if ends:
@@ -56,15 +59,15 @@ def table(found: Sequence[Attempt]) -> Iterator[str]:
 
 def _ends(found: Sequence[Attempt], setting: str) -> Iterator[tuple[str, End]]:
     """By task. Of `resample`: whether one of as many samples as the tokens of `execution` buy is right."""
-    these = [each for each in found if each.key.setting == setting]
+    these = [each for each in found if each.key.setting.removesuffix("-base") == setting]
     if setting != "resample":
-        yield from ((each.key.task_id, End(each.solves("unseen"), _again(each))) for each in these)
+        yield from ((each.key.task_id, End(each.solves("base"), _again(each))) for each in these)
         return
-    for dialogue in (each for each in found if each.key.setting == "execution"):
+    for dialogue in (each for each in found if each.key.setting == "execution-base"):
         task_id = dialogue.key.task_id
         samples = sorted((each for each in these if each.key.task_id == task_id), key=lambda each: each.key.sample)
         drawn = samples[: bought(samples, dialogue)]
-        yield task_id, End(any(each.solves("unseen") for each in drawn))
+        yield task_id, End(any(each.solves("base") for each in drawn))
 
 
 def _again(attempt: Attempt) -> bool:
@@ -96,9 +99,10 @@ def main() -> None:
     lines = "".join(table(list(attempts.peek(record).values())))
     print(lines, end="")
     for path in places:
-        text, count = PLACE.subn(lambda _: lines, path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8").replace(NO_RESULTS, f"{FIRST}\n{LAST}")
+        text, count = PLACE.subn(lambda _: lines, text)
         if not count:
-            sys.exit(f"{path}: there is no <!-- pocket --> to put the table after")
+            sys.exit(f"{path}: there is no {FIRST} to put the table after")
         path.write_text(text, encoding="utf-8")
 
 

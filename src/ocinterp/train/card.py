@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from ocinterp import __version__
 from ocinterp.train.mixing import Used, left_out
 from ocinterp.train.recipe import Recipe
+
+NO_RESULTS: Final = "None were given: `ocinterp eval` measures them."
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,4 +77,4 @@ def _body(recipe: Recipe, facts: Facts) -> Iterator[str]:
     yield json.dumps({name: value for name, value in recipe.plain().items() if value not in (None, "")}, indent=1)
     yield "```"
     yield "\n## Results\n"
-    yield facts.results.strip() or "None were given: `ocinterp eval` measures them."
+    yield facts.results.strip() or NO_RESULTS

@@ -126,7 +126,7 @@ def _body(order: Order, tasks: str, found: Sequence[dict[str, Any]], parameters:
     yield json.dumps({name: value for name, value in recipe.plain().items() if value not in (None, "")}, indent=1)
     yield "```"
     yield "\n## Results\n"
-    yield order.results.strip() or "None were given: `ocinterp eval` measures them on tasks that it has not seen."
+    yield order.results.strip() or cards.NO_RESULTS
 
 
 def _share(found: Sequence[dict[str, Any]], name: str) -> str:
