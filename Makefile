@@ -86,7 +86,7 @@ POCKET := build/pocket
 NANO := src/ocinterp/models/pocket/nano
 DIALOGUES := 60000
 STEPS := 100
-TRAINED = OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(TRAIN)/bin/ocinterp
+ONE_THREAD = OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(TRAIN)/bin/ocinterp
 SETTINGS := single,execution,visible,blank,mismatched,human,oracle,resample
 
 pocket: $(POCKET)/nano.json
@@ -96,19 +96,19 @@ pocket: $(POCKET)/nano.json
 
 $(POCKET)/dialogues.jsonl.gz: $(TRAIN)/.ready
 	@mkdir -p $(@D)
-	$(TRAINED) synth pocket $@ --count $(DIALOGUES)
+	$(ONE_THREAD) synth pocket $@ --count $(DIALOGUES)
 
 $(POCKET)/base/model.safetensors: $(POCKET)/dialogues.jsonl.gz
-	$(TRAINED) train pretrain nano --data $< --out $(@D) --device cpu
+	$(ONE_THREAD) train pretrain nano --data $< --out $(@D) --device cpu
 
 $(POCKET)/practised/model.safetensors: $(POCKET)/base/model.safetensors
-	$(TRAINED) train rl practice --model $(<D) --out $(@D) --device cpu --set practice.steps=$(STEPS)
+	$(ONE_THREAD) train rl practice --model $(<D) --out $(@D) --device cpu --set practice.steps=$(STEPS)
 
 $(POCKET)/nano/model.safetensors: $(POCKET)/practised/model.safetensors
-	rm -rf $(@D) && $(TRAINED) train pack $(<D) $(@D)
+	rm -rf $(@D) && $(ONE_THREAD) train pack $(<D) $(@D)
 
 $(POCKET)/nano.json: $(POCKET)/nano/model.safetensors
-	$(TRAINED) eval pocket --model pocket:$(<D) --setting $(SETTINGS) --critic rule --max-tokens 200 --json $@ --resume
+	$(ONE_THREAD) eval pocket --model pocket:$(<D) --setting $(SETTINGS) --critic rule --max-tokens 200 --json $@ --resume
 
 # The stamps: .venv/.demo is what a user has, .dev adds the tools, .bench adds what the benchmarks compare with.
 $(VENV)/.created $(TRAIN)/.created:

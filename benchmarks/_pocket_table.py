@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,10 +64,12 @@ def _ends(found: Sequence[Attempt], setting: str) -> Iterator[tuple[str, End]]:
     if setting != "resample":
         yield from ((each.key.task_id, End(each.solves("base"), _again(each))) for each in these)
         return
+    samples: defaultdict[str, list[Attempt]] = defaultdict(list)
+    for each in sorted(these, key=lambda each: each.key.sample):
+        samples[each.key.task_id].append(each)
     for dialogue in (each for each in found if each.key.setting == "execution-base"):
         task_id = dialogue.key.task_id
-        samples = sorted((each for each in these if each.key.task_id == task_id), key=lambda each: each.key.sample)
-        drawn = samples[: bought(samples, dialogue)]
+        drawn = samples[task_id][: bought(samples[task_id], dialogue)]
         yield task_id, End(any(each.solves("base") for each in drawn))
 
 

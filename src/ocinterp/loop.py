@@ -72,6 +72,17 @@ async def rollout(
             listen(FeedbackEvent(said))
 
 
+def followed(trajectory: Trajectory, event: Event) -> Trajectory:
+    """The trajectory that a loop has after an event, from the one that it had before: for who listens."""
+    match event:
+        case TurnEvent(turn):
+            return trajectory.plus(turn)
+        case FeedbackEvent(feedback):
+            return trajectory.answered(feedback)
+        case _:
+            return trajectory
+
+
 async def _take_turn(trajectory: Trajectory, model: Model, session: Session, listen: Listener) -> Turn:
     completion = await model.generate(tuple(trajectory.messages()), on_text=lambda text: listen(TextEvent(text)))
     runs: list[Run] = []

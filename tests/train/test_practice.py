@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
@@ -25,9 +24,6 @@ import transformers
 from ocinterp.errors import UsageError
 from ocinterp.models.pocket.model import Pocket
 from ocinterp.problems import Problem, Script
-from ocinterp.sandboxes.limits import Resources, Service
-from ocinterp.sandboxes.profiles import Profile
-from ocinterp.sandboxes.zygotes import NamespaceSandbox
 from ocinterp.testing import code
 from ocinterp.train import card, checkpoints, curves, grpo, metrics, models, rl
 from ocinterp.train.chats import ChatFormat
@@ -36,36 +32,16 @@ from ocinterp.train.exercises import FileExercises
 from ocinterp.train.orders import Ended, Order
 from ocinterp.train.parallel import World
 from ocinterp.train.recipe import Practice, find
-from ocinterp.train.rollouts import Grounds, Group
+from ocinterp.train.rollouts import Group
 from ocinterp.types import Completion, Message, Task, Tokens, Trajectory, Turn
-from ocinterp.verifiers import court
 from train import smallest
+from train.places import Only, grounds
 from train.smallest import Spoken
 
 TASK = Task("one", (Message("user", "f() is?"),), "f", ("f() == 1",))
 PROBLEM = Problem(TASK, "def f(): return 1", Script("assert f() == 1\nassert type(f()) is int\n"))
 LARGE = ("practice.dialogues=16", "practice.second=0", "practice.passes=4", "practice.kl=0.01", "rate=1e-3")
 SHORT = ("practice.answer=48", "practice.groups=2", "practice.dialogues=6", "rate=1e-2", "context=256")
-
-
-class Only:
-    """The same task again and again."""
-
-    identity = "only"
-    title = "one task"
-
-    def drawn(self, seed: str, count: int, *, hard: bool = False) -> Sequence[Problem]:
-        return [PROBLEM] * count
-
-
-@contextlib.asynccontextmanager
-async def grounds() -> AsyncGenerator[Grounds]:
-    limits = Resources(memory_bytes=court.MEMORY_BYTES, output_bytes=court.ANSWER_BYTES)
-    async with (
-        NamespaceSandbox(Resources(timeout_seconds=20), service=Service(spares=2)) as cells,
-        NamespaceSandbox(limits, profile=Profile(guests=(court.GUEST,))) as jobs,
-    ):
-        yield Grounds(cells, jobs, 1)
 
 
 def taught(folder: Path, architecture: str = "llama") -> Path:
@@ -98,8 +74,8 @@ def order(base: Path, out: Path, *changes: str, name: str = "practice") -> Order
 
 async def practise(order: Order, steps: int = 1 << 30) -> Spoken:
     spoken = Spoken(steps)
-    async with grounds() as there:
-        ended = await rl.run(order, Only(), there, spoken.screen)
+    async with grounds(1) as there:
+        ended = await rl.run(order, Only(PROBLEM), there, spoken.screen)
     assert ended.finished == (steps == 1 << 30)
     return spoken
 
@@ -134,9 +110,9 @@ async def test_practice_raises_the_reward(namespaces: None, base: Path, tmp_path
     assert checkpoints.NAME not in names
     text = (done.folder / "README.md").read_text()
     assert f"| right at once | {100 * found[0]['first']:.1f} % | {100 * found[-1]['first']:.1f} % |" in text
-    async with grounds() as there:
+    async with grounds(1) as there:
         again = Spoken()
-        assert await rl.run(done, Only(), there, again.screen) == Ended(finished=True)
+        assert await rl.run(done, Only(PROBLEM), there, again.screen) == Ended(finished=True)
     assert again.lines == [f"{done.folder} holds this run, finished: there is nothing to do"]
 
 
@@ -199,12 +175,12 @@ async def test_what_cannot_practise_is_refused_before_the_first_step(base: Path,
     nowhere: Any = None
     for said, each in wrong.items():
         with pytest.raises(UsageError, match=said):
-            await rl.run(each, Only(), nowhere, Spoken().screen)
+            await rl.run(each, Only(PROBLEM), nowhere, Spoken().screen)
     with pytest.raises(UsageError, match=r"a server loads adapters .* \+lora"):
-        await rl.run(order(base, out), Only(), nowhere, Spoken().screen, "http://127.0.0.1:1")
+        await rl.run(order(base, out), Only(PROBLEM), nowhere, Spoken().screen, "http://127.0.0.1:1")
     warm = order(base, out, "practice.temperature=0.5", name="practice+lora")
     with pytest.raises(UsageError, match="at temperature 1"):
-        await rl.run(warm, Only(), nowhere, Spoken().screen, "http://127.0.0.1:1")
+        await rl.run(warm, Only(PROBLEM), nowhere, Spoken().screen, "http://127.0.0.1:1")
     few = FileExercises.read(tasks(tmp_path, 1))
     with pytest.raises(UsageError, match="a step takes 3 tasks, and"):
         await rl.run(order(base, out), few, nowhere, Spoken().screen)

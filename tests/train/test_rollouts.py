@@ -14,16 +14,14 @@ from ocinterp.errors import DataError, ModelError, SandboxError, UsageError
 from ocinterp.jobs import Job, JobEnd
 from ocinterp.problems import Calls, Problem, Script
 from ocinterp.protocols import Session, ignore
-from ocinterp.sandboxes.limits import Resources, Service
-from ocinterp.sandboxes.profiles import Profile
 from ocinterp.sandboxes.zygotes import NamespaceSandbox
 from ocinterp.tasks.pocket.benchmark import benchmark
 from ocinterp.testing import code
 from ocinterp.train.exercises import FileExercises, PocketExercises
 from ocinterp.train.recipe import Practice
-from ocinterp.train.rollouts import Clock, Grounds, Group, Practising
+from ocinterp.train.rollouts import Clock, Group, Practising
 from ocinterp.types import Completion, Message, StopReason, Task, Tokens
-from ocinterp.verifiers import court
+from train.places import Only, grounds
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
@@ -75,31 +73,9 @@ class Speaker:
         self.left = True
 
 
-@dataclass(frozen=True)
-class Only:
-    """The same task again and again."""
-
-    problem: Problem = DOUBLE
-    identity: str = "only"
-    title: str = "one task"
-
-    def drawn(self, seed: str, count: int, *, hard: bool = False) -> Sequence[Problem]:
-        return [self.problem] * count
-
-
-@asynccontextmanager
-async def grounds() -> AsyncGenerator[Grounds]:
-    limits = Resources(memory_bytes=court.MEMORY_BYTES, output_bytes=court.ANSWER_BYTES)
-    async with (
-        NamespaceSandbox(Resources(timeout_seconds=20), service=Service(spares=2)) as cells,
-        NamespaceSandbox(limits, profile=Profile(guests=(court.GUEST,))) as jobs,
-    ):
-        yield Grounds(cells, jobs, 2)
-
-
 async def played(practice: Practice, *lines: Sequence[str], problem: Problem = DOUBLE) -> tuple[list[Group], Lines]:
     script = Lines(lines)
-    async with grounds() as there:
+    async with grounds(2) as there:
         practising = Practising(Only(problem), there, practice)
         return await practising.groups(script, "seed", Clock()), script
 
@@ -177,19 +153,21 @@ class Failing:
 
 
 async def test_a_sandbox_failure_is_no_reward() -> None:
-    async with grounds() as there:
+    async with grounds(2) as there:
         assert isinstance(there.cells, NamespaceSandbox)
         failing = Failing(there.cells, lambda number: number == 1)
-        practising = Practising(Only(), replace(there, cells=failing), PLAIN)
+        practising = Practising(Only(DOUBLE), replace(there, cells=failing), PLAIN)
         (group,) = await practising.groups(Lines([(WRONG, WRONG), (RIGHT,)]), "seed", Clock())
     assert group.lost == 1
     assert [each.solved for each in group.episodes] == [False, False, True]
 
 
 async def test_when_most_dialogues_are_lost_the_run_ends() -> None:
-    async with grounds() as there:
+    async with grounds(2) as there:
         assert isinstance(there.cells, NamespaceSandbox)
-        practising = Practising(Only(), replace(there, cells=Failing(there.cells, lambda number: number > 0)), PLAIN)
+        practising = Practising(
+            Only(DOUBLE), replace(there, cells=Failing(there.cells, lambda number: number > 0)), PLAIN
+        )
         with pytest.raises(SandboxError, match="3 of 4 dialogues of a step were lost to the sandbox: the zygote died"):
             await practising.groups(Lines([(RIGHT,)]), "seed", Clock())
 
@@ -202,8 +180,8 @@ class NoJudge:
 
 
 async def test_a_program_that_nobody_could_judge_has_no_reward() -> None:
-    async with grounds() as there:
-        practising = Practising(Only(), replace(there, jobs=NoJudge()), PLAIN)
+    async with grounds(2) as there:
+        practising = Practising(Only(DOUBLE), replace(there, jobs=NoJudge()), PLAIN)
         with pytest.raises(SandboxError, match=r"3 of 4 .*: no verdict could be had"):
             await practising.groups(Lines([(WRONG, WRONG), (RIGHT,), (WRONG, RIGHT), (WRONG, RIGHT)]), "s", Clock())
         (group,) = await practising.groups(Lines([(WRONG, WRONG), (WRONG, WRONG), (RIGHT,)]), "s", Clock())
@@ -221,7 +199,7 @@ async def test_built_in_tasks_are_the_same_for_a_seed_and_none_of_the_benchmark(
     assert {each.reference for each in there.drawn("2", 12)} != {each.reference for each in first}
     held_out = {each.reference for each in benchmark().problems.values()}
     assert held_out.isdisjoint(each.reference for each in (*first, *there.drawn("1", 12, hard=True)))
-    async with grounds() as grounds_:
+    async with grounds(2) as grounds_:
         solution = [(code(first[0].reference),)]
         practising = Practising(Only(first[0]), grounds_, PLAIN)
         (group,) = await practising.groups(Lines(solution), "seed", Clock())
@@ -255,7 +233,7 @@ async def test_a_model_that_cannot_answer_ends_the_step() -> None:
         def __call__(self, seeds: Sequence[str]) -> Table:
             raise ModelError("nobody is there")
 
-    async with grounds() as there:
-        practising = Practising(Only(), there, PLAIN)
+    async with grounds(2) as there:
+        practising = Practising(Only(DOUBLE), there, PLAIN)
         with pytest.raises(ModelError, match="nobody is there"):
             await practising.groups(Mute([()]), "seed", Clock())

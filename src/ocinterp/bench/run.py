@@ -15,12 +15,12 @@ from ocinterp.bench.leaks import leaks
 from ocinterp.bench.seats import Seat, Setting
 from ocinterp.bench.spending import Metered, enough
 from ocinterp.errors import OcinterpError, SandboxError
-from ocinterp.loop import rollout
+from ocinterp.loop import followed, rollout
 from ocinterp.models.refusals import ContextOverflow, EmptyAnswer
 from ocinterp.protocols import Model, Sandbox, ignore
 from ocinterp.sandboxes.held import Held
 from ocinterp.sandboxes.later import Later
-from ocinterp.types import Completion, Event, FeedbackEvent, Message, Source, Task, Trajectory, TurnEvent, Usage
+from ocinterp.types import Completion, Event, Message, Source, Task, Trajectory, Usage
 from ocinterp.verifiers.court import Court
 
 DIALOGUES = 2  # open at once, for each request that may be
@@ -49,7 +49,8 @@ class Desk:
 
     `model` gives who answers in a setting, for a task and the number of its sample; `critic` who speaks of a task's
     answers, `opening` what a dialogue begins with. `provenance` goes into every record. At most `concurrency` requests
-    are open at once, and twice as many dialogues, so that a request is never kept waiting by a program that runs.
+    are open at once, and twice as many dialogues, so that a request is never kept waiting by a program that runs; of those
+    programs four run at once for each processor.
     """
 
     court: Court
@@ -228,10 +229,7 @@ class _SoFar:
         self.trajectory = start
 
     def __call__(self, event: Event, /) -> None:
-        if isinstance(event, TurnEvent):
-            self.trajectory = self.trajectory.plus(event.turn)
-        elif isinstance(event, FeedbackEvent):
-            self.trajectory = self.trajectory.answered(event.feedback)
+        self.trajectory = followed(self.trajectory, event)
 
 
 def leaks_in(trajectory: Trajectory, hidden: HiddenTests) -> int:

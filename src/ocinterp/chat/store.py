@@ -26,6 +26,7 @@ from typing import Final, Self
 from ocinterp import records
 from ocinterp.errors import DataError, UsageError
 from ocinterp.files import make_private, refuse_newer
+from ocinterp.loop import followed
 from ocinterp.types import DoneEvent, Event, FeedbackEvent, Rating, Trajectory, TurnEvent
 
 FILENAME: Final = "sessions.sqlite"
@@ -231,10 +232,8 @@ class Recorder:
 
     def __call__(self, event: Event, /) -> None:
         match event:
-            case TurnEvent(turn):
-                self.trajectory = self.trajectory.plus(turn)
-            case FeedbackEvent(feedback):
-                self.trajectory = self.trajectory.answered(feedback)
+            case TurnEvent() | FeedbackEvent():
+                self.trajectory = followed(self.trajectory, event)
             case DoneEvent(stop):
                 self.trajectory = self.trajectory.stopped(stop)
             case _:

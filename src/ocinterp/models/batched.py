@@ -19,7 +19,7 @@ from ocinterp.errors import ModelError
 from ocinterp.models.engine import Engine, Limits, Sampling, Schedule, Strand
 from ocinterp.models.refusals import ContextOverflow
 from ocinterp.protocols import ignore
-from ocinterp.types import Completion, Message, Tokens, Usage
+from ocinterp.types import Completion, Message
 
 
 class Decoder(Protocol):
@@ -194,10 +194,7 @@ class Voice:
         """As of Batched."""
         prompt = self.batched.form.prompt(messages)
         strand = Strand([*prompt], self.sampling, self.batched.form.ends, self._draws(prompt))
-        text = await self.batched.answer(strand, on_text)
-        said = strand.said
-        tokens = Tokens(tuple(prompt), tuple(said), tuple(strand.logprobs))
-        return Completion(text, strand.finish or "stop", tokens, Usage(len(prompt), len(said)))
+        return strand.completion(await self.batched.answer(strand, on_text))
 
     def _draws(self, prompt: Sequence[int]) -> Callable[[], float]:
         if not self.sampling.temperature:

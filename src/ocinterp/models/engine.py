@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Final, Protocol
 
-from ocinterp.types import FinishReason
+from ocinterp.types import Completion, FinishReason, Tokens, Usage
 
 _MARGIN: Final = 32  # tokens that one who comes in should be able to say before somebody has to make room
 
@@ -45,6 +45,13 @@ class Strand:
     def said(self) -> list[int]:
         """The ids of the answer."""
         return self.ids[len(self.ids) - len(self.logprobs) :]
+
+    def completion(self, text: str) -> Completion:
+        """The answer, once it is over; `text` is what its ids say."""
+        said = self.said
+        prompt = self.ids[: len(self.ids) - len(said)]
+        tokens = Tokens(tuple(prompt), tuple(said), tuple(self.logprobs))
+        return Completion(text, self.finish or "stop", tokens, Usage(len(prompt), len(said)))
 
     def add(self, number: int, logprob: float, most: int) -> None:
         """One token more; `most` is how long prompt and answer may be together."""

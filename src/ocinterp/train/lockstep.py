@@ -16,7 +16,7 @@ from ocinterp.models.batched import Form
 from ocinterp.models.engine import Engine, Limits, Sampling, Strand, complete
 from ocinterp.models.refusals import ContextOverflow
 from ocinterp.protocols import ignore
-from ocinterp.types import Completion, Message, Tokens, Usage
+from ocinterp.types import Completion, Message
 
 Carry = Callable[[Engine, Sequence[Strand], Limits], None]
 
@@ -30,13 +30,11 @@ class Seat:
 
     async def generate(self, messages: Sequence[Message], /, *, on_text: Callable[[str], None] = ignore) -> Completion:
         """Raises ContextOverflow."""
-        prompt = self.rounds.form.prompt(messages)
-        strand = await self.rounds.answer(self, prompt)
+        strand = await self.rounds.answer(self, self.rounds.form.prompt(messages))
         stream = self.rounds.form.stream()
         text = "".join([*map(stream.add, strand.said), stream.end()])
         on_text(text)
-        tokens = Tokens(tuple(prompt), tuple(strand.said), tuple(strand.logprobs))
-        return Completion(text, strand.finish or "stop", tokens, Usage(len(prompt), len(strand.said)))
+        return strand.completion(text)
 
     def leave(self) -> None:
         self.rounds.leave(self)

@@ -16,7 +16,7 @@ from ocinterp.errors import SandboxError
 from ocinterp.feedback import VisibleTests, failures, first_of
 from ocinterp.feedback.paper import PaperReport
 from ocinterp.jobs import Jobs
-from ocinterp.loop import Limits, rollout
+from ocinterp.loop import Limits, followed, rollout
 from ocinterp.models.refusals import ContextOverflow
 from ocinterp.problems import Benchmark, Problem
 from ocinterp.protocols import FeedbackProvider, Model, Sandbox, Session
@@ -24,7 +24,7 @@ from ocinterp.sandboxes.held import Held
 from ocinterp.train.episodes import Episode, program
 from ocinterp.train.exercises import Exercises
 from ocinterp.train.recipe import Practice
-from ocinterp.types import Event, Feedback, FeedbackEvent, Status, StopReason, Task, Trajectory, Turn, TurnEvent
+from ocinterp.types import Event, Feedback, Status, StopReason, Task, Trajectory, Turn
 from ocinterp.verifiers import expected
 from ocinterp.verifiers.court import Court
 from ocinterp.verifiers.running import side_by_side
@@ -196,10 +196,7 @@ class _Play:
         self.lost = ""
 
     def __call__(self, event: Event, /) -> None:
-        if isinstance(event, TurnEvent):
-            self.trajectory = self.trajectory.plus(event.turn)
-        elif isinstance(event, FeedbackEvent):
-            self.trajectory = self.trajectory.answered(event.feedback)
+        self.trajectory = followed(self.trajectory, event)
 
     @property
     def program(self) -> str:

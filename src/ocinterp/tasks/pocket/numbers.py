@@ -19,7 +19,7 @@ from ocinterp.tasks.pocket.operations import (
 from ocinterp.tasks.pocket.phrases import WHETHER
 
 SMALL: Final = range(1, 10)
-FEW: Final = (3, 1, 2, 4, 5)
+FEW: Final = (3, 1, 2, 4, 5)  # what a few are, if nobody says it, comes first; so does the mark between
 MARKS: Final = (
     (" ", "spaces"),
     (",", "commas"),
