@@ -18,7 +18,7 @@ transformers: Any = pytest.importorskip(
 from models.pocket.tiny import tokenizer  # noqa: E402
 from ocinterp.errors import DataError, UsageError  # noqa: E402
 from ocinterp.synth.pocket.dialogues import dialogues  # noqa: E402
-from ocinterp.train import losses  # noqa: E402
+from ocinterp.train import attention, losses  # noqa: E402
 from ocinterp.train.batches import Plan  # noqa: E402
 from ocinterp.train.lessons import lesson  # noqa: E402
 from ocinterp.train.loop import CHECKPOINT, METRICS, Trainer  # noqa: E402
@@ -65,17 +65,46 @@ def trainer(folder: Path, **changes: Any) -> Trainer:
     return Trainer(Learner(made), optimizer, changes.pop("plan", plan()), folder, {"run": 1}, **changes)
 
 
-def test_rows_of_a_pack_do_not_see_each_other() -> None:
+@pytest.mark.parametrize("by_rows", [False, True])
+def test_rows_of_a_pack_do_not_see_each_other(by_rows: bool) -> None:
     made = model().eval()
+    if by_rows:
+        attention.fit(made, torch.device("cpu"))
     batch = plan(capacity=2048).batch([[0, 1, 2]])
     with torch.no_grad():
         together = made(input_ids=batch.ids, position_ids=batch.places, use_cache=False).logits[0]
         start = 0
         for number in (0, 1, 2):
             ids = torch.tensor([ROWS[number].ids])
-            alone = made(input_ids=ids).logits[0]
+            alone = model().eval()(input_ids=ids).logits[0]
             assert (together[start : start + ids.shape[1]] - alone).abs().max() < 1e-5
             start += ids.shape[1]
+
+
+def test_attention_by_rows_has_the_same_gradients() -> None:
+    def gradients(by_rows: bool) -> Any:
+        made = trainer(Path(), plan=plan(capacity=1024))
+        if by_rows:
+            attention.fit(made.learner.model, torch.device("cpu"))
+            assert made.learner.model.config._attn_implementation == attention.ROWS
+        made._gradients([[0, 1], [2], [3, 4], [5]])
+        return torch.cat([weight.grad.flatten() for weight in made.learner.parameters()])
+
+    assert (gradients(by_rows=True) - gradients(by_rows=False)).abs().max() < 1e-5
+
+
+def test_attention_with_a_window_or_on_a_gpu_is_left_as_it_is() -> None:
+    config = transformers.MistralConfig(
+        vocab_size=320,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=1,
+        num_attention_heads=4,
+        sliding_window=8,
+    )
+    for made, device in ((transformers.MistralForCausalLM(config), "cpu"), (model(), "cuda")):
+        attention.fit(made, torch.device(device))
+        assert made.config._attn_implementation == "sdpa"
 
 
 def test_the_loss_is_that_of_each_row_weighted() -> None:

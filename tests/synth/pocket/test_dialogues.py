@@ -131,7 +131,7 @@ async def test_what_is_said_names_the_step_that_is_wrong() -> None:
     program = Program(steps, "f", "xs")
     usual = program.with_steps([steps[0], steps[1].meaning_as(0)])
     wrong = attempts.Attempt(usual.source(), "other-meaning", usual.steps)
-    assert hints.thought(program, wrong, "") == "Step 2 was: in ascending order. It should be: in descending order."
+    assert hints.thought(program, wrong, "") == "Step 2 is not in ascending order, but in descending order."
     for said in (hints.person(program, wrong, Random(2)), hints.oracle(program, wrong, Random(3))):
         assert "in descending order" in said
         assert "step 2" in said.lower()
@@ -171,12 +171,12 @@ async def test_values_end_where_a_step_cannot_be_done() -> None:
 
 
 async def test_an_oracle_names_every_step_and_a_person_the_first() -> None:
-    steps = steps_named(("sort", 1, {}), ("every second", 1, {}))
+    steps = steps_named(("sort", 1, {}), ("distances", 1, {}))
     program = Program(steps, "f", "xs")
     usual = program.with_steps([steps[0].meaning_as(0), steps[1].meaning_as(0)])
     wrong = attempts.Attempt(usual.source(), "other-meaning", usual.steps)
-    assert "starting with the second" in hints.oracle(program, wrong, Random(0))
-    assert "starting with the second" not in hints.person(program, wrong, Random(0))
+    assert "with steps of 3" in hints.oracle(program, wrong, Random(0))
+    assert "with steps of 3" not in hints.person(program, wrong, Random(0))
 
 
 async def test_how_much_is_left_open_and_which_forms_there_are_can_be_chosen() -> None:

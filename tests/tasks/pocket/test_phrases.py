@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from itertools import islice
-from random import Random
 
 import pytest
 from hypothesis import given
@@ -16,8 +15,6 @@ from ocinterp.tasks.pocket.benchmark import Part, items
 from ocinterp.tasks.pocket.catalogue import operations
 from ocinterp.tasks.pocket.operations import Operation
 from ocinterp.tasks.pocket.phrases import expanded, filled
-from ocinterp.tasks.pocket.programs import steps_named
-from ocinterp.tasks.pocket.wording import phrase
 
 OPERATIONS = list(operations().values())
 SEEN = [text for each in OPERATIONS for text in each.phrases]
@@ -110,10 +107,3 @@ def test_what_is_held_out_is_one_of_all_combinations(first: list[str], second: l
     assert {*found.seen, found.unseen} == {f"{one}-{two}" for one in first for two in second}
     assert {found.parts[text][1] for text in found.seen} == set(first)
     assert {found.parts[text][2] for text in found.seen} == set(second)
-
-
-def test_words_that_settle_several_things_are_a_list() -> None:
-    (made,) = steps_named(("first of above", 0, {"k": 4}))
-    assert phrase(made, Random(0), settle=True).endswith(" 4 excluding 4 itself, or 0 if there are none")
-    (made,) = steps_named(("hide characters vowels", 0, {}))
-    assert phrase(made, Random(0), settle=True).endswith("vowels in lower case only, with stars")

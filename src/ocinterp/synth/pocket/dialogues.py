@@ -93,7 +93,7 @@ def _dialogue(item: Item, number: int, form: Form, chance: Random) -> Trajectory
         if failed is None:
             break
         if form == "person" or (form == "twice" and chance.random() < 0.3):
-            words = (hints.oracle if chance.random() < 0.3 else hints.person)(item.program, failed.wrong, chance)
+            words = _said(item.program, failed.wrong, chance)
             failed = replace(failed, said=Feedback(Source.SIMULATED_HUMAN, words, "bad"), test=None)
         completion = _answer(failed.wrong.source, before, item.program.with_steps(failed.wrong.steps))
         found = found.plus(Turn(completion, (failed.run,), (failed.said,)))
@@ -141,6 +141,13 @@ def _failing(item: Item, chance: Random, nth: int, tried: Set[str]) -> _Failed |
             test = item.examples.visible[evaluated.index(failed[0])]
             return _Failed(wrong, run, "" if error == "AssertionError" else error, said, test)
     return None
+
+
+def _said(program: Program, wrong: Attempt, chance: Random) -> str:
+    """A person's words about an attempt; of one in which several steps are wrong those about all of them, so that an answer can follow from them."""
+    if hints.wrong_steps(program, wrong)[1:] or chance.random() < 0.3:
+        return hints.oracle(program, wrong, chance)
+    return hints.person(program, wrong, chance)
 
 
 def _as_in_the_paper(item: Item, failed: Sequence[tests.Evaluated], chance: Random) -> Feedback:

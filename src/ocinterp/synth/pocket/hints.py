@@ -26,7 +26,9 @@ def thought(program: Program, attempt: Attempt, error: str, failed: Example | No
     before what should be: whoever has said that does not do it again.
     """
     said = _correction(program, attempt, error)
-    on_the_way = values(program.with_steps(attempt.steps), failed.given) if failed and _wrong(program, attempt) else ""
+    on_the_way = (
+        values(program.with_steps(attempt.steps), failed.given) if failed and wrong_steps(program, attempt) else ""
+    )
     if not failed or not on_the_way or len(on_the_way) > _MOST_CHARACTERS:
         return said
     return f"{on_the_way}, not {failed.answer!r}.\n{said}"
@@ -51,7 +53,7 @@ def _copied(given: Any) -> Any:
 
 
 def _correction(program: Program, attempt: Attempt, error: str) -> str:
-    wrong = _wrong(program, attempt)
+    wrong = wrong_steps(program, attempt)
     if not wrong:
         return f"The steps are right; the code is not: {error or 'a slip'}."
     at = wrong[0]
@@ -65,9 +67,10 @@ def _correction(program: Program, attempt: Attempt, error: str) -> str:
 
 
 def _corrected(number: int | None, was: Step, right: Step) -> str:
-    short = was.operation is right.operation and bool(was.meant.said and right.meant.said)
-    done, meant = (each.text(each.meant.said) if short else _named(each) for each in (was, right))
-    return f"{'It' if number is None else f'Step {number}'} was: {done}. It should be: {meant}."
+    subject = "It" if number is None else f"Step {number}"
+    if was.operation is right.operation and was.meant.said and right.meant.said:
+        return f"{subject} is not {was.text(was.meant.said)}, but {right.text(right.meant.said)}."
+    return f"{subject} is not to {_named(was)}, but to {_named(right)}."
 
 
 def _named(step: Step) -> str:
@@ -76,15 +79,16 @@ def _named(step: Step) -> str:
 
 def person(program: Program, attempt: Attempt, chance: Random) -> str:
     """The words of a person who sees that it is wrong, and knows what they meant."""
-    return remark(program, _wrong(program, attempt)[:1], chance, ordered=_ordered(attempt))
+    return remark(program, wrong_steps(program, attempt)[:1], chance, ordered=_ordered(attempt))
 
 
 def oracle(program: Program, attempt: Attempt, chance: Random) -> str:
     """The words of one who has the solution: every step that is not as it should be."""
-    return remark(program, _wrong(program, attempt), chance, ordered=_ordered(attempt))
+    return remark(program, wrong_steps(program, attempt), chance, ordered=_ordered(attempt))
 
 
-def _wrong(program: Program, attempt: Attempt) -> list[int]:
+def wrong_steps(program: Program, attempt: Attempt) -> list[int]:
+    """The steps, from 0, that an attempt does not have as they should be."""
     return [
         at for at, step in enumerate(program.steps) if at >= len(attempt.steps) or not _same(step, attempt.steps[at])
     ]

@@ -114,7 +114,7 @@ def value(chance: Random, kind: Kind) -> Any:
     if kind == "words":
         return [_one_of(chance, _WORDS) for _ in range(_one_of(chance, (0, 2, 3, 3, 4, 5)))]
     if kind == "table":
-        return {_one_of(chance, _WORDS): _between(chance, -2, 9) for _ in range(_one_of(chance, (0, 2, 3, 3, 4)))}
+        return {_one_of(chance, _WORDS): _between(chance, -2, 12) for _ in range(_one_of(chance, (0, 2, 3, 3, 4)))}
     return _text(chance)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from ocinterp.tasks.pocket.operations import (
@@ -19,38 +20,30 @@ from ocinterp.tasks.pocket.operations import (
 from ocinterp.tasks.pocket.phrases import WHETHER
 
 SMALL: Final = range(1, 10)
-FEW: Final = (3, 1, 2, 4, 5)  # what a few are, if nobody says it, comes first; so does the mark between
-MARKS: Final = (
-    (" ", "spaces"),
-    (",", "commas"),
-    ("-", "dashes"),
-    ("/", "slashes"),
-    ("+", "plus signs"),
-    (":", "colons"),
-    (";", "semicolons"),
-)
-TOP: Final = range(2, 5)
+# What is usually meant, if nobody says it, comes first.
+FEW: Final = (3, 1, 2, 4, 5)
+STEPS: Final = (2, 3, 4, 5)
+STARTS: Final = (0, 1, 10, 2, 5)
+MARKS: Final = (" ", ",", "-", "/", "+", ":", ";")
+NOTHING: Final = (0, -1, "None", 100)  # what stands for a number that there is not
 ANY_NUMBER: Final = ("each number", "every element")
 
-_ABOVE = meanings([("{v} > {k}", "excluding {k} itself"), ("{v} >= {k}", "including {k} itself")])
-_BELOW = meanings([("{v} < {k}", "excluding {k} itself"), ("{v} <= {k}", "including {k} itself")])
-
 CONDITIONS: Final = (
-    Condition("even", ("even numbers", "numbers divisible by two"), meanings("{v} % 2 == 0")),
-    Condition("odd", ("odd numbers", "numbers that are not even"), meanings("{v} % 2 == 1")),
-    Condition("positive", ("positive numbers", "numbers greater than zero"), meanings("{v} > 0")),
-    Condition("negative", ("negative numbers", "numbers less than zero"), meanings("{v} < 0")),
-    Condition("zero", ("zeros", "numbers equal to zero"), meanings("{v} == 0"), one_value=True),
+    Condition("even", ("even numbers", "numbers divisible by two"), "{v} % 2 == 0"),
+    Condition("odd", ("odd numbers", "numbers that are not even"), "{v} % 2 == 1"),
+    Condition("positive", ("positive numbers", "numbers greater than zero"), "{v} > 0"),
+    Condition("negative", ("negative numbers", "numbers less than zero"), "{v} < 0"),
+    Condition("zero", ("zeros", "numbers equal to zero"), "{v} == 0", one_value=True),
     Condition(
         "divisible",
         ("multiples of {k}", "numbers divisible by {k}", "numbers that {k} divides"),
-        meanings("{v} % {k} == 0"),
+        "{v} % {k} == 0",
         {"k": range(3, 6)},
     ),
-    Condition("above", ("numbers above {k}", "numbers over {k}"), _ABOVE, {"k": SMALL}),
-    Condition("below", ("numbers below {k}", "numbers under {k}"), _BELOW, {"k": SMALL}),
-    Condition("one digit", ("one-digit numbers", "numbers with a single digit"), meanings("abs({v}) < 10")),
-    Condition("equal", ("numbers equal to {k}", "occurrences of {k}"), meanings("{v} == {k}"), {"k": SMALL}, True),
+    Condition("above", ("numbers above {k}", "numbers over {k}"), "{v} > {k}", {"k": SMALL}),
+    Condition("below", ("numbers below {k}", "numbers under {k}"), "{v} < {k}", {"k": SMALL}),
+    Condition("one digit", ("one-digit numbers", "numbers with a single digit"), "abs({v}) < 10"),
+    Condition("equal", ("numbers equal to {k}", "occurrences of {k}"), "{v} == {k}", {"k": SMALL}, True),
 )
 
 _ACTIONS: Final = (
@@ -115,13 +108,7 @@ _ACTIONS: Final = (
             "get the first of the {those}",
             "look for the earliest of the {those}",
         ),
-        meanings(
-            [
-                ("next(({v} for {v} in {x} if {test}), 0)", "or 0 if there are none"),
-                ("next(({v} for {v} in {x} if {test}), -1)", "or -1 if there are none"),
-                ("next(({v} for {v} in {x} if {test}), None)", "or None if there are none"),
-            ]
-        ),
+        each_of("next(({v} for {v} in {x} if {test}), {k})", "or {k} if there are none", NOTHING),
         compares=True,
     ),
     Action(
@@ -133,12 +120,7 @@ _ACTIONS: Final = (
             "get the largest of the {those}",
             "look for the greatest of the {those}",
         ),
-        meanings(
-            [
-                ("max(({v} for {v} in {x} if {test}), default=0)", "or 0 if there are none"),
-                ("max(({v} for {v} in {x} if {test}), default=None)", "or None if there are none"),
-            ]
-        ),
+        each_of("max(({v} for {v} in {x} if {test}), default={k})", "or {k} if there are none", NOTHING),
         compares=True,
     ),
     Action(
@@ -150,12 +132,13 @@ _ACTIONS: Final = (
             "find the places of the {those}",
             "tell the places of the {those}",
         ),
-        meanings(
-            [
-                ("[i for i, {v} in enumerate({x}) if {test}]", "counting from 0"),
-                ("[i for i, {v} in enumerate({x}, 1) if {test}]", "counting from 1"),
-            ]
-        ),
+        each_of("[i for i, {v} in enumerate({x}, {k}) if {test}]", "counting from {k}", STARTS),
+    ),
+    Action(
+        "replace",
+        "numbers",
+        ("replace the {those}", "overwrite the {those}", "put something in place of the {those}"),
+        each_of("[{k} if {test} else {v} for {v} in {x}]", "using {k}", (0, -1, 7, 50, 99)),
     ),
 )
 
@@ -180,14 +163,8 @@ CHANGES: Final = (
     ),
     Change(
         "divide",
-        ("divide {it} by {k}", "take the quotient of {it} and {k}"),
-        meanings([("{v} // {k}", "rounding down"), ("int({v} / {k})", "rounding toward zero")]),
-        {"k": range(3, 6)},
-    ),
-    Change(
-        "halve",
-        ("halve {it}", "cut {it} in half", "divide {it} by two"),
-        meanings([("{v} // 2", "rounding down"), ("-(-{v} // 2)", "rounding up")]),
+        ("divide {it}", "take the quotient of {it}", "cut {it} into equal parts"),
+        each_of("{v} // {k}", "by {k}", range(2, 10)),
     ),
     Change(
         "remainder",
@@ -212,9 +189,11 @@ CHANGES: Final = (
 )
 
 
-def _default(call: str, *values: str) -> list[tuple[str, str]]:
-    """Meanings of what has no answer for an empty list."""
-    return [(call.replace("{d}", value), f"or {value} for an empty list") for value in values]
+def _or(
+    call: str, words: str = "or {k} for an empty list", values: Sequence[int | str] = NOTHING
+) -> tuple[Meaning, ...]:
+    """Meanings of what may have no answer: `call` has `{k}` for what stands for it then."""
+    return each_of(call, words, values)
 
 
 _LISTS: Final = (
@@ -230,79 +209,57 @@ _LISTS: Final = (
     operation("last", "numbers", "numbers",
         ["(take|keep|return) (the last few numbers|a few numbers from the end)"], each_of("{x}[-{k}:]", "up to {k} of them", FEW)),
     operation("skip", "numbers", "numbers",
-        ["(skip|drop|leave out) (numbers|elements) at the start"],
-        each_of("{x}[{k}:]", "namely {k} of them", range(1, 6))),
+        ["(skip|drop|leave out) (numbers|elements) at the start"], each_of("{x}[{k}:]", "namely {k} of them", range(1, 6))),
     operation("shorten", "numbers", "numbers",
-        ["(drop|remove|leave out) (numbers|elements) at the end"],
-        each_of("{x}[:-{k}]", "namely {k} of them", range(1, 6))),
+        ["(drop|remove|leave out) (numbers|elements) at the end"], each_of("{x}[:-{k}]", "namely {k} of them", range(1, 6))),
     operation("unique", "numbers", "numbers",
         ["(remove|drop|get rid of) (duplicate numbers|the numbers that repeat earlier ones)", "keep each number only once"],
-        [("list(dict.fromkeys({x}))", "keeping the original order"), ("sorted(set({x}))", "sorting the result")]),
+        "list(dict.fromkeys({x}))"),
     operation("repeated", "numbers", "numbers",
         ["(list|find|return) the (numbers that occur more than once|repeated numbers)"],
-        [("[v for v in dict.fromkeys({x}) if {x}.count(v) > 1]", "in the order in which they first occur"),
-         ("sorted(v for v in set({x}) if {x}.count(v) > 1)", "in sorted order")]),
+        "[v for v in dict.fromkeys({x}) if {x}.count(v) > 1]"),
     operation("running totals", "numbers", "numbers",
-        ["(compute|list|return) the (running totals|cumulative sums)"],
-        "totals = []\nfor v in {x}:\n    totals.append(v + (totals[-1] if totals else 0))\n{x} = totals"),
+        ["(compute|list|return) the (running totals|cumulative sums)"], "[sum({x}[:i + 1]) for i in range(len({x}))]"),
     operation("running maximum", "numbers", "numbers",
         ["(compute|list|return) the (running maximum|highest number up to each place)"],
-        "highest = []\nfor v in {x}:\n    highest.append(max(v, highest[-1]) if highest else v)\n{x} = highest"),
+        "[max({x}[:i + 1]) for i in range(len({x}))]"),
     operation("differences", "numbers", "numbers",
         ["(compute|list|return) the differences between (neighbours|adjacent numbers)"],
-        [("[b - a for a, b in zip({x}, {x}[1:])]", "taking each number minus the one before"),
-         ("[a - b for a, b in zip({x}, {x}[1:])]", "taking each number minus the one after"),
-         ("[abs(a - b) for a, b in zip({x}, {x}[1:])]", "without signs")]),
+        "[b - a for a, b in zip({x}, {x}[1:])]"),
     operation("neighbour sums", "numbers", "numbers",
-        ["(compute|list|return) the sums of (neighbours|adjacent numbers)"],
-        "[a + b for a, b in zip({x}, {x}[1:])]"),
+        ["(compute|list|return) the sums of (neighbours|adjacent numbers)"], "[a + b for a, b in zip({x}, {x}[1:])]"),
     operation("rotate", "numbers", "numbers",
-        ["(rotate|cycle) (the list|the numbers)"],
-        [*each_of("{x}[{k}:] + {x}[:{k}]", "to the left by {k}", range(1, 4)),
-         *each_of("{x}[-{k}:] + {x}[:-{k}]", "to the right by {k}", range(1, 4))]),
-    operation("every second", "numbers", "numbers",
-        ["(take|keep|return) every (second|other) (number|element)"],
-        [("{x}[::2]", "starting with the first"), ("{x}[1::2]", "starting with the second")]),
+        ["(rotate|cycle) (the list|the numbers) to the left"], each_of("{x}[{k}:] + {x}[:{k}]", "by {k}", range(1, 5))),
+    operation("distances", "numbers", "numbers",
+        ["(take|keep|return) (numbers|elements) at regular distances"], each_of("{x}[::{k}]", "with steps of {k}", STEPS)),
     operation("largest", "numbers", "numbers",
-        ["(take|find|return) the ({k} largest|{k} biggest|top {k}) numbers"],
-        [("sorted({x}, reverse=True)[:{k}]", "with the largest first"), ("sorted({x})[-{k}:]", "with the smallest first")], k=TOP),
+        ["(take|find|return) the few (largest|biggest|highest) numbers"],
+        each_of("sorted({x}, reverse=True)[:{k}]", "up to {k} of them", FEW)),
     operation("smallest", "numbers", "numbers",
-        ["(take|find|return) the ({k} smallest|{k} lowest|bottom {k}) numbers"],
-        [("sorted({x})[:{k}]", "with the smallest first"), ("sorted({x})[:{k}][::-1]", "with the largest first")], k=TOP),
+        ["(take|find|return) the few (smallest|lowest) numbers"], each_of("sorted({x})[:{k}]", "up to {k} of them", FEW)),
     operation("append", "numbers", "numbers",
-        ["(add|attach) the (number|element) {k} to the list"],
-        [("{x} + [{k}]", "at the end"), ("[{k}] + {x}", "at the front")], k=SMALL),
+        ["(add|attach|append) a (number|value) at the end of the list"], each_of("{x} + [{k}]", "namely {k}", range(10))),
+    operation("prepend", "numbers", "numbers",
+        ["(add|attach|insert) a (number|value) at the front of the list"], each_of("[{k}] + {x}", "namely {k}", range(10))),
     operation("repeat", "numbers", "numbers",
-        ["(repeat|write) (the list|the numbers) {k} times"],
-        [("{x} * {k}", "as a whole"), ("[v for v in {x} for _ in range({k})]", "number by number")], k=range(2, 4)),
+        ["(repeat|write) (the list|the numbers) in a row"], each_of("{x} * {k}", "{k} times", range(2, 6))),
     operation("move zeros", "numbers", "numbers",
-        ["(gather|collect|line up) (the zeros|all zeros)"],
-        [("[v for v in {x} if v] + [v for v in {x} if not v]", "at the end"),
-         ("[v for v in {x} if not v] + [v for v in {x} if v]", "at the front")]),
-    operation("remove first", "numbers", "numbers",
-        ["(remove|delete|strike out) the (number|element) {k}"],
-        [("[v for v in {x} if v != {k}]", "wherever it is"),
-         ("{x} = list({x})\nif {k} in {x}:\n    {x}.remove({k})", "where it comes first")], k=SMALL),
+        ["(gather|collect|line up) (the zeros|all zeros) at the end"],
+        "[v for v in {x} if v] + [v for v in {x} if not v]"),
     operation("with position", "numbers", "numbers",
         ["add its (position|place) to (each number|every element)", "let (each number|every element) grow by its (position|place)"],
-        [("[v + i for i, v in enumerate({x})]", "counting from 0"),
-         ("[v + i for i, v in enumerate({x}, 1)]", "counting from 1")]),
+        each_of("[v + i for i, v in enumerate({x}, {k})]", "counting from {k}", STARTS)),
     operation("ends", "numbers", "numbers",
         ["(keep|take|return) only the (first and the last number|two ends of the list)"],
         "[{x}[0], {x}[-1]] if {x} else []"),
     operation("trim extremes", "numbers", "numbers",
-        ["(leave out|drop|remove) (the smallest and the largest number|one minimum and one maximum)"],
-        [("sorted({x})[1:-1]", "sorting the rest"),
-         ("{x} = list({x})\nfor v in (min({x}, default=0), max({x}, default=0)):\n    if v in {x}:\n        {x}.remove(v)",
-          "leaving the rest as it is")]),
+        ["(put the numbers in order|bring the numbers into order) and (leave out|drop) both ends"], "sorted({x})[1:-1]"),
     operation("sum", "numbers", "number",
         ["(return|compute|get) the (sum|total) of all numbers", "(add up|sum) (all the numbers|the whole list)"], "sum({x})"),
     operation("largest one", "numbers", "number",
-        ["(return|find|get) the (largest number|biggest number|maximum)"],
-        _default("max({x}, default={d})", "0", "-1", "None")),
+        ["(return|find|get) the (largest number|biggest number|maximum)"], _or("max({x}, default={k})")),
     operation("smallest one", "numbers", "number",
-        ["(return|find|get) the (smallest number|lowest number|minimum)"],
-        _default("min({x}, default={d})", "0", "-1", "None")),
+        ["(return|find|get) the (smallest number|lowest number|minimum)"], _or("min({x}, default={k})")),
     operation("length", "numbers", "number",
         ["(return|get) (the length of the list|the number of elements)", "(return|tell) how many (numbers|elements) there are"], "len({x})"),
     operation("product", "numbers", "number",
@@ -313,44 +270,32 @@ _LISTS: Final = (
         "math.gcd(*{x})", "import math"),
     operation("spread", "numbers", "number",
         ["(return|compute|find) the (difference between the largest and the smallest number|spread of the numbers)"],
-        _default("max({x}) - min({x}) if {x} else {d}", "0", "-1")),
+        _or("max({x}) - min({x}) if {x} else {k}")),
     operation("distinct", "numbers", "number",
         ["(return|tell) how many (distinct|different) numbers there are", "count the (distinct|different) numbers"],
         "len(set({x}))"),
     operation("alternating", "numbers", "number",
-        ["(return|compute|get) the (alternating sum|sum with alternating signs)"],
-        [("sum({x}[::2]) - sum({x}[1::2])", "starting with a plus"), ("sum({x}[1::2]) - sum({x}[::2])", "starting with a minus")]),
+        ["(return|compute|get) the (alternating sum|sum with alternating signs)"], "sum({x}[::2]) - sum({x}[1::2])"),
     operation("sum of squares", "numbers", "number",
         ["(return|compute|get) the (sum of the squares|total of the squared numbers)"], "sum(v * v for v in {x})"),
     operation("mean", "numbers", "number",
-        ["(return|compute|find) the (average|mean) of the numbers"],
-        [("sum({x}) // len({x}) if {x} else 0", "rounded down, or 0 for an empty list"),
-         ("round(sum({x}) / len({x})) if {x} else 0", "rounded to the nearest whole number, or 0 for an empty list")]),
+        ["(return|compute|find) the (average|mean) of the numbers rounded down"], _or("sum({x}) // len({x}) if {x} else {k}")),
     operation("median", "numbers", "number",
-        ["(return|find|get) the (median|middle number in sorted order)"],
-        [("sorted({x})[len({x}) // 2] if {x} else 0", "taking the upper one of two, or 0 for an empty list"),
-         ("sorted({x})[(len({x}) - 1) // 2] if {x} else 0", "taking the lower one of two, or 0 for an empty list")]),
+        ["(return|find|get) the (upper median|middle number in sorted order)"], _or("sorted({x})[len({x}) // 2] if {x} else {k}")),
     operation("most common", "numbers", "number",
         ["(return|find|look for) the (most common number|number that occurs most often)"],
-        [("max({x}, key=lambda v: ({x}.count(v), v), default=0)", "taking the larger one of a tie, or 0 for an empty list"),
-         ("max({x}, key=lambda v: ({x}.count(v), -v), default=0)", "taking the smaller one of a tie, or 0 for an empty list")]),
+        _or("max({x}, key={x}.count, default={k})")),
     operation("second largest", "numbers", "number",
         ["(return|find|get) the second (largest|highest) number"],
-        [("(sorted({x}) or [0])[-2:][0]", "counting equal numbers apart, or 0 for an empty list"),
-         ("(sorted(set({x})) or [0])[-2:][0]", "counting equal numbers once, or 0 for an empty list")]),
+        _or("sorted({x})[-2] if len({x}) > 1 else {k}", "or {k} if there is none")),
     operation("place of largest", "numbers", "number",
         ["(return|find|tell) the (position|place) of the (largest number|maximum)"],
-        [("{x}.index(max({x})) if {x} else -1", "counting from 0, or -1 for an empty list"),
-         ("{x}.index(max({x})) + 1 if {x} else -1", "counting from 1, or -1 for an empty list")]),
-    operation("longest run", "numbers", "number",
-        ["(return|find|tell) the length of the longest (run|stretch) of equal numbers"],
-        "best = run = 0\nfor i, v in enumerate({x}):\n    run = run + 1 if i and v == {x}[i - 1] else 1\n    best = max(best, run)\n{x} = best"),
+        _or("{x}.index(max({x})) if {x} else {k}", values=(-1, 0, "None", 100))),
     operation("rises", "numbers", "number",
         ["(count|tell) how (often|many times) a number is larger than the one before"],
         "sum(b > a for a, b in zip({x}, {x}[1:]))"),
     operation("is sorted", "numbers", "truth",
-        [WHETHER + " the (list is|numbers are) sorted"],
-        [("{x} == sorted({x})", "in ascending order"), ("{x} == sorted({x}, reverse=True)", "in descending order")]),
+        [WHETHER + " the (list is|numbers are) in ascending order"], "{x} == sorted({x})"),
     operation("contains", "numbers", "truth",
         [WHETHER + " (the list contains {k}|{k} is in the list)"], "{k} in {x}", k=SMALL),
     operation("has repeated", "numbers", "truth",
@@ -361,7 +306,7 @@ _LISTS: Final = (
         "{x} == {x}[::-1]"),
     operation("join numbers", "numbers", "text",
         ["(join|combine) (the numbers|all elements) into (a text|one string)"],
-        [Meaning(f"'{mark}'.join(str(v) for v in {{x}})", f"separated by {name}") for mark, name in MARKS]),
+        each_of("'{k}'.join(str(v) for v in {x})", "with '{k}'", MARKS)),
     operation("number words", "numbers", "words",
         ["(convert|turn) (each number|every element) into a (text|string)"],
         "[str(v) for v in {x}]"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import product
 from typing import Literal
 
 from ocinterp.tasks.pocket.phrases import Phrases, expanded, filled, put, stable
@@ -17,8 +16,8 @@ Parameters = Mapping[str, Sequence[int | str]]
 class Meaning:
     """A thing that an operation can mean.
 
-    `code` is an expression of `{x}`, the value it is applied to; or lines of which the last gives `{x}` its new value.
-    `said` are the words that settle it, empty where there is nothing to settle.
+    `code` is an expression of `{x}`, the value it is applied to. `said` are the words that settle it, empty where there is
+    nothing to settle.
     """
 
     code: str
@@ -30,7 +29,8 @@ class Operation:
     """One step of a task.
 
     `wordings` say it, in the imperative. They and the code name `parameters` in braces. An operation with several meanings
-    is ambiguous until one is settled.
+    is ambiguous until one is settled: what they leave open is nearly always a value, which both the words that settle it and
+    the answers of the program show.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Condition:
 
     name: str
     plurals: tuple[str, ...]
-    meanings: tuple[Meaning, ...]
+    test: str
     parameters: Parameters = field(default_factory=dict[str, Sequence[int | str]])
     one_value: bool = False  # all that fulfil it are equal
 
@@ -130,10 +130,8 @@ def selections(
 
 
 def _selection(takes: Kind, condition: Condition, action: Action, letter: str, held_out: tuple[int, int]) -> Operation:
-    found = tuple(
-        Meaning(put(one.code, test=two.code.replace("{v}", letter), v=letter), _joined(two.said, one.said))
-        for one, two in product(action.meanings, condition.meanings)
-    )
+    test = condition.test.replace("{v}", letter)
+    found = tuple(Meaning(put(one.code, test=test, v=letter), one.said) for one in action.meanings)
     wordings = filled(action.phrases, "those", condition.plurals, held_out)
     return Operation(f"{action.name} {condition.name}", takes, action.gives, wordings, found, condition.parameters)
 
@@ -160,7 +158,3 @@ def changes(
         )
         for each in every
     ]
-
-
-def _joined(*parts: str) -> str:
-    return ", ".join(filter(None, parts))

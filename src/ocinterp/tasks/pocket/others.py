@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ocinterp.tasks.pocket import numbers
-from ocinterp.tasks.pocket.operations import Action, Operation, changes, meanings, operation, selections
+from ocinterp.tasks.pocket.operations import Action, Operation, changes, each_of, meanings, operation, selections
 from ocinterp.tasks.pocket.phrases import WHETHER
 
 _VALUES: Final = tuple(
@@ -25,27 +25,31 @@ _ON_VALUES: Final = (
         meanings("sum(1 for {v} in {x}.values() if {test})")),
     Action("names of", "words",
         ("list the keys whose values are {those}", "return the keys with {those} as values", "get the keys whose values are {those}"),
-        meanings([("sorted(key for key, {v} in {x}.items() if {test})", "in sorted order"),
-                  ("[key for key, {v} in {x}.items() if {test}]", "in the given order")])),
+        meanings("[key for key, {v} in {x}.items() if {test}]")),
+    Action("replace values", "table",
+        ("replace the values that are {those}", "overwrite the values that are {those}",
+         "put something in place of the values that are {those}"),
+        each_of("{key: {k} if {test} else {v} for key, {v} in {x}.items()}", "using {k}", (0, -1, 7, 50, 99))),
 )  # fmt: skip
 
 _TABLES: Final = (
     operation("keys", "table", "words", ["(list|return|get) (all keys|the keys of the table)"],
-        [("list({x})", "in the given order"), ("sorted({x})", "in sorted order"), ("sorted({x}, reverse=True)", "in reverse sorted order")]),
+        "list({x})"),
+    operation("sorted keys", "table", "words", ["(list|return|get) (all keys|the keys of the table) in alphabetical order"], "sorted({x})"),
     operation("ranked", "table", "words", ["(list|return|get) the keys (sorted|ordered|ranked) by value"],
         [("sorted({x}, key={x}.get)", "with the smallest value first"), ("sorted({x}, key={x}.get, reverse=True)", "with the largest value first")]),
     operation("values", "table", "numbers", ["(list|return|get) (all values|the values of the table)"],
-        [("list({x}.values())", "in the given order"), ("sorted({x}.values())", "in sorted order")]),
+        "list({x}.values())"),
     operation("value total", "table", "number", ["(return|compute|get) the (sum|total) of (the values|all values)"], "sum({x}.values())"),
     operation("largest value", "table", "number", ["(return|find|get) the (largest|highest|greatest) value"],
-        [("max({x}.values(), default=0)", "or 0 for an empty table"), ("max({x}.values(), default=None)", "or None for an empty table")]),
+        each_of("max({x}.values(), default={k})", "or {k} for an empty table", numbers.NOTHING)),
     operation("best key", "table", "text", ["(return|find|get) the key (with the largest value|whose value is highest)"],
-        [("max({x}, key={x}.get, default='')", "or an empty text for an empty table"), ("max({x}, key={x}.get, default=None)", "or None for an empty table")]),
+        each_of("max({x}, key={x}.get, default='{k}')", "or '{k}' for an empty table", ("", "-", "?", "none"))),
     operation("worst key", "table", "text", ["(return|find|get) the key (with the smallest value|whose value is lowest)"],
-        [("min({x}, key={x}.get, default='')", "or an empty text for an empty table"), ("min({x}, key={x}.get, default=None)", "or None for an empty table")]),
+        each_of("min({x}, key={x}.get, default='{k}')", "or '{k}' for an empty table", ("", "-", "?", "none"))),
     operation("entries", "table", "number", ["(return|tell|find out) how many (entries|keys) the table has"], "len({x})"),
     operation("look up", "table", "number", ["(look up|return|get) (the value of '{w}'|what the table has for '{w}')"],
-        [("{x}.get('{w}', 0)", "or 0 if it is not there"), ("{x}.get('{w}')", "or None if it is not there")], w=("apple", "tea", "the", "art")),
+        each_of("{x}.get('{w}', {k})", "or {k} if it is not there", numbers.NOTHING), w=("apple", "tea", "the", "art")),
     operation("has key", "table", "truth", [WHETHER + " ('{w}' is a key|the table has '{w}')"],
         "'{w}' in {x}", w=("apple", "tea", "the", "art")),
     operation("rename", "table", "table", ["(convert|change) (the keys|all keys) to (upper case|capitals)"],
@@ -57,29 +61,29 @@ _TABLES: Final = (
 _NUMBERS: Final = (
     operation("count digits", "number", "number", ["(return|tell|find out) how many digits (it|the number) has"], "len(str(abs({x})))"),
     operation("turn digits", "number", "number", ["(reverse|turn around|flip) (its digits|the digits of the number)"],
-        [("int(str(abs({x}))[::-1])", "leaving out the sign"), ("int(str(abs({x}))[::-1]) * (1 if {x} >= 0 else -1)", "keeping the sign")]),
-    operation("sum up to", "number", "number", ["(add up|sum|total) (the numbers from 1 to it|all numbers up to it)"],
-        [("sum(range(1, {x} + 1))", "including it"), ("sum(range(1, {x}))", "excluding it")]),
+        "int(str(abs({x}))[::-1])"),
+    operation("sum up to", "number", "number", ["(add up|sum|total) (the numbers up to it|all numbers up to it)"],
+        each_of("sum(range({k}, {x} + 1))", "starting with {k}", (1, 2, 3, 5, 10))),
     operation("factors", "number", "numbers", ["(list|return|find) (its divisors|the numbers that divide it)"],
-        [("[d for d in range(1, abs({x}) + 1) if {x} % d == 0]", "including the number itself"), ("[d for d in range(1, abs({x})) if {x} % d == 0]", "excluding the number itself")]),
+        "[d for d in range(1, abs({x}) + 1) if {x} % d == 0]"),
     operation("is prime", "number", "truth", [WHETHER + " (it|the number) is (prime|a prime number)"],
         "{x} > 1 and all({x} % d for d in range(2, {x}))"),
     operation("is even", "number", "truth", [WHETHER + " (it|the number) is (even|divisible by two)"], "{x} % 2 == 0"),
     operation("is above", "number", "truth", [WHETHER + " (it|the number) is (above|over) {k}"],
-        [("{x} > {k}", "excluding {k} itself"), ("{x} >= {k}", "including {k} itself")], k=numbers.SMALL),
+        "{x} > {k}", k=numbers.SMALL),
     operation("is multiple", "number", "truth", [WHETHER + " (it|the number) is (a multiple of|divisible by) {k}"],
         "{x} % {k} == 0", k=range(3, 8)),
     operation("binary", "number", "text",
         ["(convert|translate) (it|the number) to (binary|base two)", "write (it|the number) in (binary|base two)"],
-        [("bin({x})", "with the prefix"), ("format({x}, 'b')", "without the prefix")]),
+        "format({x}, 'b')"),
     operation("as text", "number", "text", ["(convert|turn) (it|the number) into a (text|string)"], "str({x})"),
     operation("digits", "number", "numbers", ["(list|return|get) the digits of (it|the number)"],
-        [("[int(c) for c in str(abs({x}))]", "from left to right"), ("[int(c) for c in str(abs({x}))[::-1]]", "from right to left")]),
-    operation("count up", "number", "numbers", ["(list|write out|return) (the numbers from 1 to it|all numbers up to it)"],
-        [("list(range(1, {x} + 1))", "including it"), ("list(range(1, {x}))", "excluding it")]),
+        "[int(c) for c in str(abs({x}))]"),
+    operation("count up", "number", "numbers", ["(list|write out|return) (the numbers up to it|all numbers up to it)"],
+        each_of("list(range({k}, {x} + 1))", "starting with {k}", (1, 0, 2, 3, 5))),
     operation("count down", "number", "numbers",
         ["(list|write out|return) the numbers from (it|the number) down", "count down from (it|the number)"],
-        [("list(range({x}, -1, -1))", "to 0"), ("list(range({x}, 0, -1))", "to 1")]),
+        each_of("list(range({x}, {k}, -1))", "as long as it is above {k}", (0, -1, 1, 2, 5))),
 )  # fmt: skip
 
 

@@ -65,7 +65,5 @@ def wrong_steps(program: Program, source: str) -> tuple[int, ...]:
 
 def _code(step: Step) -> re.Pattern[str]:
     """What a step's code looks like, whatever the value is called that it is done to."""
-    *before, last = step.text(step.meant.code).split("\n")
-    lines = [*before, last.removeprefix("{x} = ")]
-    parts = (re.escape(line).replace(re.escape("{x}"), r"\w+") for line in lines)
-    return re.compile(r"^\s*(?:\w+ = |return )?" + r"\n\s*(?:\w+ = |return )?".join(parts) + r"$", re.MULTILINE)
+    code = re.escape(step.text(step.meant.code)).replace(re.escape("{x}"), r"\w+")
+    return re.compile(rf"^\s*(?:\w+ = |return )?{code}$", re.MULTILINE)

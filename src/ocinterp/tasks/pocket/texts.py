@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ocinterp.tasks.pocket.numbers import FEW, MARKS
+from ocinterp.tasks.pocket.numbers import FEW, MARKS, STARTS, STEPS
 from ocinterp.tasks.pocket.operations import (
     Action,
     Change,
@@ -20,28 +20,22 @@ from ocinterp.tasks.pocket.operations import (
 from ocinterp.tasks.pocket.phrases import WHETHER
 
 LETTERS: Final = tuple("abet")
-_COVERS: Final = (
-    ("*", "stars"),
-    ("#", "hash signs"),
-    (".", "dots"),
-    ("-", "dashes"),
-    ("?", "question marks"),
-    ("x", "an x"),
-)
-_BRACKETS: Final = (("()", "round"), ("[]", "square"), ("{}", "curly"), ("<>", "pointed"))
-_FILLS: Final = ((".", "dots"), ("*", "stars"), ("0", "zeros"), ("-", "dashes"))
+_COVERS: Final = "*#.-?x"
+_FILLS: Final = ".*0-"
+_BRACKETS: Final = ("()", "[]", "<>")
+_NOTHING: Final = ("", "-", "?", "none")  # what stands for a text that there is not
 
 _CHARACTERS: Final = (
     Condition("vowels", ("vowels", "characters that are vowels"),
-        meanings([("{v} in 'aeiou'", "in lower case only"), ("{v} in 'aeiouAEIOU'", "in either case")])),
-    Condition("digits", ("digits", "characters that are digits"), meanings("{v}.isdigit()")),
-    Condition("letters", ("letters", "characters that are letters"), meanings("{v}.isalpha()")),
-    Condition("capitals", ("capital letters", "upper-case letters"), meanings("{v}.isupper()")),
+        "{v} in 'aeiou'"),
+    Condition("digits", ("digits", "characters that are digits"), "{v}.isdigit()"),
+    Condition("letters", ("letters", "characters that are letters"), "{v}.isalpha()"),
+    Condition("capitals", ("capital letters", "upper-case letters"), "{v}.isupper()"),
     Condition("small letters", ("small letters", "lower-case letters"),
-        meanings("{v}.islower()")),
-    Condition("spaces", ("spaces", "blanks"), meanings("{v} == ' '")),
+        "{v}.islower()"),
+    Condition("spaces", ("spaces", "blanks"), "{v} == ' '"),
     Condition("letter", ("occurrences of '{c}'", "characters equal to '{c}'"),
-        meanings([("{v} == '{c}'", "in lower case only"), ("{v}.lower() == '{c}'", "in either case")]), {"c": LETTERS}),
+        "{v} == '{c}'", {"c": LETTERS}),
 )  # fmt: skip
 
 _ON_CHARACTERS: Final = (
@@ -57,30 +51,28 @@ _ON_CHARACTERS: Final = (
          "find out whether there are any {those}", "check whether the text has {those}"),
         meanings("any({test} for {v} in {x})")),
     Action("hide characters", "text", ("hide the {those}", "mask the {those}", "cover up the {those}"),
-        tuple(Meaning(f"''.join('{mark}' if {{test}} else {{v}} for {{v}} in {{x}})", f"with {name}") for mark, name in _COVERS)),
+        each_of("''.join('{k}' if {test} else {v} for {v} in {x})", "with '{k}'", _COVERS)),
     Action("places of characters", "numbers",
         ("list the positions of the {those}", "return the positions of the {those}",
          "find the places of the {those}", "tell the places of the {those}"),
-        meanings([("[i for i, {v} in enumerate({x}) if {test}]", "counting from 0"),
-                  ("[i for i, {v} in enumerate({x}, 1) if {test}]", "counting from 1")])),
+        each_of("[i for i, {v} in enumerate({x}, {k}) if {test}]", "counting from {k}", STARTS)),
 )  # fmt: skip
 
 _WORD_CONDITIONS: Final = (
     Condition("long", ("words longer than {k} letters", "words of more than {k} letters", "words with more than {k} letters"),
-        meanings("len({v}) > {k}"), {"k": range(2, 5)}),
+        "len({v}) > {k}", {"k": range(2, 5)}),
     Condition("short", ("words shorter than {k} letters", "words of fewer than {k} letters", "words with fewer than {k} letters"),
-        meanings("len({v}) < {k}"), {"k": range(3, 6)}),
+        "len({v}) < {k}", {"k": range(3, 6)}),
     Condition("starting", ("words that start with '{c}'", "words starting with '{c}'", "words with '{c}' in front"),
-        meanings([("{v}.startswith('{c}')", "in lower case only"), ("{v}.lower().startswith('{c}')", "in either case")]),
-        {"c": LETTERS}),
+        "{v}.startswith('{c}')", {"c": LETTERS}),
     Condition("ending", ("words that end in '{c}'", "words ending with '{c}'", "words with '{c}' at the end"),
-        meanings("{v}.endswith('{c}')"), {"c": LETTERS}),
+        "{v}.endswith('{c}')", {"c": LETTERS}),
     Condition("containing", ("words that contain '{c}'", "words with the letter '{c}'", "words in which '{c}' occurs"),
-        meanings("'{c}' in {v}"), {"c": LETTERS}),
+        "'{c}' in {v}", {"c": LETTERS}),
     Condition("capitalized", ("capitalized words", "words with a capital letter in front", "words that begin with a capital letter"),
-        meanings("{v}[:1].isupper()")),
+        "{v}[:1].isupper()"),
     Condition("mirrored", ("palindromes", "words that read the same backwards", "words that equal their reverse"),
-        meanings([("{v} == {v}[::-1]", "minding the case"), ("{v}.lower() == {v}.lower()[::-1]", "ignoring case")])),
+        "{v} == {v}[::-1]"),
 )  # fmt: skip
 
 _ON_WORDS: Final = (
@@ -98,8 +90,7 @@ _ON_WORDS: Final = (
     Action("first word of", "text",
         ("return the first of the {those}", "find the first of the {those}",
          "get the first of the {those}", "look for the earliest of the {those}"),
-        meanings([("next(({v} for {v} in {x} if {test}), '')", "or an empty text if there are none"),
-                  ("next(({v} for {v} in {x} if {test}), None)", "or None if there are none")])),
+        each_of("next(({v} for {v} in {x} if {test}), '{k}')", "or '{k}' if there are none", _NOTHING)),
 )  # fmt: skip
 
 TEXT_CHANGES: Final = (
@@ -115,34 +106,37 @@ TEXT_CHANGES: Final = (
     Change("end",
         ("keep the last few characters of {it}", "take the last few characters of {it}", "keep the end of {it}"),
         each_of("{v}[-{k}:]", "to a length of {k}", FEW)),
-    Change("behead", ("drop the first character of {it}", "remove the first character from {it}", "leave out the first character of {it}"),
-        meanings("{v}[1:]")),
+    Change("behead", ("drop characters at the start of {it}", "remove characters from the start of {it}", "leave out the start of {it}"),
+        each_of("{v}[{k}:]", "namely {k} of them", range(1, 5))),
     Change("twice", ("repeat {it}", "write {it} in a row", "put copies of {it} together"),
         each_of("{v} * {k}", "{k} times", range(2, 6))),
     Change("mirror", ("append its reverse to {it}", "add its reverse to the end of {it}", "let {it} be followed by its reverse"),
         meanings("{v} + {v}[::-1]")),
     Change("replace", ("replace '{c}' in {it}", "change '{c}' in {it}", "put something in place of '{c}' in {it}"),
-        (*each_of("{v}.replace('{c}', '{k}')", "using '{k}' everywhere", "_xyz-*"),
-         *each_of("{v}.replace('{c}', '{k}', 1)", "using '{k}' only the first time", "_xyz-*")), {"c": LETTERS}),
+        each_of("{v}.replace('{c}', '{k}')", "using '{k}'", "_xyz-*"), {"c": LETTERS}),
     Change("unique characters",
         ("remove repeated characters from {it}", "keep each character of {it} once", "reduce {it} to its different characters"),
-        meanings([("''.join(dict.fromkeys({v}))", "in the original order"), ("''.join(sorted(set({v})))", "in sorted order")])),
+        meanings("''.join(dict.fromkeys({v}))")),
     Change("sort characters", ("sort the characters of {it}", "order the characters of {it}", "arrange the characters of {it}"),
-        meanings([("''.join(sorted({v}))", "in ascending order"), ("''.join(sorted({v}, reverse=True))", "in descending order")])),
+        meanings("''.join(sorted({v}))")),
     Change("brackets", ("put brackets around {it}", "wrap {it} in brackets", "enclose {it} in brackets"),
-        tuple(Meaning(f"'{two[0]}' + {{v}} + '{two[1]}'", f"using {name} ones") for two, name in _BRACKETS)),
-    Change("every second character",
-        ("take every second character of {it}", "keep every other character of {it}",
-         "take every other character of {it}", "keep every second character of {it}"),
-        meanings([("{v}[::2]", "starting with the first"), ("{v}[1::2]", "starting with the second")])),
-    Change("pad", ("pad {it} to {k} characters", "fill {it} up to {k} characters", "bring {it} to a length of {k}"),
-        tuple(Meaning(f"{{v}}.{call}({{k}}, '{mark}')", f"with {name} on the {side}")
-              for call, side in (("ljust", "right"), ("rjust", "left")) for mark, name in _FILLS), {"k": range(5, 9)}),
+        tuple(Meaning(f"'{two[0]}' + {{v}} + '{two[1]}'", f"using {two}") for two in _BRACKETS)),
+    Change("distant characters",
+        ("take characters of {it} at regular distances", "keep characters of {it} at regular distances",
+         "pick characters of {it} at regular distances"), each_of("{v}[::{k}]", "with steps of {k}", STEPS)),
+    Change("fill right", ("fill {it} up to {n} characters on the right", "pad {it} on the right to a length of {n}"),
+        each_of("{v}.ljust({n}, '{k}')", "with '{k}'", _FILLS), {"n": range(5, 9)}),
+    Change("fill left", ("fill {it} up to {n} characters on the left", "pad {it} on the left to a length of {n}"),
+        each_of("{v}.rjust({n}, '{k}')", "with '{k}'", _FILLS), {"n": range(5, 9)}),
+    Change("suffix", ("add a character to the end of {it}", "put a character at the end of {it}", "append a character to {it}"),
+        each_of("{v} + '{k}'", "namely '{k}'", "!?.sz")),
+    Change("prefix", ("add a character to the front of {it}", "put a character in front of {it}", "prepend a character to {it}"),
+        each_of("'{k}' + {v}", "namely '{k}'", "#@>uz")),
 )  # fmt: skip
 
 _TEXTS: Final = (
     operation("title", "text", "text", ["(capitalize|put capitals on) (the words of the text|its words)"],
-        [("{x}.title()", "throughout"), ("{x}.capitalize()", "only at the very start, with small letters after it")]),
+        "{x}.title()"),
     operation("turn words", "text", "text", ["(reverse|turn around|flip) the order of (the words in the text|its words)"],
         "' '.join({x}.split()[::-1])"),
     operation("single spaces", "text", "text", ["(reduce|shrink) (all white space|every stretch of spaces) to single spaces"],
@@ -150,22 +144,22 @@ _TEXTS: Final = (
     operation("squeeze", "text", "text", ["(reduce|shrink|collapse) (runs of the same character|runs of equal characters) to one"],
         "''.join(c for i, c in enumerate({x}) if not i or c != {x}[i - 1])"),
     operation("length of text", "text", "number", ["(return|tell|get) (the length of the text|its length)"],
-        [("len({x})", "with spaces"), ("len({x}.replace(' ', ''))", "without spaces")]),
+        "len({x})"),
     operation("count text words", "text", "number", ["(return|tell|find out) how many words (the text has|are in the text)"],
         "len({x}.split())"),
     operation("digit total", "text", "number", ["(add up|sum) (all its digits|the digits in the text)"],
         "sum(int(c) for c in {x} if c.isdigit())"),
     operation("distinct characters", "text", "number",
         ["(return|tell) how many (distinct|different) characters there are", "count the (distinct|different) characters"],
-        [("len(set({x}))", "minding the case"), ("len(set({x}.lower()))", "ignoring case")]),
+        "len(set({x}))"),
     operation("where", "text", "number", ["(return|find|tell) the (position|place) of '{c}'"],
-        [("{x}.find('{c}')", "where it comes first, or -1"), ("{x}.rfind('{c}')", "where it comes last, or -1")], c=LETTERS),
+        each_of("{x}.index('{c}') if '{c}' in {x} else {k}", "or {k} if it is not there", (-1, 0, "None", 100)), c=LETTERS),
     operation("palindrome", "text", "truth", [WHETHER + " (the text|it) (reads the same backwards|is a palindrome)"],
-        [("{x} == {x}[::-1]", "minding the case"), ("{x}.lower() == {x}.lower()[::-1]", "ignoring case")]),
+        "{x} == {x}[::-1]"),
     operation("starts", "text", "truth", [WHETHER + " (the text|it) (starts|begins) with '{c}'"],
-        [("{x}.startswith('{c}')", "in lower case only"), ("{x}.lower().startswith('{c}')", "in either case")], c=LETTERS),
+        "{x}.startswith('{c}')", c=LETTERS),
     operation("split", "text", "words", ["(split|break|cut) (it|the text) into (parts|pieces)"],
-        [("{x}.split(' ')", "at spaces"), ("{x}.split(',')", "at commas"), ("{x}.split('-')", "at dashes")]),
+        each_of("{x}.split('{k}')", "at every '{k}'", " ,-eat")),
     operation("text words", "text", "words", ["(split|break|cut) (it|the text) into words"], "{x}.split()"),
     operation("characters", "text", "words", ["(split|break|cut) (it|the text) into characters"],
         "list({x})"),
@@ -173,7 +167,7 @@ _TEXTS: Final = (
         "[int(c) for c in {x} if c.isdigit()]"),
     operation("character counts", "text", "table",
         ["(count|tally) how often (each|every) character occurs"],
-        "dict(Counter({x}))", "from collections import Counter"),
+        "{c: {x}.count(c) for c in {x}}"),
 )  # fmt: skip
 
 _WORDS: Final = (
@@ -186,20 +180,20 @@ _WORDS: Final = (
         each_of("{x}[-{k}:]", "up to {k} of them", FEW)),
     operation("unique words", "words", "words",
         ["(remove|drop|get rid of) (duplicate words|the words that repeat earlier ones)", "keep each word only once"],
-        [("list(dict.fromkeys({x}))", "keeping the original order"), ("sorted(set({x}))", "sorting the result")]),
+        "list(dict.fromkeys({x}))"),
     operation("reverse words", "words", "words", ["(reverse|turn around|flip) the (list of words|word list)"], "{x}[::-1]"),
-    operation("every second word", "words", "words", ["(take|keep|return) every (second|other) word"],
-        [("{x}[::2]", "starting with the first"), ("{x}[1::2]", "starting with the second")]),
+    operation("distant words", "words", "words", ["(take|keep|return) (words|some words) at regular distances"],
+        each_of("{x}[::{k}]", "with steps of {k}", STEPS)),
     operation("numbered", "words", "words", ["(put|write) its (position|place) in front of (each word|every word)"],
-        [("[f'{i}{w}' for i, w in enumerate({x})]", "counting from 0"), ("[f'{i}{w}' for i, w in enumerate({x}, 1)]", "counting from 1")]),
+        each_of("[f'{i}{w}' for i, w in enumerate({x}, {k})]", "counting from {k}", STARTS)),
     operation("join words", "words", "text", ["(join|combine|put together) (the words|all words) into (a text|one string)"],
-        [*(Meaning(f"'{mark}'.join({{x}})", f"with {name}") for mark, name in MARKS), Meaning("''.join({x})", "without anything between")]),
+        each_of("'{k}'.join({x})", "with '{k}'", (*MARKS, ""))),
     operation("acronym", "words", "text", ["(join|combine|put together) the (first letters|initials) of the words"],
-        [("''.join(w[:1].upper() for w in {x})", "in upper case"), ("''.join(w[:1] for w in {x})", "as they are")]),
+        "''.join(w[:1] for w in {x})"),
     operation("longest word", "words", "text", ["(return|find|get) the (longest word|word with the most letters)"],
-        [("max({x}, key=len, default='')", "or an empty text if there is none"), ("max({x}, key=len, default=None)", "or None if there is none")]),
+        each_of("max({x}, key=len, default='{k}')", "or '{k}' if there is none", _NOTHING)),
     operation("shortest word", "words", "text", ["(return|find|get) the (shortest word|word with the fewest letters)"],
-        [("min({x}, key=len, default='')", "or an empty text if there is none"), ("min({x}, key=len, default=None)", "or None if there is none")]),
+        each_of("min({x}, key=len, default='{k}')", "or '{k}' if there is none", _NOTHING)),
     operation("word lengths", "words", "numbers",
         ["replace (each word|every word) by its (length|number of letters)", "(list|return) the lengths of (the words|all words)"],
         "[len(w) for w in {x}]"),
@@ -207,13 +201,13 @@ _WORDS: Final = (
     operation("total length", "words", "number", ["(return|compute|get) the (total|combined) length of (the words|all words)"],
         "sum(len(w) for w in {x})"),
     operation("has word twice", "words", "truth", [WHETHER + " (a word occurs more than once|there are duplicate words)"],
-        [("len(set({x})) < len({x})", "minding the case"), ("len({w.lower() for w in {x}}) < len({x})", "ignoring case")]),
+        "len(set({x})) < len({x})"),
     operation("word counts", "words", "table", ["(count|tally) how often (each word|every word) occurs"],
-        "dict(Counter({x}))", "from collections import Counter"),
+        "{w: {x}.count(w) for w in {x}}"),
     operation("word to length", "words", "table", ["map (each word|every word) to its (length|number of letters)"],
         "{w: len(w) for w in {x}}"),
     operation("word to place", "words", "table", ["map (each word|every word) to its (position|place)"],
-        [("{w: i for i, w in enumerate({x})}", "counting from 0"), ("{w: i for i, w in enumerate({x}, 1)}", "counting from 1")]),
+        each_of("{w: i for i, w in enumerate({x}, {k})}", "counting from {k}", STARTS)),
 )  # fmt: skip
 
 
