@@ -22,6 +22,7 @@ from ocinterp.bench.spending import bought
 from ocinterp.bench.statistics import wilson
 from ocinterp.tasks.pocket import benchmark
 from ocinterp.train.card import NO_RESULTS
+from ocinterp.train.episodes import meaning
 
 ROWS: Final = {
     "single": "one answer",
@@ -74,7 +75,7 @@ def _ends(found: Sequence[Attempt], setting: str) -> Iterator[tuple[str, End]]:
 
 
 def _again(attempt: Attempt) -> bool:
-    programs = ["".join(each.split()) for each in attempt.programs]
+    programs = [meaning(each) for each in attempt.programs]
     return len(programs) > 1 and programs[0] == programs[1]
 
 

@@ -31,7 +31,7 @@ class Episode:
     @property
     def repeats(self) -> tuple[bool, ...]:
         """Of its own answers, whether each has a program that was there before."""
-        found = [_meaning(program(turn, self.entry_point)) for turn in self.trajectory.turns]
+        found = [meaning(program(turn, self.entry_point)) for turn in self.trajectory.turns]
         return tuple(bool(each) and each in found[:at] for at, each in enumerate(found) if at >= self.shared)
 
 
@@ -54,7 +54,7 @@ def _defined(source: str) -> set[str]:
     return {each.name for each in found.body if isinstance(each, ast.FunctionDef)} if found else set()
 
 
-def _meaning(source: str) -> str:
+def meaning(source: str) -> str:
     """A program without what changes nothing: its comments, its blanks."""
     found = _tree(source)
     return source.strip() if found is None else ast.unparse(found)

@@ -17,7 +17,7 @@ from ocinterp.parse import extract_cells
 from ocinterp.protocols import Session
 from ocinterp.records import dumps, loads
 from ocinterp.sandboxes.zygotes import NamespaceSandbox
-from ocinterp.synth.pocket import attempts, hints
+from ocinterp.synth.pocket import attempts, comments, hints
 from ocinterp.synth.pocket.attempts import attempt
 from ocinterp.synth.pocket.dialogues import Plan, dialogues, with_items
 from ocinterp.tasks.pocket import benchmark
@@ -60,7 +60,7 @@ async def heard(session: Session, task: Task, before: Trajectory, turn: Turn) ->
 
 async def test_reports_are_in_the_words_that_a_session_has(sandbox: NamespaceSandbox) -> None:
     compared = 0
-    for item, dialogue in islice(with_items("words"), 120):
+    for item, dialogue in islice(with_items("words"), 160):
         task = item.problem(dialogue.task_id).task
         for number, turn in enumerate(dialogue.turns[:-1]):
             said = turn.feedback[0]
@@ -97,6 +97,31 @@ async def test_code_in_an_answer_is_what_ran() -> None:
         for turn in dialogue.turns:
             cells = extract_cells(turn.completion.text)
             assert [each.source for each in cells] == [run.cell.source for run in turn.runs]
+
+
+async def test_above_each_step_stands_what_the_request_says_of_it() -> None:
+    settled = 0
+    for item, dialogue in islice(with_items("tests"), 200):
+        if dialogue.provenance["method"] == "pocket-trace":
+            continue
+        said = [line.strip()[2:] for line in dialogue.turns[-1].runs[0].cell.source.split("\n") if "    # " in line]
+        assert len(said) == len(item.program.steps)
+        for at, (words, phrase) in enumerate(zip(said, item.wording.phrases, strict=True)):
+            meant = item.program.steps[at].text(item.program.steps[at].meant.said)
+            now_settled = len(dialogue.turns) > 1 and at in item.wording.open_steps
+            assert words == (f"{phrase} {meant}" if now_settled else phrase)
+            settled += now_settled
+    assert settled > 20
+
+
+async def test_an_attempt_at_another_step_says_what_it_does() -> None:
+    item = next(item for item, _ in with_items("tests") if len(item.program.steps) == 2)
+    (other,) = steps_named(("reverse", 0, {}))
+    said = comments.attempted(item, [item.program.steps[0], other])
+    assert said == [item.wording.phrases[0], other.operation.phrases[0]]
+    assert comments.commented("import math\n\ndef f(x):\n    x = -x\n    return x", ["negate it", "stop"]) == (
+        "import math\n\ndef f(x):\n    # negate it\n    x = -x\n    # stop\n    return x"
+    )
 
 
 async def test_a_traced_program_gives_what_the_answer_says() -> None:

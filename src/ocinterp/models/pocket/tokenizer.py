@@ -16,10 +16,14 @@ from typing import Any, Final, cast
 
 from ocinterp.errors import DataError
 
-# Words with the space before them, single digits, runs of signs, and white space. Python and Onigruma read it alike.
-# Each digit for itself, with the comma and the sign before it; a word with the character before it; signs with the end of
-# their line and the indentation of the next.
-PATTERN: Final = r",? ?-?[0-9]|[^\r\nA-Za-z0-9]?[A-Za-z]+| ?[^\sA-Za-z0-9]+(?:\n *)?|\s*\n *|\s+(?!\S)|\s+"
+# Words with the character before them; signs with the end of their line and the indentation of the next; white space. A digit
+# stands for itself, apart from what is between it and the one before, and so does what is in quotes: a value is then the same
+# token in a request, in a program and in a report, and a model can copy it from one to the other. Python and Onigruma read
+# the expression alike.
+PATTERN: Final = (
+    r"(?:, ?-?| -?|-)(?=[0-9])|[0-9]| ?'"
+    r"|[^\r\nA-Za-z0-9']?[A-Za-z]+| ?[^\sA-Za-z0-9']+(?:\n *)?|\s*\n *|\s+(?!\S)|\s+"
+)
 _SPLIT: Final = re.compile(PATTERN)
 
 

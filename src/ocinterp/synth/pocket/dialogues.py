@@ -14,7 +14,7 @@ from typing import Final, Literal
 from ocinterp.errors import UsageError
 from ocinterp.feedback import paper, tests
 from ocinterp.feedback.execution import report_failure
-from ocinterp.synth.pocket import hints
+from ocinterp.synth.pocket import comments, hints
 from ocinterp.synth.pocket.attempts import Attempt, attempt
 from ocinterp.synth.pocket.rehearsal import Rehearsal
 from ocinterp.tasks.pocket.benchmark import Item, Part, item
@@ -35,7 +35,7 @@ from ocinterp.types import (
 Form = Literal["single", "execution", "person", "twice", "trace"]
 Shares = Mapping[Form, float]
 
-SHARES: Final[Shares] = {"single": 0.36, "execution": 0.32, "person": 0.14, "twice": 0.1, "trace": 0.08}
+SHARES: Final[Shares] = {"single": 0.5, "execution": 0.26, "person": 0.12, "twice": 0.05, "trace": 0.07}
 _FAILURES: Final[Mapping[Form, int]] = {"single": 0, "execution": 1, "person": 1, "twice": 2}
 _TRIES: Final = 12
 _TRACES: Final = ("What does this return for {call}?", "What is {call}?", "Say what {call} gives.")
@@ -51,7 +51,7 @@ class Plan:
     """
 
     shares: Shares = field(default_factory=lambda: SHARES)
-    settled: Part = field(default_factory=lambda: Part(0.0, usual=0.4))
+    settled: Part = field(default_factory=lambda: Part(0.0, usual=0.2))
     part: Part = field(default_factory=lambda: Part(0.8))
     unusual: Part = field(default_factory=lambda: Part(1.0, usual=0.15))
     mistaken: float = 0.7
@@ -87,18 +87,20 @@ def with_items(seed: str, plan: Plan = Plan()) -> Iterator[tuple[Item, Trajector
 def _dialogue(item: Item, number: int, form: Form, chance: Random) -> Trajectory:
     found = Trajectory(f"pocket-train/{number}", (Message("user", item.request),))
     before: _Failed | None = None
+    tried: set[str] = set()
     for nth in range(1, _FAILURES[form] + 1):
-        tried = {turn.runs[0].cell.source for turn in found.turns}
         failed = _failing(item, chance, nth, tried)
         if failed is None:
             break
         if form == "person" or (form == "twice" and chance.random() < 0.3):
             words = _said(item.program, failed.wrong, chance)
             failed = replace(failed, said=Feedback(Source.SIMULATED_HUMAN, words, "bad"), test=None)
-        completion = _answer(failed.wrong.source, before, item.program.with_steps(failed.wrong.steps))
+        completion = _answer(failed.run.cell.source, before, item.program.with_steps(failed.wrong.steps))
         found = found.plus(Turn(completion, (failed.run,), (failed.said,)))
         before = failed
-    cell = Cell(f"{len(found.turns) + 1}.1", item.program.source())
+        tried.add(failed.wrong.source)
+    said = comments.settled(item) if found.turns else item.wording.phrases
+    cell = Cell(f"{len(found.turns) + 1}.1", comments.commented(item.program.source(), said))
     answer = _answer(cell.source, before, item.program)
     found = found.plus(Turn(answer, (Run(cell, Rehearsal().run(cell)),))).stopped(StopReason.DONE)
     return replace(found, provenance=_made_by(form if len(found.turns) > 1 else "single"))
@@ -128,7 +130,7 @@ def _failing(item: Item, chance: Random, nth: int, tried: Set[str]) -> _Failed |
         if wrong is None or wrong.source in tried:
             continue
         stage = Rehearsal()
-        cell = Cell(f"{nth}.1", wrong.source)
+        cell = Cell(f"{nth}.1", comments.commented(wrong.source, comments.attempted(item, wrong.steps)))
         run = Run(cell, stage.run(cell))
         if not run.result.ok:
             error = run.result.error.name if run.result.error else ""

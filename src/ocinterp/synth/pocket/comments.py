@@ -1,0 +1,38 @@
+"""What stands above each line of a program: the words of the request that it does.
+
+Whoever repeats a step's words before doing it has to find them, which is one thing to learn, and then to write in Python what
+stands right above, which is another; a small model learns both sooner than the two at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ocinterp.tasks.pocket.benchmark import Item
+from ocinterp.tasks.pocket.programs import Step
+
+
+def commented(source: str, said: Sequence[str]) -> str:
+    """A program whose function has a line for each step, with a comment above each."""
+    *head, last = source.partition("def ")
+    first, *body = last.split("\n")
+    lines = [line for words, code in zip(said, body, strict=True) for line in (f"    # {words}", code)]
+    return "".join(head) + "\n".join([first, *lines])
+
+
+def attempted(item: Item, steps: Sequence[Step]) -> list[str]:
+    """The words for an attempt's steps: the request's, where they say such a step, else the operation's own."""
+    by_step = {(step.operation.name, *step.given.items()): at for at, step in enumerate(item.program.steps)}
+    found = [by_step.get((step.operation.name, *step.given.items())) for step in steps]
+    return [
+        step.text(step.operation.phrases[0]) if at is None else item.wording.phrases[at]
+        for at, step in zip(found, steps, strict=True)
+    ]
+
+
+def settled(item: Item) -> list[str]:
+    """The words for the right steps, with those that settle what the request leaves open."""
+    said = list(item.wording.phrases)
+    for at in item.wording.open_steps:
+        said[at] = f"{said[at]} {item.program.steps[at].text(item.program.steps[at].meant.said)}"
+    return said
