@@ -79,12 +79,14 @@ jupyter: $(VENV)/.jupyter
 bench: $(VENV)/.bench
 	@set -e; for each in benchmarks/[a-z]*.py; do $(BIN)/python "$$each" $(ARGS); done
 
-# The built-in model, from nothing: dialogues by rule, training, practice with tests, bytes for numbers, and what it solves.
-# Each part goes on where it was stopped. Without DIALOGUES and STEPS it is the model that comes with the package, on a
-# processor with the same instructions to the last bit.
+# The built-in model, from nothing: it learns to write from requests made by rule, then what to do with what came of its code
+# from dialogues made by rule, then it practises with tests; bytes for numbers, and what it solves. Each part goes on where it
+# was stopped. Without REQUESTS, DIALOGUES and STEPS it is the model that comes with the package, on a processor with the same
+# instructions to the last bit.
 POCKET := build/pocket
 NANO := src/ocinterp/models/pocket/nano
-DIALOGUES := 60000
+REQUESTS := 50000
+DIALOGUES := 20000
 STEPS := 100
 ONE_THREAD = OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(TRAIN)/bin/ocinterp
 SETTINGS := single,execution,visible,blank,mismatched,human,oracle,resample
@@ -94,14 +96,22 @@ pocket: $(POCKET)/nano.json
 	cp $(POCKET)/nano.json $(NANO)/evaluation.json
 	$(TRAIN)/bin/python benchmarks/_pocket_table.py $(POCKET)/nano.jsonl docs/models.md $(NANO)/README.md
 
-$(POCKET)/dialogues.jsonl.gz: $(TRAIN)/.ready
+$(POCKET)/requests.jsonl.gz: | $(TRAIN)/.ready
 	@mkdir -p $(@D)
-	$(ONE_THREAD) synth pocket $@ --count $(DIALOGUES)
+	$(ONE_THREAD) synth pocket $@ --count $(REQUESTS) --forms single,trace --seed requests
 
-$(POCKET)/base/model.safetensors: $(POCKET)/dialogues.jsonl.gz
-	$(ONE_THREAD) train pretrain nano --data $< --out $(@D) --device cpu
+$(POCKET)/dialogues.jsonl.gz: | $(TRAIN)/.ready
+	@mkdir -p $(@D)
+	$(ONE_THREAD) synth pocket $@ --count $(DIALOGUES) --seed dialogues
 
-$(POCKET)/practised/model.safetensors: $(POCKET)/base/model.safetensors
+# The share of 0 lets the tokenizer know what dialogues say, and nothing else.
+$(POCKET)/base/model.safetensors: $(POCKET)/requests.jsonl.gz $(POCKET)/dialogues.jsonl.gz
+	$(ONE_THREAD) train pretrain nano --data $<:1 --data $(word 2,$^):0 --out $(@D) --device cpu
+
+$(POCKET)/refined/model.safetensors: $(POCKET)/base/model.safetensors $(POCKET)/dialogues.jsonl.gz
+	$(ONE_THREAD) train sft refine --model $(<D) --data $(word 2,$^) --out $(@D) --device cpu
+
+$(POCKET)/practised/model.safetensors: $(POCKET)/refined/model.safetensors
 	$(ONE_THREAD) train rl practice --model $(<D) --out $(@D) --device cpu --set practice.steps=$(STEPS)
 
 $(POCKET)/nano/model.safetensors: $(POCKET)/practised/model.safetensors

@@ -36,12 +36,13 @@ class Exercises(Protocol):
 class PocketExercises:
     """The built-in tasks of the split `train`: none has a pair of operations, or a phrase, of the benchmark `pocket`.
 
-    In hard ones `open` of the steps are left open, and meant as they usually are in `usual` of the cases, so that who guesses
-    is often wrong, and only what comes of it tells what is meant.
+    In hard ones `open` of the steps are left open, meant as they usually are in `usual` of the cases, and `ambiguous` of them
+    chosen among those that can be left open, so that who guesses is often wrong, and only what comes of it tells what is meant.
     """
 
     open: float = 1.0
-    usual: float = 0.15
+    usual: float = 0.4
+    ambiguous: float = 0.6
 
     @staticmethod
     def of(practice: Practice) -> PocketExercises:
@@ -56,7 +57,7 @@ class PocketExercises:
         return "tasks of the built-in kind `pocket`, none of which is in the benchmark"
 
     def drawn(self, seed: str, count: int, *, hard: bool = False) -> Sequence[Problem]:
-        part = Part(self.open, usual=self.usual) if hard else Part(0.5)
+        part = Part(self.open, usual=self.usual, ambiguous=self.ambiguous) if hard else Part(0.5)
         made = islice(items(f"practice {seed}", "train", part), count)
         return [item.problem(f"practice/{seed}/{number}") for number, item in enumerate(made, 1)]
 

@@ -45,7 +45,7 @@ def run(order: Order, screen: Screen) -> Ended:
 
 
 def _tokenizer(order: Order) -> Any:
-    """The one that was named, or one made of the data."""
+    """The one that was named, or one made of all the data, also of what has no share: so mixes can be compared."""
     recipe = order.recipe
     if order.tokenizer:
         return tokenizers.load(order.tokenizer, recipe.template)
@@ -55,9 +55,8 @@ def _tokenizer(order: Order) -> Any:
 
 def _texts(order: Order) -> Iterator[str]:
     for each in order.data:
-        if each.share != 0:
-            for lesson in sources.read(each.path, texts=True):
-                yield from (message.content for message in lesson.messages)
+        for lesson in sources.read(each.path, texts=True):
+            yield from (message.content for message in lesson.messages)
 
 
 def _digest(tokenizer: Any) -> str:

@@ -81,7 +81,7 @@ class Practice:
     high: float = 0.28  # and at 1 + high
     kl: float = 0.02  # the weight of the distance from the model that was begun with, in nats a token
     open: float = 1.0  # of the built-in tasks of the groups that begin after a failure: how many steps are left open,
-    usual: float = 0.15  # and how often they are meant as they usually are
+    usual: float = 0.4  # and how often they are meant as they usually are
 
 
 @dataclass(frozen=True, slots=True)

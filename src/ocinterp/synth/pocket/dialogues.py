@@ -53,7 +53,7 @@ class Plan:
     shares: Shares = field(default_factory=lambda: SHARES)
     settled: Part = field(default_factory=lambda: Part(0.0, usual=0.2))
     part: Part = field(default_factory=lambda: Part(0.8))
-    unusual: Part = field(default_factory=lambda: Part(1.0, usual=0.15))
+    unusual: Part = field(default_factory=lambda: Part(1.0, usual=0.4, ambiguous=0.6))
     mistaken: float = 0.7
 
 

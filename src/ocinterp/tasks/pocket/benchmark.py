@@ -28,17 +28,20 @@ EACH: Final = 300  # tasks of a part
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """How much is left open, whether phrases are unseen ones, and how often a meaning is the usual one."""
+    """How much is left open, whether phrases are unseen ones, how often a meaning is the usual one, and how often a step is
+    chosen among the ambiguous ones alone.
+    """
 
     open_share: float
     unseen: bool = False
     usual: float = USUAL
+    ambiguous: float = 0.0
 
 
 PARTS: Final[Mapping[str, Part]] = {
     "explicit": Part(0.0, usual=0.5),
-    "half": Part(0.5),
-    "open": Part(1.0),
+    "half": Part(0.5, ambiguous=0.6),
+    "open": Part(1.0, ambiguous=0.6),
     "unseen": Part(0.0, unseen=True, usual=0.5),
 }
 
@@ -79,7 +82,7 @@ def items(seed: str, split: Split, part: Part) -> Iterator[Item]:
 def item(seed: str, split: Split, part: Part, number: int) -> Item | None:
     """One of them; None where chance found none that is worth a task."""
     chance = Random(f"{seed} {split} {number}")
-    program = sample(chance, split, usual=part.usual)
+    program = sample(chance, split, usual=part.usual, ambiguous=part.ambiguous)
     if split == "train" and program.plain in _held_out_programs():  # by other operations that come to the same
         return None
     found = examples(program, chance)

@@ -23,7 +23,7 @@ LONGEST: Final = 60  # elements, or characters
 
 _STEPS: Final = (30, 50, 20)  # how many programs of 100 have one step, two, three
 _KINDS: Final[Mapping[Kind, int]] = {"numbers": 38, "text": 26, "words": 16, "number": 11, "table": 9}
-USUAL: Final = 0.85  # how often an operation of several meanings has the first of them
+USUAL: Final = 0.8  # how often an operation of several meanings has the first of them
 
 ARGUMENTS: Final[Mapping[Kind, tuple[str, ...]]] = {
     "numbers": ("nums", "xs", "values", "items"),
@@ -159,10 +159,13 @@ def has_held_out(steps: Iterable[Step]) -> bool:
     return any(is_held_out(*pair) for pair in pairwise(step.operation for step in steps))
 
 
-def sample(chance: Random, split: Split, *, usual: float = USUAL) -> Program:
-    """A program: of `train` none has a pair that is held out, of `held-out` each has one. `usual`: how often a meaning is the first."""
+def sample(chance: Random, split: Split, *, usual: float = USUAL, ambiguous: float = 0.0) -> Program:
+    """A program: of `train` none has a pair that is held out, of `held-out` each has one.
+
+    `usual` is how often a meaning is the first, `ambiguous` how often a step is chosen among those with several alone.
+    """
     while True:
-        steps = _steps(chance, chance.choices(range(1, MOST_STEPS + 1), _STEPS)[0], usual)
+        steps = _steps(chance, chance.choices(range(1, MOST_STEPS + 1), _STEPS)[0], usual, ambiguous)
         if steps is None:
             continue
         if has_held_out(steps) == (split == "held-out"):
@@ -170,7 +173,7 @@ def sample(chance: Random, split: Split, *, usual: float = USUAL) -> Program:
             return Program(steps, chance.choice(FUNCTIONS), chance.choice(ARGUMENTS[takes]))
 
 
-def _steps(chance: Random, count: int, usual: float) -> tuple[Step, ...] | None:
+def _steps(chance: Random, count: int, usual: float, ambiguous: float) -> tuple[Step, ...] | None:
     kind = chance.choices(list(_KINDS), list(_KINDS.values()))[0]
     steps: list[Step] = []
     while len(steps) < count:
@@ -179,6 +182,9 @@ def _steps(chance: Random, count: int, usual: float) -> tuple[Step, ...] | None:
         fit = [each for each in taking(kind) if each.name not in used and (last or each.gives != "truth")]
         if not fit:
             return None
+        several = [each for each in fit if len(each.meanings) > 1]
+        if several and chance.random() < ambiguous:
+            fit = several
         steps.append(step(chance, chance.choice(fit), usual))
         kind = steps[-1].operation.gives
     return tuple(steps)
