@@ -108,7 +108,7 @@ def _dialogue(item: Item, number: int, form: Form, chance: Random) -> Trajectory
 
 @dataclass(frozen=True, slots=True)
 class _Failed:
-    """An attempt that failed when it ran: the error's name, what was said of it, and the first of the tests that were shown."""
+    """An attempt that failed when it ran: the error's name, what was said of it, and the first of the tests whose answer was told."""
 
     wrong: Attempt
     run: Run
@@ -139,9 +139,11 @@ def _failing(item: Item, chance: Random, nth: int, tried: Set[str]) -> _Failed |
         failed = [each for each in evaluated if not each.held]
         if failed:
             error = next((each.result.error.name for each in failed if each.result.error), "")
-            said = tests.report(failed) if chance.random() < 0.5 else _as_in_the_paper(item, failed, chance)
+            error = "" if error == "AssertionError" else error
             test = item.examples.visible[evaluated.index(failed[0])]
-            return _Failed(wrong, run, "" if error == "AssertionError" else error, said, test)
+            if chance.random() < 0.5:
+                return _Failed(wrong, run, error, tests.report(failed), test)
+            return _Failed(wrong, run, error, _as_in_the_paper(failed[0]), test if failed[0].got else None)
     return None
 
 
@@ -152,9 +154,8 @@ def _said(program: Program, wrong: Attempt, chance: Random) -> str:
     return hints.person(program, wrong, chance)
 
 
-def _as_in_the_paper(item: Item, failed: Sequence[tests.Evaluated], chance: Random) -> Feedback:
-    """The first failing test in the words of `bench.hidden`."""
-    first = failed[0]
+def _as_in_the_paper(first: tests.Evaluated) -> Feedback:
+    """A failing test in the words of `bench.hidden`: what should have come is said where something came."""
     call, _, expected = first.expression.partition(" == ")
     if not first.got:
         error = tests.error_line(first.result)
