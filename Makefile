@@ -98,7 +98,7 @@ pocket: $(POCKET)/nano.json
 
 $(POCKET)/requests.jsonl.gz: | $(TRAIN)/.ready
 	@mkdir -p $(@D)
-	$(ONE_THREAD) synth pocket $@ --count $(REQUESTS) --forms single,trace --seed requests
+	$(ONE_THREAD) synth pocket $@ --count $(REQUESTS) --forms single --seed requests
 
 $(POCKET)/dialogues.jsonl.gz: | $(TRAIN)/.ready
 	@mkdir -p $(@D)

@@ -33,7 +33,7 @@ def losses(folder: Path) -> list[float]:
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a model, data, runs of one process in `one`, and the same of two in `two`."""
     folder = tmp_path_factory.mktemp("processes")
-    data, base = smallest.data(folder, 24), smallest.base(folder / "base")
+    data, base = smallest.data(folder, 40), smallest.base(folder / "base")
     for kind in RUNS:
         assert sft.run(order(kind, base, data, folder / "one" / kind), Spoken().screen).finished
     assert sft.run(order("adamw", base, data, folder / "two" / "back"), Spoken(steps=2).screen) == Ended(False, 2)

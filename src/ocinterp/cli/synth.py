@@ -16,7 +16,7 @@ from ocinterp.cli import progress, report
 if TYPE_CHECKING:
     from ocinterp.types import Trajectory
 
-_FORMS = "Only some of single, execution, person, twice, trace, in the proportions that they have among all."
+_FORMS = "Only some of single, execution, person, twice, in the proportions that they have among all."
 
 app = typer.Typer(help="Make data to train on.", no_args_is_help=True, rich_markup_mode=None)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ocinterp.synth.pocket.attempts import Attempt
 from ocinterp.tasks.pocket.benchmark import Item
 from ocinterp.tasks.pocket.programs import Step
 
@@ -30,9 +31,15 @@ def attempted(item: Item, steps: Sequence[Step]) -> list[str]:
     ]
 
 
-def settled(item: Item) -> list[str]:
-    """The words for the right steps, with those that settle what the request leaves open."""
+def corrected(item: Item, attempts: Sequence[Attempt]) -> list[str]:
+    """The words for the right steps after some attempts, with those that settle what was read otherwise, or is seldom meant."""
     said = list(item.wording.phrases)
-    for at in item.wording.open_steps:
-        said[at] = f"{said[at]} {item.program.steps[at].text(item.program.steps[at].meant.said)}"
+    for at in item.wording.open_steps if attempts else ():
+        step = item.program.steps[at]
+        if step.meaning or any(_misread(step, each.steps[at : at + 1]) for each in attempts):
+            said[at] = f"{said[at]} {step.text(step.meant.said)}"
     return said
+
+
+def _misread(right: Step, read: Sequence[Step]) -> bool:
+    return any(each.operation is right.operation and each.meaning != right.meaning for each in read)

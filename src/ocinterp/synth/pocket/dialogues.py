@@ -18,7 +18,6 @@ from ocinterp.synth.pocket import comments, hints
 from ocinterp.synth.pocket.attempts import Attempt, attempt
 from ocinterp.synth.pocket.rehearsal import Rehearsal
 from ocinterp.tasks.pocket.benchmark import Item, Part, item
-from ocinterp.tasks.pocket.examples import Example
 from ocinterp.tasks.pocket.programs import Program
 from ocinterp.types import (
     Cell,
@@ -32,13 +31,12 @@ from ocinterp.types import (
     Turn,
 )
 
-Form = Literal["single", "execution", "person", "twice", "trace"]
+Form = Literal["single", "execution", "person", "twice"]
 Shares = Mapping[Form, float]
 
-SHARES: Final[Shares] = {"single": 0.5, "execution": 0.26, "person": 0.12, "twice": 0.05, "trace": 0.07}
+SHARES: Final[Shares] = {"single": 0.4, "execution": 0.4, "person": 0.15, "twice": 0.05}
 _FAILURES: Final[Mapping[Form, int]] = {"single": 0, "execution": 1, "person": 1, "twice": 2}
 _TRIES: Final = 12
-_TRACES: Final = ("What does this return for {call}?", "What is {call}?", "Say what {call} gives.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,46 +79,48 @@ def with_items(seed: str, plan: Plan = Plan()) -> Iterator[tuple[Item, Trajector
         part = plan.unusual if unusual else chance.choice((plan.settled, plan.part))
         made = item(f"dialogues {seed}", "train", part, number)
         if made is not None:
-            yield made, _trace(made, number, chance) if form == "trace" else _dialogue(made, number, form, chance)
+            yield made, _dialogue(made, number, form, chance)
 
 
 def _dialogue(item: Item, number: int, form: Form, chance: Random) -> Trajectory:
     found = Trajectory(f"pocket-train/{number}", (Message("user", item.request),))
-    before: _Failed | None = None
-    tried: set[str] = set()
+    failures: list[_Failed] = []
     for nth in range(1, _FAILURES[form] + 1):
-        failed = _failing(item, chance, nth, tried)
+        failed = _failing(item, chance, nth, {each.wrong.source for each in failures})
         if failed is None:
             break
         if form == "person" or (form == "twice" and chance.random() < 0.3):
             words = _said(item.program, failed.wrong, chance)
-            failed = replace(failed, said=Feedback(Source.SIMULATED_HUMAN, words, "bad"), test=None)
-        completion = _answer(failed.run.cell.source, before, item.program.with_steps(failed.wrong.steps))
+            failed = replace(failed, said=Feedback(Source.SIMULATED_HUMAN, words, "bad"))
+        words = comments.attempted(item, failed.wrong.steps)
+        completion = _answer(failed.run.cell, words, failures, item.program.with_steps(failed.wrong.steps))
         found = found.plus(Turn(completion, (failed.run,), (failed.said,)))
-        before = failed
-        tried.add(failed.wrong.source)
-    said = comments.settled(item) if found.turns else item.wording.phrases
-    cell = Cell(f"{len(found.turns) + 1}.1", comments.commented(item.program.source(), said))
-    answer = _answer(cell.source, before, item.program)
+        failures.append(failed)
+    words = comments.corrected(item, [each.wrong for each in failures])
+    cell = Cell(f"{len(failures) + 1}.1", comments.commented(item.program.source(), words))
+    answer = _answer(cell, words, failures, item.program)
     found = found.plus(Turn(answer, (Run(cell, Rehearsal().run(cell)),))).stopped(StopReason.DONE)
-    return replace(found, provenance=_made_by(form if len(found.turns) > 1 else "single"))
+    return replace(found, provenance=_made_by(form if failures else "single"))
 
 
 @dataclass(frozen=True, slots=True)
 class _Failed:
-    """An attempt that failed when it ran: the error's name, what was said of it, and the first of the tests whose answer was told."""
+    """An attempt that failed when it ran: the error's name, what was said of it, and what came and what should have, if that was told."""
 
     wrong: Attempt
     run: Run
     error: str
     said: Feedback
-    test: Example | None = None
+    told: tuple[str, str] | None = None
 
 
-def _answer(source: str, before: _Failed | None, meant: Program) -> Completion:
-    """Code, after a thought about what failed `before`, where something did; `meant` are the steps that it now has."""
-    thought = hints.thought(meant, before.wrong, before.error, before.test) if before else ""
-    return Completion(f"{thought}\n```python\n{source}\n```".lstrip("\n"), "stop")
+def _answer(cell: Cell, words: Sequence[str], failures: Sequence[_Failed], meant: Program) -> Completion:
+    """Code for the steps of `meant`, after a thought about what failed last. A person's words need none."""
+    thought = ""
+    if failures and failures[-1].said.source is not Source.SIMULATED_HUMAN:
+        last = failures[-1]
+        thought = hints.thought(meant, words, last.wrong, last.error, last.told)
+    return Completion(f"{thought}\n```python\n{cell.source}\n```".lstrip("\n"), "stop")
 
 
 def _failing(item: Item, chance: Random, nth: int, tried: Set[str]) -> _Failed | None:
@@ -140,10 +140,10 @@ def _failing(item: Item, chance: Random, nth: int, tried: Set[str]) -> _Failed |
         if failed:
             error = next((each.result.error.name for each in failed if each.result.error), "")
             error = "" if error == "AssertionError" else error
-            test = item.examples.visible[evaluated.index(failed[0])]
-            if chance.random() < 0.5:
-                return _Failed(wrong, run, error, tests.report(failed), test)
-            return _Failed(wrong, run, error, _as_in_the_paper(failed[0]), test if failed[0].got else None)
+            first = failed[0]
+            told = (first.got, first.expression.partition(" == ")[2]) if first.got else None
+            report = tests.report(failed) if chance.random() < 0.5 else _as_in_the_paper(first)
+            return _Failed(wrong, run, error, report, told)
     return None
 
 
@@ -161,17 +161,6 @@ def _as_in_the_paper(first: tests.Evaluated) -> Feedback:
         error = tests.error_line(first.result)
         return paper.told(paper.failed(error, call))
     return paper.told(paper.wrong(call, expected, first.got))
-
-
-def _trace(item: Item, number: int, chance: Random) -> Trajectory:
-    """What a program answers, and the values on the way."""
-    given = chance.choice(item.examples.hidden or item.examples.visible).given
-    call = f"{item.program.function}({given!r})"
-    asked = f"{chance.choice(_TRACES).format(call=call)}\n```python\n{item.program.source()}\n```"
-    steps = hints.values(item.program, given)
-    prompt = (Message("user", asked),)
-    turn = Turn(Completion(steps, "stop"))
-    return Trajectory(f"pocket-train/{number}", prompt, (turn,), StopReason.DONE, _made_by("trace"))
 
 
 def _made_by(form: Form) -> dict[str, str]:

@@ -2,79 +2,73 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Sequence
+from itertools import zip_longest
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 from ocinterp.synth.pocket.attempts import Attempt
-from ocinterp.tasks.pocket.examples import Example
 from ocinterp.tasks.pocket.person import remark
-from ocinterp.tasks.pocket.programs import OutOfBoundsError, Program, Step
+from ocinterp.tasks.pocket.programs import Program, Step
+
+_MOST_CHARACTERS: Final = 60  # of what is shown of an answer
 
 
-def _same(one: Step, two: Step) -> bool:
-    return (one.operation.name, one.meaning, one.given) == (two.operation.name, two.meaning, two.given)
+def thought(program: Program, said: Sequence[str], attempt: Attempt, error: str, told: tuple[str, str] | None) -> str:
+    """What stands before the corrected code: where answers differ, and what the steps should be that were wrong.
 
-
-_MOST_CHARACTERS = 120  # of the values on the way
-
-
-def thought(program: Program, attempt: Attempt, error: str, failed: Example | None = None) -> str:
-    """What stands before the corrected code: what was wrong, and what it should be. `error` is the name of what was raised.
-
-    Where a test `failed` of which the model was told, the values on the way come first, from its input to the answer that
-    should have been another: where the values go wrong can be read there, and nowhere in the report. What was done is named
-    before what should be: whoever has said that does not do it again.
+    `said` are the words for each step of `program`; `error` is the name of what was raised; `told`, what came and what should
+    have, as Python writes them, where the model was told.
     """
-    said = _correction(program, attempt, error)
-    on_the_way = (
-        values(program.with_steps(attempt.steps), failed.given) if failed and wrong_steps(program, attempt) else ""
-    )
-    if not failed or not on_the_way or len(on_the_way) > _MOST_CHARACTERS:
-        return said
-    return f"{on_the_way}, not {failed.answer!r}.\n{said}"
+    corrected = _correction(program, said, attempt, error)
+    found = difference(*told) if told and wrong_steps(program, attempt) else None
+    return f"{found[0]} should be {found[1]}.\n{corrected}" if found else corrected
 
 
-def values(program: Program, given: Any) -> str:
-    """What comes of an input step by step: `[3, 1] -> [1, 3] -> 1`; the last may be the name of an exception."""
-    found = [repr(given)]
-    for at in range(1, len(program.steps) + 1):
-        try:
-            found.append(repr(program.with_steps(program.steps[:at]).answer(_copied(given))))
-        except (ArithmeticError, AttributeError, ValueError, TypeError, LookupError) as error:
-            found.append(type(error).__name__)
-            break
-        except OutOfBoundsError:
-            return ""
-    return " -> ".join(found)
+def difference(got: str, expected: str) -> tuple[str, str] | None:
+    """Where two answers part, in Python: of lists the first elements that differ, of texts the characters, of tables the values.
+
+    None where they cannot be read, or are too long to be said.
+    """
+    try:
+        one, two = ast.literal_eval(got), ast.literal_eval(expected)
+    except (ValueError, SyntaxError):
+        return None
+    parts = _parted(one, two)
+    return parts if max(map(len, parts)) <= _MOST_CHARACTERS else None
 
 
-def _copied(given: Any) -> Any:
-    return given.copy() if isinstance(given, list | dict) else given  # pyright: ignore[reportUnknownVariableType]
+def _parted(one: Any, two: Any) -> tuple[str, str]:
+    if type(one) is type(two) and type(one) in {list, str, dict}:
+        for pair in zip_longest(_elements(one), _elements(two), fillvalue="nothing"):
+            if pair[0] != pair[1]:
+                return pair
+    return repr(one), repr(two)
 
 
-def _correction(program: Program, attempt: Attempt, error: str) -> str:
+def _elements(value: list[Any] | str | dict[Any, Any]) -> list[str]:
+    """As they stand in what Python writes."""
+    if isinstance(value, dict):
+        return [f"{key!r}: {each!r}" for key, each in value.items()]
+    return [repr(each) for each in value]
+
+
+def _correction(program: Program, said: Sequence[str], attempt: Attempt, error: str) -> str:
     wrong = wrong_steps(program, attempt)
     if not wrong:
         return f"The steps are right; the code is not: {error or 'a slip'}."
     at = wrong[0]
     if len(attempt.steps) != len(program.steps):
-        return f"Step {at + 1} is missing: {_named(program.steps[at])}."
+        return f"Step {at + 1} is missing: {said[at]}."
     if attempt.mistake == "steps-swapped":
         return f"Steps {at + 1} and {at + 2} are in the wrong order."
-    return " ".join(
-        _corrected(at + 1 if len(program.steps) > 1 else None, attempt.steps[at], program.steps[at]) for at in wrong
-    )
+    return " ".join(f"Step {at + 1}: {_settling(attempt.steps[at], program.steps[at]) or said[at]}." for at in wrong)
 
 
-def _corrected(number: int | None, was: Step, right: Step) -> str:
-    subject = "It" if number is None else f"Step {number}"
-    if was.operation is right.operation and was.meant.said and right.meant.said:
-        return f"{subject} is not {was.text(was.meant.said)}, but {right.text(right.meant.said)}."
-    return f"{subject} is not to {_named(was)}, but to {_named(right)}."
-
-
-def _named(step: Step) -> str:
-    return step.text(f"{step.operation.phrases[0]} {step.meant.said}".rstrip())
+def _settling(was: Step, right: Step) -> str:
+    """The words that settle what a step means, where nothing else of it was wrong."""
+    return right.text(right.meant.said) if was.operation is right.operation and was.given == right.given else ""
 
 
 def person(program: Program, attempt: Attempt, chance: Random) -> str:
@@ -92,6 +86,10 @@ def wrong_steps(program: Program, attempt: Attempt) -> list[int]:
     return [
         at for at, step in enumerate(program.steps) if at >= len(attempt.steps) or not _same(step, attempt.steps[at])
     ]
+
+
+def _same(one: Step, two: Step) -> bool:
+    return (one.operation.name, one.meaning, one.given) == (two.operation.name, two.meaning, two.given)
 
 
 def _ordered(attempt: Attempt) -> bool:
