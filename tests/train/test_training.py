@@ -93,6 +93,14 @@ def test_attention_by_rows_has_the_same_gradients() -> None:
     assert (gradients(by_rows=True) - gradients(by_rows=False)).abs().max() < 1e-5
 
 
+def test_attention_by_rows_refuses_what_is_no_pack() -> None:
+    query, key = torch.zeros(1, 2, 3, 4), torch.zeros(1, 2, 5, 4)
+    places = torch.arange(3)[None]
+    for keys, mask, positions in ((query, torch.ones(1, 1, 3, 3), places), (query, None, None), (key, None, places)):
+        with pytest.raises(ValueError, match="for packs alone"):
+            attention.within_rows(None, query, keys, keys, mask, position_ids=positions)
+
+
 def test_attention_with_a_window_or_on_a_gpu_is_left_as_it_is() -> None:
     config = transformers.MistralConfig(
         vocab_size=320,

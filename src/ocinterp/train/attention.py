@@ -39,11 +39,13 @@ def within_rows(
 ) -> tuple[torch.Tensor, None]:
     """As transformers calls it: [batch, heads, tokens, width] of each gives [batch, tokens, heads, width].
 
-    A row begins wherever `position_ids`, [batch, tokens], are 0; without them every sequence is a row.
+    A row begins wherever `position_ids`, [batch, tokens], are 0. ValueError for what is no pack of rows: another mask than
+    that, or keys of a cache.
     """
+    if attention_mask is not None or position_ids is None or key.shape[2] != query.shape[2]:
+        raise ValueError("attention by rows is for packs alone: without a mask and without a cache")
     batch, heads, tokens, width = query.shape
-    places = torch.arange(tokens)[None] if position_ids is None else position_ids
-    starts = (places.expand(batch, tokens).reshape(-1) == 0).nonzero().flatten()
+    starts = (position_ids.expand(batch, tokens).reshape(-1) == 0).nonzero().flatten()
     lengths = torch.diff(starts, append=starts.new_tensor([batch * tokens])).tolist()
     split = [each.transpose(1, 2).reshape(batch * tokens, -1, width).split(lengths) for each in (query, key, value)]
     found = [

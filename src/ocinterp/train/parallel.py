@@ -15,7 +15,6 @@ from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from ocinterp.errors import UsageError
-from ocinterp.train import attention
 from ocinterp.train.losses import Learner
 
 T = TypeVar("T")
@@ -86,7 +85,6 @@ def spread(model: Any, world: World) -> Learner:
 
     On GPUs it computes in bfloat16, and adds gradients up in float32.
     """
-    attention.fit(model, world.device)
     if world.size == 1:
         return Learner(model if getattr(model, "is_loaded_in_4bit", False) else model.to(world.device))
     weights = {name: weight.detach() for name, weight in model.named_parameters()} if world.first else {}

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from ocinterp.files import replace_file
-from ocinterp.train import card, curves, folders, memory, models, tracking
+from ocinterp.train import attention, card, curves, folders, memory, models, tracking
 from ocinterp.train.batches import Plan
 from ocinterp.train.chats import ChatFormat
 from ocinterp.train.folders import RunFolder
@@ -100,6 +100,7 @@ def optimizer_of(recipe: Recipe, model: Any) -> Optimizer:
 
 def _trainer(order: Order, lessons: Lessons, model: Any, run: RunFolder, world: World, screen: Screen) -> Trainer:
     recipe = order.recipe
+    attention.fit(model, world.device)
     learner = spread(model, world)
     optimizer = optimizer_of(recipe, learner.model)
     padding = lessons.tokenizer.pad_token_id
