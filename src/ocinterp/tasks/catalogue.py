@@ -97,8 +97,8 @@ PUBLISHED: Final = (
 
 # Made here, so that there is nothing to import. The hash is of the text that `tasks.pocket.benchmark` makes.
 BUILT_IN: Final = (
-    Dataset("pocket", "1", "pocket", 1200, 19_067, (Text(
-        "980888a18864815caa9fdb59b657a350", "362562ae9e5d7066f60d1be2100eb65a824e8efbd44c4133cae4707c08fb66a4"
+    Dataset("pocket", "1", "pocket", 1200, 19_094, (Text(
+        "b02b1805880ed8158743f9c50ada2170", "3af773b27bb6e3fdb321306191aea322d2dd98e316d0dfb29ab7e596f36ec1d6"
     ),), "built in"),
 )  # fmt: skip
 
