@@ -39,9 +39,10 @@ def some_rows(count: int = 40) -> list[Row]:
 ROWS = some_rows()
 
 
-def model(seed: int = 0) -> Any:
+def model(seed: int = 0, architecture: str = "llama", **changes: Any) -> Any:
     torch.manual_seed(seed)
-    config = transformers.LlamaConfig(
+    config = transformers.AutoConfig.for_model(
+        architecture,
         vocab_size=320,
         hidden_size=32,
         intermediate_size=48,
@@ -50,8 +51,9 @@ def model(seed: int = 0) -> Any:
         num_key_value_heads=2,
         max_position_embeddings=2048,
         tie_word_embeddings=True,
+        **changes,
     )
-    return transformers.LlamaForCausalLM(config)
+    return transformers.AutoModelForCausalLM.from_config(config)
 
 
 def plan(**changes: Any) -> Plan:
@@ -102,17 +104,16 @@ def test_attention_by_rows_refuses_what_is_no_pack() -> None:
 
 
 def test_attention_with_a_window_or_on_a_gpu_is_left_as_it_is() -> None:
-    config = transformers.MistralConfig(
-        vocab_size=320,
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=1,
-        num_attention_heads=4,
-        sliding_window=8,
-    )
-    for made, device in ((transformers.MistralForCausalLM(config), "cpu"), (model(), "cuda")):
+    for made, device in ((model(architecture="mistral", sliding_window=8), "cpu"), (model(), "cuda")):
         attention.fit(made, torch.device(device))
         assert made.config._attn_implementation == "sdpa"
+
+
+def test_a_model_that_keeps_places_to_itself_still_learns_from_packs(tmp_path: Path) -> None:
+    made = transformers.GPT2LMHeadModel(transformers.GPT2Config(vocab_size=320, n_embd=32, n_layer=2, n_head=4))
+    attention.fit(made, torch.device("cpu"))
+    found = list(trainer(tmp_path, model=made, plan=plan(epochs=1)).run())
+    assert found[-1].loss < found[0].loss
 
 
 def test_the_loss_is_that_of_each_row_weighted() -> None:

@@ -15,7 +15,9 @@ ROWS: Final = "ocinterp_rows"  # the name by which transformers knows it
 
 
 def fit(model: Any, device: torch.device) -> None:
-    """Let a model compute attention by rows, where that is faster and the same: on a processor, without a sliding window."""
+    """Let a model compute attention by rows, where that is faster and the same: on a processor, without a sliding window, and if
+    its layers tell their attention the places of tokens, as not all do.
+    """
     from transformers import AttentionInterface
 
     config = model.config
@@ -23,6 +25,12 @@ def fit(model: Any, device: torch.device) -> None:
     if device.type == "cpu" and not windows:
         AttentionInterface.register(ROWS, within_rows)
         model.set_attn_implementation(ROWS)
+        nothing = torch.zeros(1, 2, dtype=torch.long)
+        try:
+            with torch.no_grad():
+                model.base_model(input_ids=nothing, position_ids=nothing, use_cache=False)
+        except ValueError:
+            model.set_attn_implementation("sdpa")  # as `models` makes it
 
 
 def within_rows(

@@ -90,10 +90,9 @@ def _dialogue(item: Item, number: int, form: Form, chance: Random) -> Trajectory
         if failed is None:
             break
         if form == "person" or (form == "twice" and chance.random() < 0.3):
-            words = _said(item.program, failed.wrong, chance)
-            failed = replace(failed, said=Feedback(Source.SIMULATED_HUMAN, words, "bad"))
-        words = comments.attempted(item, failed.wrong.steps)
-        completion = _answer(failed.run.cell, words, failures, item.program.with_steps(failed.wrong.steps))
+            remark = _remark(item.program, failed.wrong, chance)
+            failed = replace(failed, said=Feedback(Source.SIMULATED_HUMAN, remark, "bad"))
+        completion = _answer(failed.run.cell, failed.words, failures, item.program.with_steps(failed.wrong.steps))
         found = found.plus(Turn(completion, (failed.run,), (failed.said,)))
         failures.append(failed)
     words = comments.corrected(item, [each.wrong for each in failures])
@@ -105,9 +104,12 @@ def _dialogue(item: Item, number: int, form: Form, chance: Random) -> Trajectory
 
 @dataclass(frozen=True, slots=True)
 class _Failed:
-    """An attempt that failed when it ran: the error's name, what was said of it, and what came and what should have, if that was told."""
+    """An attempt that failed when it ran: the words above its steps, the error's name, what was said of it, and what came and
+    what should have, if that was told.
+    """
 
     wrong: Attempt
+    words: Sequence[str]
     run: Run
     error: str
     said: Feedback
@@ -130,11 +132,12 @@ def _failing(item: Item, chance: Random, nth: int, tried: Set[str]) -> _Failed |
         if wrong is None or wrong.source in tried:
             continue
         stage = Rehearsal()
-        cell = Cell(f"{nth}.1", comments.commented(wrong.source, comments.attempted(item, wrong.steps)))
+        words = comments.attempted(item, wrong.steps)
+        cell = Cell(f"{nth}.1", comments.commented(wrong.source, words))
         run = Run(cell, stage.run(cell))
         if not run.result.ok:
             error = run.result.error.name if run.result.error else ""
-            return _Failed(wrong, run, error, report_failure((run,)))
+            return _Failed(wrong, words, run, error, report_failure((run,)))
         evaluated = [stage.evaluate(each.expression(item.program.function)) for each in item.examples.visible]
         failed = [each for each in evaluated if not each.held]
         if failed:
@@ -143,12 +146,12 @@ def _failing(item: Item, chance: Random, nth: int, tried: Set[str]) -> _Failed |
             first = failed[0]
             told = (first.got, first.expression.partition(" == ")[2]) if first.got else None
             report = tests.report(failed) if chance.random() < 0.5 else _as_in_the_paper(first)
-            return _Failed(wrong, run, error, report, told)
+            return _Failed(wrong, words, run, error, report, told)
     return None
 
 
-def _said(program: Program, wrong: Attempt, chance: Random) -> str:
-    """A person's words about an attempt; of one in which several steps are wrong those about all of them, so that an answer can follow from them."""
+def _remark(program: Program, wrong: Attempt, chance: Random) -> str:
+    """A person's words about an attempt: about all steps that are wrong, where several are, so that an answer can follow."""
     if hints.wrong_steps(program, wrong)[1:] or chance.random() < 0.3:
         return hints.oracle(program, wrong, chance)
     return hints.person(program, wrong, chance)

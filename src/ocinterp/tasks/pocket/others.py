@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ocinterp.tasks.pocket import numbers
+from ocinterp.tasks.pocket import numbers, texts
 from ocinterp.tasks.pocket.operations import Action, Operation, changes, each_of, meanings, operation, selections
 from ocinterp.tasks.pocket.phrases import WHETHER
 
@@ -44,9 +44,9 @@ _TABLES: Final = (
     operation("largest value", "table", "number", ["(return|find|get) the (largest|highest|greatest) value"],
         each_of("max({x}.values(), default={k})", "or {k} for an empty table", numbers.NOTHING)),
     operation("best key", "table", "text", ["(return|find|get) the key (with the largest value|whose value is highest)"],
-        each_of("max({x}, key={x}.get, default='{k}')", "or '{k}' for an empty table", ("", "-", "?", "none"))),
+        each_of("max({x}, key={x}.get, default='{k}')", "or '{k}' for an empty table", texts.NOTHING)),
     operation("worst key", "table", "text", ["(return|find|get) the key (with the smallest value|whose value is lowest)"],
-        each_of("min({x}, key={x}.get, default='{k}')", "or '{k}' for an empty table", ("", "-", "?", "none"))),
+        each_of("min({x}, key={x}.get, default='{k}')", "or '{k}' for an empty table", texts.NOTHING)),
     operation("entries", "table", "number", ["(return|tell|find out) how many (entries|keys) the table has"], "len({x})"),
     operation("look up", "table", "number", ["(look up|return|get) (the value of '{w}'|what the table has for '{w}')"],
         each_of("{x}.get('{w}', {k})", "or {k} if it is not there", numbers.NOTHING), w=("apple", "tea", "the", "art")),

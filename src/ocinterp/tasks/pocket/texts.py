@@ -23,7 +23,7 @@ LETTERS: Final = tuple("abet")
 _COVERS: Final = "*#.-?x"
 _FILLS: Final = ".*0-"
 _BRACKETS: Final = ("()", "[]", "<>")
-_NOTHING: Final = ("", "-", "?", "none")  # what stands for a text that there is not
+NOTHING: Final = ("", "-", "?", "none")  # what stands for a text that there is not
 
 _CHARACTERS: Final = (
     Condition("vowels", ("vowels", "characters that are vowels"),
@@ -90,7 +90,7 @@ _ON_WORDS: Final = (
     Action("first word of", "text",
         ("return the first of the {those}", "find the first of the {those}",
          "get the first of the {those}", "look for the earliest of the {those}"),
-        each_of("next(({v} for {v} in {x} if {test}), '{k}')", "or '{k}' if there are none", _NOTHING)),
+        each_of("next(({v} for {v} in {x} if {test}), '{k}')", "or '{k}' if there are none", NOTHING)),
 )  # fmt: skip
 
 TEXT_CHANGES: Final = (
@@ -191,9 +191,9 @@ _WORDS: Final = (
     operation("acronym", "words", "text", ["(join|combine|put together) the (first letters|initials) of the words"],
         "''.join(w[:1] for w in {x})"),
     operation("longest word", "words", "text", ["(return|find|get) the (longest word|word with the most letters)"],
-        each_of("max({x}, key=len, default='{k}')", "or '{k}' if there is none", _NOTHING)),
+        each_of("max({x}, key=len, default='{k}')", "or '{k}' if there is none", NOTHING)),
     operation("shortest word", "words", "text", ["(return|find|get) the (shortest word|word with the fewest letters)"],
-        each_of("min({x}, key=len, default='{k}')", "or '{k}' if there is none", _NOTHING)),
+        each_of("min({x}, key=len, default='{k}')", "or '{k}' if there is none", NOTHING)),
     operation("word lengths", "words", "numbers",
         ["replace (each word|every word) by its (length|number of letters)", "(list|return) the lengths of (the words|all words)"],
         "[len(w) for w in {x}]"),
