@@ -172,7 +172,7 @@ async def test_a_difference_is_told_with_its_setting_and_the_test_that_fails(tmp
         ("execution", "solved", "wrong"),
     ]
     assert told[0].why == "all tests pass"
-    assert told[1].why == "A test fails. Input: add(1, 2) Expected: 3 Actual: -1"
+    assert told[1].why == "A test fails: -1 instead of 3, 4 less. Input: add(1, 2) Expected: 3 Actual: -1"
 
 
 def test_a_task_is_known_by_the_lines_of_its_words(tmp_path: Path) -> None:

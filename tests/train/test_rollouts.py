@@ -126,7 +126,7 @@ async def test_half_of_the_groups_hear_the_words_of_the_paper() -> None:
     told = [heard[1][-1].content.partition("\n\nFix")[0] for heard in script.heard]
     assert told[0].startswith("These tests do not hold:")
     assert told[1].startswith("Execution result:")
-    assert told[2] == "A test fails.\nInput: f(2)\nExpected: 4\nActual: 3"
+    assert told[2] == "A test fails: 3 instead of 4, 1 less.\nInput: f(2)\nExpected: 4\nActual: 3"
     assert told[3] == "A test fails: NameError: name 'g' is not defined (line 1)\nInput: f(2)"
 
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
+from ocinterp.feedback.parting import parting
 from ocinterp.feedback.tests import Evaluated, VisibleTests
 from ocinterp.protocols import Session
 from ocinterp.render import clip, error_line
@@ -19,8 +20,9 @@ TIMED_OUT: Final = "Execution timed out."
 
 
 def wrong(call: str, expected: str, actual: str) -> str:
-    """Of a call that was answered otherwise."""
-    return f"A test fails.\nInput: {call}\nExpected: {expected}\nActual: {actual}"
+    """Of a call that was answered otherwise; first how, since long values may be cut off."""
+    where = parting(actual, expected)
+    return f"A test fails{f': {where}' if where else ''}.\nInput: {call}\nExpected: {expected}\nActual: {actual}"
 
 
 def failed(error: str, call: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ocinterp.errors import UsageError
+from ocinterp.feedback.parting import parting
 from ocinterp.protocols import Session
 from ocinterp.render import describe, error_line
 from ocinterp.types import Cell, ExecutionResult, Feedback, Outcome, Source, Task, Trajectory, Turn
@@ -80,6 +81,14 @@ def left_side(expression: str) -> str | None:
     return ast.unparse(tree.left) if isinstance(tree, ast.Compare) else None
 
 
+def right_side(expression: str) -> str | None:
+    """What should be equal to the left side; None where it is not a test of equality."""
+    tree = ast.parse(expression, mode="eval").body
+    if isinstance(tree, ast.Compare) and len(tree.ops) == 1 and isinstance(tree.ops[0], ast.Eq):
+        return ast.unparse(tree.comparators[0])
+    return None
+
+
 def report(failed: Sequence[Evaluated]) -> Feedback:
     """What is said of tests that do not hold."""
     lines = "\n".join(map(_line, failed))
@@ -88,5 +97,6 @@ def report(failed: Sequence[Evaluated]) -> Feedback:
 
 def _line(each: Evaluated) -> str:
     if each.got:
-        return f"- {each.expression}\n  but it is {each.got}"
+        where = parting(each.got, right_side(each.expression) or "")
+        return f"- {each.expression}\n  but it is {each.got}{f': {where}' if where else ''}"
     return f"- {each.expression}\n  {error_line(each.result)}"

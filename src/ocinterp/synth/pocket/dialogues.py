@@ -34,7 +34,7 @@ from ocinterp.types import (
 Form = Literal["single", "execution", "person", "twice"]
 Shares = Mapping[Form, float]
 
-SHARES: Final[Shares] = {"single": 0.4, "execution": 0.4, "person": 0.15, "twice": 0.05}
+SHARES: Final[Shares] = {"single": 0.45, "execution": 0.35, "person": 0.15, "twice": 0.05}
 _FAILURES: Final[Mapping[Form, int]] = {"single": 0, "execution": 1, "person": 1, "twice": 2}
 _TRIES: Final = 12
 
@@ -51,8 +51,8 @@ class Plan:
     shares: Shares = field(default_factory=lambda: SHARES)
     settled: Part = field(default_factory=lambda: Part(0.0, usual=0.2))
     part: Part = field(default_factory=lambda: Part(0.8))
-    unusual: Part = field(default_factory=lambda: Part(1.0, usual=0.4, ambiguous=0.6))
-    mistaken: float = 0.7
+    unusual: Part = field(default_factory=lambda: Part(1.0, usual=0.5, ambiguous=0.6))
+    mistaken: float = 0.85
 
 
 def plan_of(forms: Sequence[str] | None) -> Plan:
@@ -104,24 +104,18 @@ def _dialogue(item: Item, number: int, form: Form, chance: Random) -> Trajectory
 
 @dataclass(frozen=True, slots=True)
 class _Failed:
-    """An attempt that failed when it ran: the words above its steps, the error's name, what was said of it, and what came and
-    what should have, if that was told.
-    """
+    """An attempt that failed when it ran: the words above its steps, the error's name, and what was said of it."""
 
     wrong: Attempt
     words: Sequence[str]
     run: Run
     error: str
     said: Feedback
-    told: tuple[str, str] | None = None
 
 
 def _answer(cell: Cell, words: Sequence[str], failures: Sequence[_Failed], meant: Program) -> Completion:
-    """Code for the steps of `meant`, after a thought about what failed last. A person's words need none."""
-    thought = ""
-    if failures and failures[-1].said.source is not Source.SIMULATED_HUMAN:
-        last = failures[-1]
-        thought = hints.thought(meant, words, last.wrong, last.error, last.told)
+    """Code for the steps of `meant`, after a thought about what failed last."""
+    thought = hints.thought(meant, words, failures[-1].wrong, failures[-1].error) if failures else ""
     return Completion(f"{thought}\n```python\n{cell.source}\n```".lstrip("\n"), "stop")
 
 
@@ -144,9 +138,8 @@ def _failing(item: Item, chance: Random, nth: int, tried: Set[str]) -> _Failed |
             error = next((each.result.error.name for each in failed if each.result.error), "")
             error = "" if error == "AssertionError" else error
             first = failed[0]
-            told = (first.got, first.expression.partition(" == ")[2]) if first.got else None
-            report = tests.report(failed) if chance.random() < 0.5 else _as_in_the_paper(first)
-            return _Failed(wrong, words, run, error, report, told)
+            report = tests.report(failed) if chance.random() < 0.3 else _as_in_the_paper(first)
+            return _Failed(wrong, words, run, error, report)
     return None
 
 
