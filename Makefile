@@ -20,7 +20,7 @@ TRAIN_TOOLS := hypothesis pytest pytest-asyncio pytest-randomly pytest-xdist
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-train check fmt lint types imports cov attack jupyter bench pocket constraints clean
+.PHONY: help demo test test-train check fmt lint types imports cov attack jupyter bench pocket ratios constraints clean
 
 help:
 	@echo "make demo     the main job, on a small example"
@@ -36,6 +36,7 @@ help:
 	@echo "make jupyter  the tests of the sandbox jupyter, with the packages they need"
 	@echo "make bench    the numbers in benchmarks/"
 	@echo "make pocket   the model that comes with the package, trained anew; about an hour of one processor"
+	@echo "make ratios   what requests and what dialogues teach it; about an hour and a half of one processor"
 	@echo "make constraints  choose all pinned versions anew"
 	@echo "make clean    remove the environments and every cache"
 
@@ -85,7 +86,7 @@ bench: $(VENV)/.bench
 # instructions to the last bit.
 POCKET := build/pocket
 NANO := src/ocinterp/models/pocket/nano
-REQUESTS := 50000
+REQUESTS := 40000
 DIALOGUES := 20000
 STEPS := 100
 ONE_THREAD = OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(TRAIN)/bin/ocinterp
@@ -94,7 +95,7 @@ SETTINGS := single,execution,visible,blank,mismatched,human,oracle,resample
 pocket: $(POCKET)/nano.json
 	rm -rf $(NANO) && cp -r $(POCKET)/nano $(NANO)
 	cp $(POCKET)/nano.json $(NANO)/evaluation.json
-	$(TRAIN)/bin/python benchmarks/_pocket_table.py $(POCKET)/nano.jsonl docs/models.md $(NANO)/README.md
+	$(TRAIN)/bin/python benchmarks/_pocket_table.py $(POCKET)/nano.jsonl README.md docs/models.md $(NANO)/README.md
 
 $(POCKET)/requests.jsonl.gz: | $(TRAIN)/.ready
 	@mkdir -p $(@D)
@@ -102,20 +103,26 @@ $(POCKET)/requests.jsonl.gz: | $(TRAIN)/.ready
 
 $(POCKET)/dialogues.jsonl.gz: | $(TRAIN)/.ready
 	@mkdir -p $(@D)
-	$(ONE_THREAD) synth pocket $@ --count $(DIALOGUES) --seed dialogues
+	$(ONE_THREAD) synth pocket $@ --count $(DIALOGUES) --forms execution,person,twice --seed dialogues
 
 # The share of 0 lets the tokenizer know what dialogues say, and nothing else.
 $(POCKET)/base/model.safetensors: $(POCKET)/requests.jsonl.gz $(POCKET)/dialogues.jsonl.gz
-	$(ONE_THREAD) train pretrain nano --data $<:1 --data $(word 2,$^):0 --out $(@D) --device cpu
+	$(ONE_THREAD) train pretrain nano --data $<:1 --data $(word 2,$^):0 --out $(@D) --device cpu --licence Apache-2.0
 
-$(POCKET)/refined/model.safetensors: $(POCKET)/base/model.safetensors $(POCKET)/dialogues.jsonl.gz
-	$(ONE_THREAD) train sft refine --model $(<D) --data $(word 2,$^) --out $(@D) --device cpu
+# Requests again beside the dialogues, as many: without them a model forgets how to read.
+$(POCKET)/refined/model.safetensors: $(POCKET)/base/model.safetensors $(POCKET)/requests.jsonl.gz $(POCKET)/dialogues.jsonl.gz
+	$(ONE_THREAD) train sft refine --model $(<D) --data $(word 2,$^):1 --data $(word 3,$^):1 --out $(@D) --device cpu \
+		--licence Apache-2.0 --set licence=apache-2.0
 
 $(POCKET)/practised/model.safetensors: $(POCKET)/refined/model.safetensors
-	$(ONE_THREAD) train rl practice --model $(<D) --out $(@D) --device cpu --set practice.steps=$(STEPS)
+	$(ONE_THREAD) train rl practice --model $(<D) --out $(@D) --device cpu --set practice.steps=$(STEPS) --set licence=apache-2.0
 
 $(POCKET)/nano/model.safetensors: $(POCKET)/practised/model.safetensors
 	rm -rf $(@D) && $(ONE_THREAD) train pack $(<D) $(@D)
+
+# The paper's table 2 in miniature: ten mixtures of requests and dialogues, on the model that only knows requests.
+ratios: $(POCKET)/base/model.safetensors
+	$(TRAIN)/bin/python benchmarks/_pocket_ratios.py $(<D) $(POCKET)/ratios docs/models.md
 
 $(POCKET)/nano.json: $(POCKET)/nano/model.safetensors
 	$(ONE_THREAD) eval pocket --model pocket:$(<D) --setting $(SETTINGS) --critic rule --max-tokens 200 --json $@ --resume

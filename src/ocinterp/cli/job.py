@@ -34,6 +34,7 @@ class Wish:
     request: str
     files: tuple[Path, ...] = ()
     tests: tuple[str, ...] = ()
+    shown: bool = True  # whether the request names the tests, or the model hears of them only where they fail
     model: str | None = None
     rounds: int | None = None
     timeout_seconds: float | None = None

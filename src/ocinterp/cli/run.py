@@ -135,7 +135,12 @@ async def fulfil(wish: Wish, settings: Settings) -> RunOutcome:
     else:
         others, network = setup.languages(box.name), box.network != "off"
         prompt = opening(
-            _request_of(wish), given, setup.packages(wish.added), wish.tests, languages=others, network=network
+            _request_of(wish),
+            given,
+            setup.packages(wish.added),
+            wish.tests if wish.shown else (),
+            languages=others,
+            network=network,
         )
     task = Task("run", prompt, visible_tests=wish.tests)
     start = Trajectory(task.id, task.prompt, provenance=setup.origin(choice, box, wish.added))

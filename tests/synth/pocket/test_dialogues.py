@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import AsyncGenerator
 from dataclasses import replace
@@ -100,7 +101,7 @@ async def test_code_in_an_answer_is_what_ran() -> None:
 async def test_above_each_step_stands_what_the_request_says_of_it() -> None:
     settled = 0
     for item, dialogue in islice(with_items("tests"), 200):
-        said = [line.strip()[2:] for line in dialogue.turns[-1].runs[0].cell.source.split("\n") if "    # " in line]
+        said = re.findall(r"^    # \d\. (.*)", dialogue.turns[-1].runs[0].cell.source, re.MULTILINE)
         assert len(said) == len(item.program.steps)
         for at, (words, phrase) in enumerate(zip(said, item.wording.phrases, strict=True)):
             meant = item.program.steps[at].text(item.program.steps[at].meant.said)
@@ -135,7 +136,7 @@ async def test_an_attempt_at_another_step_says_what_it_does() -> None:
     said = comments.attempted(item, [item.program.steps[0], other])
     assert said == [item.wording.phrases[0], other.operation.phrases[0]]
     assert comments.commented("import math\n\ndef f(x):\n    x = -x\n    return x", ["negate it", "stop"]) == (
-        "import math\n\ndef f(x):\n    # negate it\n    x = -x\n    # stop\n    return x"
+        "import math\n\ndef f(x):\n    # 1. negate it\n    x = -x\n    # 2. stop\n    return x"
     )
 
 
@@ -160,11 +161,11 @@ async def test_what_is_said_names_the_step_that_is_wrong() -> None:
     usual = program.with_steps([steps[0], steps[1].meaning_as(0)])
     wrong = attempts.Attempt(usual.source(), "other-meaning", usual.steps)
     words = ["keep the even numbers", "sort the list in descending order"]
-    assert hints.thought(program, words, wrong, "") == "So: sort the list in descending order."
+    assert hints.thought(program, words, wrong, "") == "Step 2: sort the list in descending order."
     both = attempts.Attempt("", "other-operation", steps_named(("keep odd", 0, {}), ("reverse", 0, {})))
-    assert hints.thought(program, words, both, "") == f"So: {'; '.join(words)}."
+    assert hints.thought(program, words, both, "") == f"Step 1: {words[0]}. Step 2: {words[1]}."
     lost = attempts.Attempt("", "step-lost", steps[:1])
-    assert hints.thought(program, words, lost, "") == "Missing: sort the list in descending order."
+    assert hints.thought(program, words, lost, "") == "Missing: Step 2: sort the list in descending order."
     swapped = attempts.Attempt("", "steps-swapped", steps[::-1])
     assert hints.thought(program, words, swapped, "") == "The order of the steps is wrong."
     for said in (hints.person(program, wrong, Random(2)), hints.oracle(program, wrong, Random(3))):
@@ -181,8 +182,8 @@ async def test_a_thought_is_what_stands_above_the_lines_that_were_wrong() -> Non
         for turn in dialogue.turns[1:]:
             thought, _, code = turn.completion.text.partition("```")
             assert thought
-            for words in thought.removeprefix("So: ").rstrip(".\n").split("; ") if thought.startswith("So: ") else ():
-                assert f"    # {words}\n" in code
+            for number, words in re.findall(r"Step (\d): (.*?)\.(?= Step|\n)", thought):
+                assert f"    # {number}. {words}\n" in code
                 seen += 1
     assert seen > 40
 

@@ -1,7 +1,8 @@
-"""What stands above each line of a program: the words of the request that it does.
+"""What stands above each line of a program: its number, and the words of the request that it does.
 
 Whoever repeats a step's words before doing it has to find them, which is one thing to learn, and then to write in Python what
-stands right above, which is another; a small model learns both sooner than the two at once.
+stands right above, which is another; a small model learns both sooner than the two at once. By its number it finds the line
+that a person speaks of.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ def commented(source: str, said: Sequence[str]) -> str:
     """A program whose function has a line for each step, with a comment above each."""
     *head, last = source.partition("def ")
     first, *body = last.split("\n")
-    lines = [line for words, code in zip(said, body, strict=True) for line in (f"    # {words}", code)]
+    lines = [f"    # {at}. {words}\n{code}" for at, (words, code) in enumerate(zip(said, body, strict=True), 1)]
     return "".join(head) + "\n".join([first, *lines])
 
 

@@ -19,10 +19,14 @@ def thought(program: Program, said: Sequence[str], attempt: Attempt, error: str)
     if not wrong:
         return f"The steps are right; the code is not: {error or 'a slip'}."
     if len(attempt.steps) != len(program.steps):
-        return f"Missing: {said[wrong[0]]}."
+        return f"Missing: {_step(said, wrong[0])}"
     if attempt.mistake == "steps-swapped":
         return "The order of the steps is wrong."
-    return f"So: {'; '.join(said[at] for at in wrong)}."
+    return " ".join(_step(said, at) for at in wrong)
+
+
+def _step(said: Sequence[str], at: int) -> str:
+    return f"Step {at + 1}: {said[at]}."
 
 
 def person(program: Program, attempt: Attempt, chance: Random) -> str:
