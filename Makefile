@@ -81,14 +81,12 @@ bench: $(VENV)/.bench
 	@set -e; for each in benchmarks/[a-z]*.py; do $(BIN)/python "$$each" $(ARGS); done
 
 # The built-in model, from nothing: it learns to write from requests made by rule, then what to do with what came of its code
-# from dialogues made by rule, then it practises with tests; bytes for numbers, and what it solves. Each part goes on where it
-# was stopped. Without REQUESTS, DIALOGUES and STEPS it is the model that comes with the package, on a processor with the same
-# instructions to the last bit.
+# from dialogues made by rule; bytes for numbers, and what it solves. Each part goes on where it was stopped. Without REQUESTS
+# and DIALOGUES it is the model that comes with the package, on a processor with the same instructions to the last bit.
 POCKET := build/pocket
 NANO := src/ocinterp/models/pocket/nano
 REQUESTS := 40000
 DIALOGUES := 20000
-STEPS := 100
 ONE_THREAD = OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(TRAIN)/bin/ocinterp
 SETTINGS := single,execution,visible,blank,mismatched,human,oracle,resample
 
@@ -114,10 +112,7 @@ $(POCKET)/refined/model.safetensors: $(POCKET)/base/model.safetensors $(POCKET)/
 	$(ONE_THREAD) train sft refine --model $(<D) --data $(word 2,$^):1 --data $(word 3,$^):1 --out $(@D) --device cpu \
 		--licence Apache-2.0 --set licence=apache-2.0
 
-$(POCKET)/practised/model.safetensors: $(POCKET)/refined/model.safetensors
-	$(ONE_THREAD) train rl practice --model $(<D) --out $(@D) --device cpu --set practice.steps=$(STEPS) --set licence=apache-2.0
-
-$(POCKET)/nano/model.safetensors: $(POCKET)/practised/model.safetensors
+$(POCKET)/nano/model.safetensors: $(POCKET)/refined/model.safetensors
 	rm -rf $(@D) && $(ONE_THREAD) train pack $(<D) $(@D)
 
 # The paper's table 2 in miniature: ten mixtures of requests and dialogues, on the model that only knows requests.

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from ocinterp import __version__
+from ocinterp.models.pocket import card
 from ocinterp.sandboxes import toolchains
 from ocinterp.testing import Says, code
 
 Run = Callable[..., Any]
+BUILT_IN = card.BUILT_IN  # as it is outside of these tests
 
 
 def test_version_and_help(ocinterp: Run) -> None:
@@ -132,10 +134,18 @@ def test_a_damaged_database_still_yields_its_sessions(ocinterp: Run, serve: Run,
     assert database.read_bytes() == content[: len(content) - 4096]
 
 
-def test_the_demo_says_it_is_a_replay_fails_refines_and_leaves_its_files(ocinterp: Run, home: Path) -> None:
+def test_the_demo_refines_an_answer_of_the_built_in_model_and_then_a_recorded_one(
+    ocinterp: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(card, "BUILT_IN", BUILT_IN)
     ended = ocinterp("demo")
     assert ended.code == 0
-    assert ended.out.startswith("This is a replay")
+    live, recorded = ended.out.split("2. A larger model's answers")
+    assert live.startswith("1. The model that comes with ocinterp answers, live")
+    for part in ("return ' '.join(words)", "These tests do not hold", "Step 2: ", "return '-'.join(words)"):
+        assert part in live
+    assert "that know small Python functions and nothing else; of 1,200 tasks" in ended.err
+    assert "its answer is a guess" not in ended.err
     for part in (
         "could not convert string to float",
         "feedback: how the run ended",
@@ -143,8 +153,8 @@ def test_the_demo_says_it_is_a_replay_fails_refines_and_leaves_its_files(ocinter
         "growth.csv",
         "--model person",
     ):
-        assert part in ended.out
-    assert "≠" not in ended.out, "the live run differs from the recorded one"
+        assert part in recorded
+    assert "≠" not in recorded, "the live run differs from the recorded one"
     assert (home / "out" / "demo" / "revenue.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -1,15 +1,29 @@
-"""`ocinterp demo`: the main job on real input, with nothing configured."""
+"""`ocinterp demo`: the main job twice, with nothing configured: the built-in model live, and a recorded answer on real data."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 _EXAMPLE = Path(__file__).parent / "example"
+REQUEST: Final = (
+    "Write a function process(words) that takes a list of words. "
+    "Reverse each word, then combine the words into one string."
+)
+TESTS: Final = ("process(['ab', 'cd']) == 'ba-dc'", "process(['tea', 'bat', 'eat']) == 'aet-tab-tae'")
+_LIVE = f"""1. The model that comes with ocinterp answers, live: no key, no server, no network.
+
+{REQUEST}
+
+What stands between the words is not said. Tests show it; the model hears of them only where they fail.
+"""
+_RECORDED = """
+2. A larger model's answers to a request about a file, recorded; all of their code runs here and now, on sales.csv.
+"""
 _NEXT = """
-That answer was recorded; its code was run here and now. To have a real model answer:
+The built-in model knows small functions on lists, texts, numbers, words and tables. To have a larger one answer:
 
   ocinterp doctor                                     what is there already
   ollama pull qwen2.5-coder:7b                        a local model; found by itself once it runs
@@ -24,21 +38,17 @@ That answer was recorded; its code was run here and now. To have a real model an
 def command(
     out: Annotated[Path, typer.Option(help="Folder for the files the demo makes.", metavar="DIR")] = Path("out/demo"),
 ) -> None:
-    """Show the loop at work: a recorded answer fails on a real file, is corrected, and leaves a table and a plot."""
+    """Show the loop at work: the built-in model mends its answer after a test; a recorded one fails on a real file, and is corrected."""
     from ocinterp.cli import run, settings, setup
     from ocinterp.cli.job import Wish
 
-    print(
-        "This is a replay: a recorded model's answers. All of its code runs live, in the sandbox, on sales.csv.\n",
-        flush=True,
-    )
     loaded = settings.load()
-    wish = Wish(
-        request="-",
-        files=(_EXAMPLE / "sales.csv",),
-        model=f"replay:{_EXAMPLE / 'replay.jsonl'}",
-        out=out,
-    )
-    outcome = setup.run_to_end(run.fulfil(wish, loaded))
+    live = Wish(request=REQUEST, tests=TESTS, shown=False, model="pocket")
+    recorded = Wish(request="-", files=(_EXAMPLE / "sales.csv",), model=f"replay:{_EXAMPLE / 'replay.jsonl'}", out=out)
+    failed = False
+    for words, wish in ((_LIVE, live), (_RECORDED, recorded)):
+        print(words, flush=True)
+        outcome = setup.run_to_end(run.fulfil(wish, loaded))
+        failed = failed or not outcome.ok
     print(_NEXT)
-    raise typer.Exit(0 if outcome.ok else 1)
+    raise typer.Exit(1 if failed else 0)

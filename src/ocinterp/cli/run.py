@@ -134,29 +134,14 @@ async def fulfil(wish: Wish, settings: Settings) -> RunOutcome:
         raise UsageError("a replay has its own request: leave out yours (--model person lets you answer it)")
     else:
         others, network = setup.languages(box.name), box.network != "off"
-        prompt = opening(
-            _request_of(wish),
-            given,
-            setup.packages(wish.added),
-            wish.tests if wish.shown else (),
-            languages=others,
-            network=network,
-        )
+        told = wish.tests if wish.shown else ()
+        prompt = opening(_request_of(wish), given, setup.packages(wish.added), told, languages=others, network=network)
     task = Task("run", prompt, visible_tests=wish.tests)
     start = Trajectory(task.id, task.prompt, provenance=setup.origin(choice, box, wish.added))
     with SessionStore(settings.data_folder) as store:
         session_id = store.create(start)
         store.hold(session_id)
-        job = Job(
-            wish,
-            task,
-            start,
-            given,
-            store,
-            session_id,
-            console,
-            wish.rounds if replayed else rounds,
-            typed=setup.is_typed(choice),
-        )
+        rounds = wish.rounds if replayed else rounds
+        job = Job(wish, task, start, given, store, session_id, console, rounds, typed=setup.is_typed(choice))
         async with box as sandbox, setup.live_model(choice, Lines()) as model:
             return await job.carry_out(sandbox, model, replayed)

@@ -17,6 +17,7 @@ WEIGHTS: Final = "model.safetensors"
 FILES: Final = (CONFIG, TOKENIZER, WEIGHTS)
 EVALUATION: Final = "evaluation.json"  # what `ocinterp eval pocket --model pocket:DIR --json` wrote
 BUILT_IN: Final = Path(__file__).parent / "nano"
+_TOLD: Final = ("single", "visible", "human-base")  # in a line
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,8 @@ class Card:
         """What it is worth, in words."""
         if not self.solved:
             return "how much it solves has not been measured"
-        shares = ", ".join(f"{100 * share:.1f} % ({name})" for name, share in self.solved.items())
+        told = [name for name in _TOLD if name in self.solved] or self.solved
+        shares = ", ".join(f"{100 * self.solved[name]:.1f} % ({name})" for name in told)
         return f"of {self.tasks:,} tasks of `ocinterp eval {self.benchmark}` it solves {shares}"
 
 
