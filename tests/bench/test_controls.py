@@ -38,7 +38,8 @@ async def test_a_blank_control_hears_that_a_test_fails_and_no_more(tmp_path: Pat
     said = await heard(tmp_path, "execution", "blank")
     for task_id in BOTH:
         (report,), (words,) = said["execution-base", task_id], said["blank-base", task_id]
-        assert report.startswith(words.splitlines()[0])
+        assert words.splitlines()[0] == "A test fails."
+        assert report.startswith("A test fails")
         assert report.splitlines()[-1] == words.splitlines()[-1]
         assert "Input" in report
         assert "Input" not in words
