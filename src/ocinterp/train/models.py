@@ -6,7 +6,7 @@ import importlib.util
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 
@@ -110,6 +110,11 @@ def check_logits(model: Any) -> None:
         )
 
 
+# On processors with AVX-512 bitsandbytes rewrites weights that are read once without gradients into a form that has none any
+# more, without a word (bitsandbytes 0.50); this says that it need not.
+_REPACKS: Final = "support_avx512bf16_for_cpu"
+
+
 def check_four_bits(world: World) -> None:
     """UsageError where weights in 4 bits cannot be used."""
     if importlib.util.find_spec("bitsandbytes") is None:
@@ -132,6 +137,9 @@ def _in_four_bits(name: str, world: World) -> Any:
     model = AutoModelForCausalLM.from_pretrained(
         name, quantization_config=four, dtype=computed, attn_implementation="sdpa", device_map={"": world.device}
     )
+    for module in model.modules():
+        if hasattr(module, _REPACKS):
+            setattr(module, _REPACKS, False)
     return prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
 
 
