@@ -142,7 +142,13 @@ def test_the_demo_refines_an_answer_of_the_built_in_model_and_then_a_recorded_on
     assert ended.code == 0
     live, recorded = ended.out.split("2. A larger model's answers")
     assert live.startswith("1. The model that comes with ocinterp answers, live")
-    for part in ("return ' '.join(words)", "These tests do not hold", "Step 2: ", "return '-'.join(words)"):
+    for part in (
+        "return ' '.join(words)",
+        "These tests do not hold",
+        "Step 2: ",
+        "return '-'.join(words)",
+        "✓ all 2 tests hold",
+    ):
         assert part in live
     assert "that know small Python functions and nothing else; of 1,200 tasks" in ended.err
     assert "its answer is a guess" not in ended.err

@@ -93,6 +93,10 @@ class Job:
                 live.end_line()
             if tests.judged < len(trajectory.turns):  # the loop asks for them only where nothing else was to be said
                 await tests(self.task, replace(trajectory, turns=trajectory.turns[:-1]), trajectory.turns[-1])
+            if tests.last and all(each.held for each in tests.last):
+                live.line(
+                    "✓ " + ("the test holds" if len(tests.last) == 1 else f"all {len(tests.last)} tests hold"), "green"
+                )
             advice = "; try more --rounds" if replayed is None else ""
             files = await made(session, before)
             saved = await self._keep(session, files, live)
