@@ -105,12 +105,13 @@ $(POCKET)/dialogues.jsonl.gz: | $(TRAIN)/.ready
 
 # The share of 0 lets the tokenizer know what dialogues say, and nothing else.
 $(POCKET)/base/model.safetensors: $(POCKET)/requests.jsonl.gz $(POCKET)/dialogues.jsonl.gz
-	$(ONE_THREAD) train pretrain nano --data $<:1 --data $(word 2,$^):0 --out $(@D) --device cpu --licence Apache-2.0
+	$(ONE_THREAD) train pretrain nano --data $<:1 --data $(word 2,$^):0 --out $(@D) --device cpu --licence Apache-2.0 \
+		--set title="pocket nano, which knows requests"
 
 # Requests again beside the dialogues, as many: without them a model forgets how to read.
 $(POCKET)/refined/model.safetensors: $(POCKET)/base/model.safetensors $(POCKET)/requests.jsonl.gz $(POCKET)/dialogues.jsonl.gz
 	$(ONE_THREAD) train sft refine --model $(<D) --data $(word 2,$^):1 --data $(word 3,$^):1 --out $(@D) --device cpu \
-		--licence Apache-2.0 --set licence=apache-2.0
+		--licence Apache-2.0 --set licence=apache-2.0 --set title="pocket nano, the built-in model of ocinterp"
 
 $(POCKET)/nano/model.safetensors: $(POCKET)/refined/model.safetensors
 	rm -rf $(@D) && $(ONE_THREAD) train pack $(<D) $(@D)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ocinterp.feedback.tests import asked
 from ocinterp.types import Message
 
 _PREVIEW_LINES = 4
@@ -41,7 +42,7 @@ def opening(
     if files:
         parts.append("Files in the working directory:\n" + "\n".join(_line(*entry) for entry in files.items()))
     if tests:
-        parts.append("These expressions must be true after your code has run:\n" + "\n".join(tests))
+        parts.append(asked(tests))
     return Message(
         "system",
         _SYSTEM.format(

@@ -51,17 +51,23 @@ class PaperReport:
     async def __call__(self, task: Task, before: Trajectory, turn: Turn, /) -> tuple[Feedback, ...]:
         broken = next((run.result for run in turn.runs if not run.result.ok), None)
         if broken is not None and task.visible_tests:
-            return (told(_failed(broken, _call(task.visible_tests[0]))),)
+            return (of_failure(broken, task.visible_tests[0]),)
         if not await self.tests(task, before, turn):
             return ()
-        return (told(_of_test(next(each for each in self.tests.last if not each.held))),)
+        return (of_test(next(each for each in self.tests.last if not each.held)),)
 
 
-def _of_test(test: Evaluated) -> str:
+def of_failure(result: ExecutionResult, test: str) -> Feedback:
+    """Of a program that did not run, before a test was evaluated."""
+    return told(_failed(result, _call(test)))
+
+
+def of_test(test: Evaluated) -> Feedback:
+    """Of a test that did not hold."""
     call, _, expected = test.expression.partition(" == ")
     if not test.got or not expected:
-        return _failed(test.result, call)
-    return wrong(call, expected, test.got)
+        return told(_failed(test.result, call))
+    return told(wrong(call, expected, test.got))
 
 
 def _failed(result: ExecutionResult, call: str) -> str:

@@ -14,6 +14,7 @@ from ocinterp.render import describe, error_line
 from ocinterp.types import Cell, ExecutionResult, Feedback, Outcome, Source, Task, Trajectory, Turn
 
 AGAIN: Final = "Fix the code and give all of it again."
+_ASKED: Final = "These expressions must be true after your code has run:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,11 @@ class VisibleTests:
         shown = await self.session.run(self._cell(f"print(repr({left}))"))
         got = describe(shown, 300) if shown.outcome is Outcome.OK else error_line(shown)
         return Evaluated(expression, result, got)
+
+
+def asked(tests: Sequence[str]) -> str:
+    """What a request says of the tests that its answer has to pass."""
+    return "\n".join((_ASKED, *tests))
 
 
 def checked(expression: str) -> str:

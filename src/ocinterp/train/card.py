@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from ocinterp import __version__
@@ -42,7 +43,7 @@ def header(recipe: Recipe) -> Iterator[str]:
     yield "---"
     yield "library_name: transformers"
     yield "pipeline_tag: text-generation"
-    if recipe.base:
+    if recipe.base and not Path(recipe.base).exists():  # a folder here is nothing that the hub knows
         yield f"base_model: {recipe.base}"
     if recipe.licence:
         yield f"license: {'other' if recipe.licence in {'deepseek', 'gemma'} else recipe.licence}"

@@ -13,18 +13,20 @@ import pytest
 import pytest_asyncio
 
 from ocinterp.bench import seats
+from ocinterp.chat.opening import opening
 from ocinterp.feedback import VisibleTests, failures
+from ocinterp.feedback.paper import PaperReport
 from ocinterp.parse import extract_cells
 from ocinterp.protocols import Session
 from ocinterp.records import dumps, loads
 from ocinterp.sandboxes.zygotes import NamespaceSandbox
 from ocinterp.synth.pocket import attempts, comments, hints
 from ocinterp.synth.pocket.attempts import attempt
-from ocinterp.synth.pocket.dialogues import Plan, dialogues, with_items
+from ocinterp.synth.pocket.dialogues import Plan, dialogues, plan_of, with_items
 from ocinterp.tasks.pocket import benchmark
 from ocinterp.tasks.pocket.benchmark import Part
 from ocinterp.tasks.pocket.programs import Program, sample, steps_named
-from ocinterp.types import Feedback, Run, Source, Task, Trajectory, Turn
+from ocinterp.types import Feedback, Run, Task, Trajectory, Turn
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 MANY = list(islice(dialogues("tests"), 400))
@@ -52,26 +54,51 @@ async def test_a_dialogue_can_be_written_down_and_read_again() -> None:
     assert [loads(dumps(each)) for each in MANY[:50]] == MANY[:50]
 
 
-async def heard(session: Session, task: Task, before: Trajectory, turn: Turn) -> tuple[Feedback, ...]:
+async def heard(
+    session: Session, task: Task, before: Trajectory, turn: Turn, *, in_the_papers_words: bool = False
+) -> tuple[Feedback, ...]:
     """What the product says of a turn: its cells run anew in a real session."""
     runs = tuple([Run(each.cell, await session.run(each.cell)) for each in turn.runs])
     again = Turn(turn.completion, runs)
+    if in_the_papers_words:
+        return await PaperReport(session)(task, before, again)
     return await failures(task, before, again) or await VisibleTests(session)(task, before, again)
 
 
 async def test_reports_are_in_the_words_that_a_session_has(sandbox: NamespaceSandbox) -> None:
-    compared = 0
-    for item, dialogue in islice(with_items("words"), 160):
+    compared: Counter[str] = Counter()
+    for item, dialogue in islice(with_items("words", plan_of(["execution"])), 200):
         task = item.problem(dialogue.task_id).task
         for number, turn in enumerate(dialogue.turns[:-1]):
             said = turn.feedback[0]
-            if said.source is Source.SIMULATED_HUMAN or said.text.startswith("A test fails"):
-                continue
+            papers = said.text.startswith("A test fails")
             async with sandbox.open() as session:
                 before = Trajectory(task.id, task.prompt, dialogue.turns[:number])
-                assert await heard(session, task, before, turn) == (said,)
-            compared += 1
-    assert compared >= 20
+                assert await heard(session, task, before, turn, in_the_papers_words=papers) == (said,)
+            compared[f"{papers} {'Error' in said.text}"] += 1
+    assert len(compared) == 4
+    assert compared.total() > 120
+
+
+async def test_some_requests_have_their_tests_below_as_a_session_opens(sandbox: NamespaceSandbox) -> None:
+    shown = 0
+    for item, dialogue in islice(with_items("below"), 200):
+        task = item.problem(dialogue.task_id).task
+        _, asked = opening(item.request, tests=task.visible_tests)
+        said = dialogue.prompt[0].content
+        assert said in (item.request, asked.content)
+        shown += said == asked.content
+    assert 8 < shown < 40
+
+
+async def test_what_is_left_open_is_read_as_it_is_usually_meant_and_what_mends_it_is_not() -> None:
+    """As a model fails: or it learns that the mending of what is usual is what is usual."""
+    again = 0
+    for item, dialogue in islice(with_items("usual", plan_of(["execution"])), 300):
+        thought = dialogue.turns[-1].completion.text.partition("```")[0] if dialogue.turns[1:] else ""
+        steps = [item.program.steps[int(number) - 1] for number in re.findall(r"Step (\d):", thought)]
+        again += any(len(each.operation.meanings) > 1 and not each.meaning for each in steps)
+    assert 0 < again < 30
 
 
 async def test_the_papers_report_asks_for_what_the_evaluation_asks_for() -> None:

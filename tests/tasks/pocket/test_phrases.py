@@ -15,9 +15,10 @@ from ocinterp.tasks.pocket.benchmark import Part, items
 from ocinterp.tasks.pocket.catalogue import operations
 from ocinterp.tasks.pocket.operations import Operation
 from ocinterp.tasks.pocket.phrases import expanded, filled
+from ocinterp.tasks.pocket.spoken import VALUE, spoken, whole
 
 OPERATIONS = list(operations().values())
-SEEN = [text for each in OPERATIONS for text in each.phrases]
+SEEN = [text for each in OPERATIONS for text in (*each.phrases, *spoken().get(each.name, ()))]
 
 alternatives = st.lists(st.text("abc ", min_size=1), min_size=2, max_size=4, unique=True)
 
@@ -38,6 +39,29 @@ def held_out_parts(operation: Operation) -> tuple[str, ...]:
 def test_no_two_operations_share_a_phrase() -> None:
     owners = Counter(text for each in OPERATIONS for text in (*each.phrases, each.unseen))
     assert [text for text, count in owners.items() if count > 1] == []
+
+
+def test_what_people_also_say_is_of_operations_that_there_are_and_says_one_of_them() -> None:
+    by_name = {each.name: each for each in OPERATIONS}
+    assert set(spoken()) <= set(by_name)
+    owners: dict[tuple[str, str], set[str]] = {}
+    for name, phrases in spoken().items():
+        for phrase in phrases:
+            owners.setdefault((by_name[name].takes, phrase), set()).add(name)
+            assert phrase not in by_name[name].phrases
+    for each in OPERATIONS:
+        for phrase in (*each.phrases, each.unseen):
+            assert owners.get((each.takes, phrase), {each.name}) == {each.name}
+    assert [each for each in owners.items() if len(each[1]) > 1] == []
+
+
+def test_every_meaning_has_the_value_that_a_spoken_phrase_puts_inside() -> None:
+    for each in OPERATIONS:
+        for phrase in spoken().get(each.name, ()):
+            for meaning in each.meanings:
+                said = whole(phrase, meaning.said)
+                assert "{value}" not in said
+                assert meaning.said in said or VALUE.findall(meaning.said)[0] in said
 
 
 def test_no_unseen_phrase_is_in_one_that_training_has() -> None:

@@ -16,6 +16,7 @@ from ocinterp.tasks.pocket import benchmark
 from ocinterp.tasks.pocket.benchmark import PARTS, Item
 from ocinterp.tasks.pocket.catalogue import operations
 from ocinterp.tasks.pocket.examples import answered, examples, value
+from ocinterp.tasks.pocket.names import renamed
 from ocinterp.tasks.pocket.operations import Kind, Operation
 from ocinterp.tasks.pocket.programs import Program, Step, is_held_out, sample, step, steps_named
 from ocinterp.tasks.pocket.wording import described, phrase, request
@@ -112,6 +113,27 @@ def test_a_program_reads_like_one_that_a_person_wrote() -> None:
     )
 
 
+@given(seeds)
+def test_a_program_of_other_names_answers_the_same(seed: int) -> None:
+    chance = Random(seed)
+    program = sample(chance, "train")
+    named = renamed(program, chance)
+    assert named.plain == program.plain
+    assert named.function != named.argument
+    for _ in range(5):
+        example = answered(program, value(chance, program.takes))
+        if example is not None:
+            assert repr(called(named, example.given)) == repr(example.answer)
+
+
+def test_names_are_nearly_always_others() -> None:
+    chance = Random(0)
+    program = Program(steps_named(("sort", 1, {})), "f", "xs")
+    found = {renamed(program, chance).function for _ in range(1000)}
+    assert len(found) > 200
+    assert "f" in found
+
+
 def test_what_settles_a_meaning_is_said_or_left_open() -> None:
     (made,) = steps_named(("sort", 1, {}))
     assert phrase(made, Random(0), settle=True).endswith(" in descending order")
@@ -125,9 +147,10 @@ def test_what_settles_a_meaning_is_said_or_left_open() -> None:
 @given(seeds)
 def test_a_request_names_the_function_and_says_every_step(seed: int) -> None:
     chance = Random(seed)
+    training = chance.random() < 0.5
     program = sample(chance, "train")
-    wording = described(program, chance, open_share=0.5)
-    asked = request(program, wording, chance)
+    wording = described(program, chance, open_share=0.5, training=training)
+    asked = request(program, wording, chance, training=training)
     assert f"{program.function}({program.argument})" in asked
     assert all(each[1:] in asked for each in wording.phrases)
     assert "{" not in asked.replace("{}", "")

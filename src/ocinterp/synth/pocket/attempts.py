@@ -28,20 +28,22 @@ Mistake = Literal[
 
 # How often of 100, as far as a program offers the chance.
 SHARES: Final[dict[Mistake, int]] = {
-    "other-meaning": 44,
-    "other-operation": 12,
-    "other-number": 8,
-    "step-lost": 5,
-    "steps-swapped": 5,
-    "off-by-one": 4,
-    "wrong-branch": 4,
-    "NameError": 7,
+    "other-meaning": 24,
+    "other-operation": 18,
+    "other-number": 10,
+    "step-lost": 7,
+    "steps-swapped": 7,
+    "off-by-one": 6,
+    "wrong-branch": 6,
+    "NameError": 9,
     "missing-import": 3,
-    "SyntaxError": 4,
-    "TypeError": 4,
+    "SyntaxError": 5,
+    "TypeError": 5,
 }
 
-_USUAL_READING: Final = 0.75  # how often what is left open is read as it is usually meant, where that is wrong
+# How often what is left open is read as it is usually meant, where that is wrong. Nearly always, as a model does that has
+# nothing to go by: where attempts are other than its own, it learns that what is usual may well be the mending.
+_USUAL_READING: Final = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +55,18 @@ class Attempt:
     steps: tuple[Step, ...]
 
 
-def attempt(program: Program, chance: Random, open_steps: Sequence[int] = ()) -> Attempt | None:
-    """One that differs from `program`; None where chance finds none. A meaning left open (`open_steps`) is misread first."""
-    if any(program.steps[at].meaning for at in open_steps) and chance.random() < _USUAL_READING:
+def attempt(program: Program, chance: Random, open_steps: Sequence[int] = (), *, again: bool = False) -> Attempt | None:
+    """One that differs from `program`; None where chance finds none. A meaning left open (`open_steps`) is misread first.
+
+    `again`: after one that failed, so that what is left open is read in a way that is not the usual one.
+    """
+    usual = 0.0 if again else _USUAL_READING
+    if any(program.steps[at].meaning for at in open_steps) and chance.random() < usual:
         steps = [each.meaning_as(0) if at in open_steps else each for at, each in enumerate(program.steps)]
         return Attempt(program.with_steps(steps).source(), "other-meaning", tuple(steps))
-    mistake = chance.choices(list(SHARES), list(SHARES.values()))[0]
+    mistake = "other-meaning" if again else chance.choices(list(SHARES), list(SHARES.values()))[0]
     if mistake == "other-meaning":
-        steps = _other_meaning(program, chance, open_steps)
+        steps = _other_meaning(program, chance, open_steps, usual=0.0 if again else 0.7)
     elif mistake in _STEPS:
         steps = _STEPS[mistake](program, chance)
     else:
@@ -72,7 +78,8 @@ def attempt(program: Program, chance: Random, open_steps: Sequence[int] = ()) ->
     return Attempt(source, mistake, tuple(steps)) if source != program.source() else None
 
 
-def _other_meaning(program: Program, chance: Random, open_steps: Sequence[int]) -> list[Step] | None:
+def _other_meaning(program: Program, chance: Random, open_steps: Sequence[int], *, usual: float) -> list[Step] | None:
+    """`usual`: how often it is the first one, where that is not what is meant."""
     steps = list(program.steps)
     several = [at for at, step in enumerate(steps) if len(step.operation.meanings) > 1]
     choice = [at for at in several if at in open_steps] or several
@@ -80,8 +87,8 @@ def _other_meaning(program: Program, chance: Random, open_steps: Sequence[int]) 
         return None
     at = chance.choice(choice)
     others = [number for number in range(len(steps[at].operation.meanings)) if number != steps[at].meaning]
-    usual = steps[at].meaning != 0 and chance.random() < 0.7  # what a model guesses that has nothing to go by
-    steps[at] = steps[at].meaning_as(0 if usual else chance.choice(others))
+    first = steps[at].meaning != 0 and chance.random() < usual
+    steps[at] = steps[at].meaning_as(0 if first else chance.choice(others))
     return steps
 
 

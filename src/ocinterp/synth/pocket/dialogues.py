@@ -37,6 +37,8 @@ Shares = Mapping[Form, float]
 SHARES: Final[Shares] = {"single": 0.45, "execution": 0.35, "person": 0.15, "twice": 0.05}
 _FAILURES: Final[Mapping[Form, int]] = {"single": 0, "execution": 1, "person": 1, "twice": 2}
 _TRIES: Final = 12
+_PAPER: Final = 0.7  # how many reports are in the words of the paper's evaluation
+_WITH_TESTS: Final = 0.1  # how many requests have the visible tests below
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +46,15 @@ class Plan:
     """How dialogues are made: `shares` of their forms, and what requests are like.
 
     Half of them say all that is meant, usual or not, and the others leave it open as in `part`. Those in which an attempt
-    fails are of the part `unusual` as often as `mistaken` says: there a request leaves open what is seldom meant, so that an
-    attempt at what is usually meant fails.
+    fails are of the part `unusual` as often as `mistaken` says: there each request leaves open something that is seldom meant,
+    so that an attempt at what is usually meant fails.
     """
 
     shares: Shares = field(default_factory=lambda: SHARES)
     settled: Part = field(default_factory=lambda: Part(0.0, usual=0.2))
     part: Part = field(default_factory=lambda: Part(0.8))
-    unusual: Part = field(default_factory=lambda: Part(1.0, usual=0.5, ambiguous=0.6))
-    mistaken: float = 0.85
+    unusual: Part = field(default_factory=lambda: Part(1.0, usual=0.6, ambiguous=0.6))
+    mistaken: float = 0.75
 
 
 def plan_of(forms: Sequence[str] | None) -> Plan:
@@ -77,13 +79,22 @@ def with_items(seed: str, plan: Plan = Plan()) -> Iterator[tuple[Item, Trajector
         form = chance.choices(list(plan.shares), list(plan.shares.values()))[0]
         unusual = _FAILURES.get(form, 0) > 0 and chance.random() < plan.mistaken
         part = plan.unusual if unusual else chance.choice((plan.settled, plan.part))
-        made = item(f"dialogues {seed}", "train", part, number)
+        made = _item(seed, part, number, unusual=unusual)
         if made is not None:
             yield made, _dialogue(made, number, form, chance)
 
 
+def _item(seed: str, part: Part, number: int, *, unusual: bool) -> Item | None:
+    """One that leaves open what is seldom meant, if it is to be `unusual`; None where chance finds none."""
+    for tried in range(_TRIES):
+        made = item(f"dialogues {seed} {tried}", "train", part, number)
+        if made is not None and not (unusual and made.guessable):
+            return made
+    return None
+
+
 def _dialogue(item: Item, number: int, form: Form, chance: Random) -> Trajectory:
-    found = Trajectory(f"pocket-train/{number}", (Message("user", item.request),))
+    found = Trajectory(f"pocket-train/{number}", (Message("user", _request(item, chance)),))
     failures: list[_Failed] = []
     for nth in range(1, _FAILURES[form] + 1):
         failed = _failing(item, chance, nth, {each.wrong.source for each in failures})
@@ -113,6 +124,12 @@ class _Failed:
     said: Feedback
 
 
+def _request(item: Item, chance: Random) -> str:
+    """What is asked, sometimes with the visible tests, as a session opens that has some."""
+    shown = [each.expression(item.program.function) for each in item.examples.visible]
+    return f"{item.request}\n\n{tests.asked(shown)}" if chance.random() < _WITH_TESTS else item.request
+
+
 def _answer(cell: Cell, words: Sequence[str], failures: Sequence[_Failed], meant: Program) -> Completion:
     """Code for the steps of `meant`, after a thought about what failed last."""
     thought = hints.thought(meant, words, failures[-1].wrong, failures[-1].error) if failures else ""
@@ -122,23 +139,25 @@ def _answer(cell: Cell, words: Sequence[str], failures: Sequence[_Failed], meant
 def _failing(item: Item, chance: Random, nth: int, tried: Set[str]) -> _Failed | None:
     """An attempt not `tried` yet that really fails."""
     for _ in range(_TRIES):
-        wrong = attempt(item.program, chance, item.wording.open_steps)
+        wrong = attempt(item.program, chance, item.wording.open_steps, again=bool(tried))
         if wrong is None or wrong.source in tried:
             continue
         stage = Rehearsal()
         words = comments.attempted(item, wrong.steps)
         cell = Cell(f"{nth}.1", comments.commented(wrong.source, words))
         run = Run(cell, stage.run(cell))
+        in_the_papers_words = chance.random() < _PAPER
         if not run.result.ok:
             error = run.result.error.name if run.result.error else ""
-            return _Failed(wrong, words, run, error, report_failure((run,)))
+            call = item.examples.visible[0].expression(item.program.function)
+            report = paper.of_failure(run.result, call) if in_the_papers_words else report_failure((run,))
+            return _Failed(wrong, words, run, error, report)
         evaluated = [stage.evaluate(each.expression(item.program.function)) for each in item.examples.visible]
         failed = [each for each in evaluated if not each.held]
         if failed:
             error = next((each.result.error.name for each in failed if each.result.error), "")
             error = "" if error == "AssertionError" else error
-            first = failed[0]
-            report = tests.report(failed) if chance.random() < 0.3 else _as_in_the_paper(first)
+            report = paper.of_test(failed[0]) if in_the_papers_words else tests.report(failed)
             return _Failed(wrong, words, run, error, report)
     return None
 
@@ -148,15 +167,6 @@ def _remark(program: Program, wrong: Attempt, chance: Random) -> str:
     if hints.wrong_steps(program, wrong)[1:] or chance.random() < 0.3:
         return hints.oracle(program, wrong, chance)
     return hints.person(program, wrong, chance)
-
-
-def _as_in_the_paper(first: tests.Evaluated) -> Feedback:
-    """A failing test in the words of `bench.hidden`: what should have come is said where something came."""
-    call, _, expected = first.expression.partition(" == ")
-    if not first.got:
-        error = tests.error_line(first.result)
-        return paper.told(paper.failed(error, call))
-    return paper.told(paper.wrong(call, expected, first.got))
 
 
 def _made_by(form: Form) -> dict[str, str]:

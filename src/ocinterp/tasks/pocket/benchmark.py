@@ -17,6 +17,7 @@ from typing import Final
 
 from ocinterp.problems import Benchmark, Calls, Problem
 from ocinterp.tasks.pocket.examples import Examples, examples
+from ocinterp.tasks.pocket.names import renamed
 from ocinterp.tasks.pocket.programs import USUAL, Program, Split, sample
 from ocinterp.tasks.pocket.wording import Wording, described, request
 from ocinterp.types import Message, Task
@@ -80,16 +81,18 @@ def items(seed: str, split: Split, part: Part) -> Iterator[Item]:
 
 
 def item(seed: str, split: Split, part: Part, number: int) -> Item | None:
-    """One of them; None where chance found none that is worth a task."""
+    """One of them; None where chance found none that is worth a task. Training has more names and ways to ask."""
     chance = Random(f"{seed} {split} {number}")
     program = sample(chance, split, usual=part.usual, ambiguous=part.ambiguous)
-    if split == "train" and program.plain in _held_out_programs():  # by other operations that come to the same
+    training = split == "train"
+    if training and program.plain in _held_out_programs():  # by other operations that come to the same
         return None
     found = examples(program, chance)
     if found is None:
         return None
-    wording = described(program, chance, open_share=part.open_share, unseen=part.unseen)
-    return Item(program, wording, request(program, wording, chance), found)
+    program = renamed(program, chance) if training else program
+    wording = described(program, chance, open_share=part.open_share, unseen=part.unseen, training=training)
+    return Item(program, wording, request(program, wording, chance, training=training), found)
 
 
 @cache

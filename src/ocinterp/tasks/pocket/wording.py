@@ -9,6 +9,7 @@ from typing import Final
 
 from ocinterp.tasks.pocket.operations import Kind
 from ocinterp.tasks.pocket.programs import Program, Step
+from ocinterp.tasks.pocket.spoken import VALUE, spoken, whole
 
 _TAKES: Final[Mapping[Kind, tuple[str, ...]]] = {
     "numbers": ("a list of integers", "a list of numbers"),
@@ -25,6 +26,14 @@ _REQUESTS: Final = (
     "I need a function {head} for {takes}: {what}.",
     "Given {takes}, {what}. Call the function {head}.",
 )
+_MORE_REQUESTS: Final = (
+    *_REQUESTS,
+    "{what}. The function is called {head} and takes {takes}.",
+    "Please write {head}, which takes {takes}: {what}.",
+    "Can you write a function {head}? It gets {takes}. {what}.",
+    "{head} takes {takes}. {what}.",
+)
+_SPOKEN: Final = 0.2  # how often training says a step as people also do, where there is such a way
 _CODE: Final = 0.3  # how many requests are the head of a function with a docstring
 
 
@@ -36,14 +45,20 @@ class Wording:
     open_steps: tuple[int, ...] = ()
 
 
-def described(program: Program, chance: Random, *, open_share: float, unseen: bool = False) -> Wording:
-    """`open_share` of the steps that need it are left ambiguous. `unseen`: in phrases that no model was trained on."""
+def described(
+    program: Program, chance: Random, *, open_share: float, unseen: bool = False, training: bool = False
+) -> Wording:
+    """`open_share` of the steps that need it are left ambiguous. `unseen`: in phrases that no model was trained on.
+
+    `training` also says steps in ways that the benchmark does not have.
+    """
     phrases: list[str] = []
     open_steps: list[int] = []
     for at, step in enumerate(program.steps):
         left_open = bool(step.meant.said) and chance.random() < open_share
         open_steps += [at] * left_open
-        phrases.append(phrase(step, chance, settle=not left_open, unseen=unseen))
+        said = _spoken(step, chance, settle=not left_open) if training and chance.random() < _SPOKEN else ""
+        phrases.append(said or phrase(step, chance, settle=not left_open, unseen=unseen))
     return Wording(tuple(phrases), tuple(open_steps))
 
 
@@ -54,15 +69,23 @@ def phrase(step: Step, chance: Random, *, settle: bool, unseen: bool = False) ->
     return step.text(said)
 
 
-def request(program: Program, wording: Wording, chance: Random) -> str:
-    """What the model is asked."""
+def _spoken(step: Step, chance: Random, *, settle: bool) -> str:
+    """One step as people also say it; empty where nobody does."""
+    settled = step.text(step.meant.said) if settle else ""
+    fit = [each for each in spoken().get(step.operation.name, ()) if "{value}" not in each or VALUE.search(settled)]
+    return step.text(whole(chance.choice(fit), settled)) if fit else ""
+
+
+def request(program: Program, wording: Wording, chance: Random, *, training: bool = False) -> str:
+    """What the model is asked. `training` also asks in ways that the benchmark does not have."""
     head = f"{program.function}({program.argument})"
     if chance.random() < _CODE:
         return f'def {head}:\n    """{_capital(", then ".join(wording.phrases))}."""'
     first, *others = wording.phrases
     what = first + "".join(chance.choice(_JOINTS).format(other) for other in others)
-    template = chance.choice(_REQUESTS)
-    starts = template.partition("{what}")[0].endswith(". ")
+    template = chance.choice(_MORE_REQUESTS if training else _REQUESTS)
+    before = template.partition("{what}")[0]
+    starts = not before or before.endswith((". ", "? "))
     return template.format(
         head=head, takes=chance.choice(_TAKES[program.takes]), what=_capital(what) if starts else what
     )
