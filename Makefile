@@ -138,11 +138,11 @@ $(VENV)/.demo: $(PINNED) | $(VENV)/.created
 	@touch $@
 
 $(VENV)/.dev: $(PINNED) | $(VENV)/.created
-	@$(SET_UP) '.[science,dev]'
+	@$(SET_UP) '.[science,data,dev]'
 	@touch $(VENV)/.demo $@
 
 $(VENV)/.jupyter: $(VENV)/.dev
-	@$(SET_UP) '.[science,dev,jupyter-test]'
+	@$(SET_UP) '.[science,data,dev,jupyter-test]'
 	@touch $@
 
 $(VENV)/.bench: $(PINNED) | $(VENV)/.created

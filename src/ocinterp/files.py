@@ -10,9 +10,11 @@ import gzip
 import os
 import secrets
 import shlex
-from collections.abc import Generator, Iterable
+import zlib
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO, Final, cast
 
 from ocinterp.errors import DataError
 
@@ -24,6 +26,31 @@ _ADVICE = {
     errno.EPERM: "choose a place that you may use",
     errno.EROFS: "choose a place that can be written",
 }
+
+MARK: Final = b"\xef\xbb\xbf"  # the byte order mark some editors leave
+_GZIP: Final = b"\x1f\x8b"
+
+
+def lines(path: Path, limit: int) -> Iterator[tuple[int, bytes | None]]:
+    """The lines of a file with their numbers, unpacked if it is gzip, whatever its name says; without a byte order mark.
+
+    A line of more than `limit` bytes is None: it was skipped, and never held. OSError where the file cannot be read; DataError
+    (`path:line`) where it is damaged.
+    """
+    number = 0
+    with path.open("rb") as raw:
+        file = cast("IO[bytes]", gzip.GzipFile(fileobj=raw)) if raw.peek(2).startswith(_GZIP) else raw
+        try:
+            while line := file.readline(limit + 1):
+                number += 1
+                if len(line) > limit:
+                    while line and not line.endswith(b"\n"):
+                        line = file.readline(limit)
+                    yield number, None
+                else:
+                    yield number, line.removeprefix(MARK) if number == 1 else line
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise DataError(f"{path}:{number + 1}: the compressed file is damaged or cut short: {error}") from error
 
 
 def replace_file(path: Path, chunks: Iterable[bytes]) -> None:

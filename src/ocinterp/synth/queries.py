@@ -1,0 +1,89 @@
+"""What a dataset is made from: questions with what their sources say of them, and where each of them stands."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Final
+
+from ocinterp.types import Message
+
+UNKNOWN: Final = "unknown"  # a licence that nobody has named
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a row was read: which dataset, in which file, its number there from 1, the SHA-256 of its bytes, its licence.
+
+    `licence` is an SPDX identifier where there is one.
+    """
+
+    dataset: str
+    file: str
+    row: int
+    sha256: str
+    licence: str = UNKNOWN
+
+    @property
+    def id(self) -> str:
+        """The name of the row, the same wherever the file lies."""
+        said = f"{self.dataset}\n{self.row}\n{self.sha256}"
+        return hashlib.blake2b(said.encode(), digest_size=10).hexdigest()
+
+    @property
+    def where(self) -> str:
+        return f"{self.file}:{self.row}"
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """A program that its source says solves a problem."""
+
+    language: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the source of a problem knows beside its text, for whoever verifies answers to it.
+
+    `tests` are Python code that calls `entry_point`; `setup` runs before the program. `examples` are pairs of an input and
+    an output, as a program reads and prints them.
+    """
+
+    entry_point: str = ""
+    setup: str = ""
+    tests: str = ""
+    examples: tuple[tuple[str, str], ...] = ()
+    solutions: tuple[Solution, ...] = ()
+    tags: tuple[str, ...] = ()
+    difficulty: str = ""
+
+
+NO_FACTS: Final = Facts()
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What somebody asked, and what the source has as an answer. `later` is what was said after that, if anything was."""
+
+    text: str
+    origin: Origin
+    answer: str = ""
+    language: str = ""
+    later: tuple[Message, ...] = ()
+    facts: Facts = NO_FACTS
+
+    @property
+    def id(self) -> str:
+        return self.origin.id
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A row that was not taken, why, and how it begins."""
+
+    file: str
+    row: int
+    reason: str
+    head: str = ""
