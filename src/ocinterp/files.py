@@ -10,6 +10,7 @@ import gzip
 import os
 import secrets
 import shlex
+import sys
 import zlib
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -31,14 +32,19 @@ MARK: Final = b"\xef\xbb\xbf"  # the byte order mark some editors leave
 _GZIP: Final = b"\x1f\x8b"
 
 
+def numbered(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file with their numbers, as of `lines`, however long."""
+    return ((number, line) for number, line in lines(path, sys.maxsize - 1) if line is not None)
+
+
 def lines(path: Path, limit: int) -> Iterator[tuple[int, bytes | None]]:
     """The lines of a file with their numbers, unpacked if it is gzip, whatever its name says; without a byte order mark.
 
-    A line of more than `limit` bytes is None: it was skipped, and never held. OSError where the file cannot be read; DataError
-    (`path:line`) where it is damaged.
+    A line of more than `limit` bytes is None: it was skipped, and never held. DataError where the file cannot be read, or
+    (`path:line`) is damaged.
     """
     number = 0
-    with path.open("rb") as raw:
+    with explained(path), path.open("rb") as raw:
         file = cast("IO[bytes]", gzip.GzipFile(fileobj=raw)) if raw.peek(2).startswith(_GZIP) else raw
         try:
             while line := file.readline(limit + 1):

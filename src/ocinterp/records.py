@@ -7,7 +7,6 @@ step, and a number or a text that JSON cannot hold is refused before anything is
 from __future__ import annotations
 
 import fcntl
-import gzip
 import io
 import json
 import os
@@ -16,12 +15,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from pathlib import Path
-from typing import IO, Annotated, ClassVar, Final, Literal, cast
+from typing import Annotated, ClassVar, Final, Literal, cast
 
 from pydantic import ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
 
 from ocinterp.errors import DataError, UsageError
-from ocinterp.files import explained, replace_file
+from ocinterp.files import explained, numbered, replace_file
 from ocinterp.types import Completion, Event, Trajectory
 
 FORMAT: Final = "ocinterp-trajectory/1"
@@ -113,19 +112,13 @@ def completion_from_json(text: str | bytes) -> Completion:
 
 
 def read(path: Path) -> Iterator[Trajectory]:
-    """The trajectories of a file, one by one; a name in .gz is unpacked. DataError says path:line and what is wrong."""
-    number = 0
-    try:
-        with explained(path), _open(path) as file:
-            for number, line in enumerate(file, start=1):
-                if number == 1:
-                    line = line.removeprefix(b"\xef\xbb\xbf")  # the byte order mark some editors leave
-                if line.strip():
-                    yield _line(line)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{path}:{number + 1}: the compressed file is damaged or cut short: {error}") from error
-    except _LineError as error:
-        raise DataError(f"{path}:{number}: {error}") from error.__cause__
+    """The trajectories of a file, one by one; gzip is unpacked. DataError says path:line and what is wrong."""
+    for number, line in numbered(path):
+        if line.strip():
+            try:
+                yield _line(line)
+            except _LineError as error:
+                raise DataError(f"{path}:{number}: {error}") from error.__cause__
 
 
 def write(path: Path, trajectories: Iterable[Trajectory]) -> None:
@@ -159,10 +152,6 @@ def _write_all(file: io.FileIO, content: bytes) -> None:
     left = memoryview(content)
     while left:
         left = left[file.write(left) :]
-
-
-def _open(path: Path) -> IO[bytes]:
-    return cast("IO[bytes]", gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
 
 
 def _compressed(chunks: Iterable[bytes]) -> Iterator[bytes]:

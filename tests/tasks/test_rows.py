@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ocinterp import files
 from ocinterp.errors import DataError, UsageError
 from ocinterp.tasks import texts
 from ocinterp.tasks.rows import Row, parse
@@ -27,7 +28,7 @@ def fields(text: bytes) -> list[dict[str, object]]:
     return [row.fields for row in parse(text, "f")]
 
 
-@given(rows, st.sampled_from(["\n", "\r\n", "\n\n \r\n"]), st.sampled_from([b"", texts.MARK]), st.booleans())
+@given(rows, st.sampled_from(["\n", "\r\n", "\n\n \r\n"]), st.sampled_from([b"", files.MARK]), st.booleans())
 def test_lines_are_read_whatever_an_editor_did_to_their_ends(
     written: list[dict[str, object]], end: str, mark: bytes, plain: bool
 ) -> None:

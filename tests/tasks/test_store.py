@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ocinterp import files
 from ocinterp.errors import DataError, UsageError
 from ocinterp.tasks import catalogue, formats, store, texts
 from ocinterp.tasks.catalogue import Dataset, Text
@@ -59,7 +60,7 @@ def test_a_file_may_be_packed_or_not(tmp_path: Path, packed: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "spoilt", [texts.MARK + OLD, OLD.replace(b"\n", b"\r\n"), texts.MARK + OLD.replace(b"\n", b"\r\n")]
+    "spoilt", [files.MARK + OLD, OLD.replace(b"\n", b"\r\n"), files.MARK + OLD.replace(b"\n", b"\r\n")]
 )
 def test_a_byte_order_mark_and_windows_line_ends_do_not_make_another_text(tmp_path: Path, spoilt: bytes) -> None:
     store.add(spoilt, "x", tmp_path, "halves@1")

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import gzip
 import json
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
+from typing import cast
 
+from ocinterp import files
 from ocinterp.errors import DataError
 
 _LINE_LIMIT = 256 * 1024 * 1024  # bytes; a row of 100 samples has 70 KB, a file that is one JSON list is one line
-_MARK = b"\xef\xbb\xbf"  # the byte order mark some editors leave
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +39,7 @@ def _folder(folder: Path) -> Iterator[Row]:
         raise DataError(f"{folder}: no programs in it, expected files like HumanEval_0/0.py")
     for path in found:
         name = path.stem if path.parent == folder else path.parent.name
-        program = _text(path.read_bytes().removeprefix(_MARK), path, None)
+        program = _text(path.read_bytes().removeprefix(files.MARK), path, None)
         yield Row(str(path), {"task_id": name, "solution": program})
 
 
@@ -50,24 +48,14 @@ def _natural(path: Path) -> tuple[int, str]:
 
 
 def _file(path: Path) -> Iterator[Row]:
-    number = 0
-    with path.open("rb") as raw:
-        packed = raw.peek(2).startswith(b"\x1f\x8b")
-        file = cast("IO[bytes]", gzip.GzipFile(fileobj=raw)) if packed else raw
-        try:
-            while line := file.readline(_LINE_LIMIT + 1):
-                number += 1
-                line = line.removeprefix(_MARK) if number == 1 else line
-                if len(line) > _LINE_LIMIT:
-                    raise DataError(
-                        f"{path}:{number}: a line of more than {_LINE_LIMIT >> 20} MiB, expected a row a line"
-                    )
-                if number == 1 and line.lstrip().startswith(b"["):
-                    yield from _list(line + file.read(_LINE_LIMIT), path)
-                elif line.strip():
-                    yield Row(f"{path}:{number}", _object(_json(line, path, number), f"{path}:{number}"))
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise DataError(f"{path}:{number + 1}: the compressed file is damaged or cut short: {error}") from error
+    lines = files.lines(path, _LINE_LIMIT)
+    for number, line in lines:
+        if line is None:
+            raise DataError(f"{path}:{number}: a line of more than {_LINE_LIMIT >> 20} MiB, expected a row a line")
+        if number == 1 and line.lstrip().startswith(b"["):
+            yield from _list(line + b"".join(more for _, more in lines if more is not None), path)
+        elif line.strip():
+            yield Row(f"{path}:{number}", _object(_json(line, path, number), f"{path}:{number}"))
 
 
 def _list(content: bytes, path: Path) -> Iterator[Row]:

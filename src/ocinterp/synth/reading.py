@@ -45,17 +45,16 @@ def rows(path: Path) -> Iterator[Raw | Rejected]:
 
 
 def _text(path: Path) -> Iterator[Raw | Rejected]:
-    with files.explained(path):
-        for number, line in files.lines(path, MOST_BYTES):
-            if number == 1 and (line is None or line.lstrip().startswith(b"[")):
-                document = _document(path)
-                if document is not None:
-                    yield from document
-                    return
-            if line is None:
-                yield Rejected(str(path), number, _TOO_LONG)
-            elif line.strip():
-                yield _line(path, number, line)
+    for number, line in files.lines(path, MOST_BYTES):
+        if number == 1 and (line is None or line.lstrip().startswith(b"[")):
+            document = _document(path)
+            if document is not None:
+                yield from document
+                return
+        if line is None:
+            yield Rejected(str(path), number, _TOO_LONG)
+        elif line.strip():
+            yield _line(path, number, line)
 
 
 def _line(path: Path, number: int, line: bytes) -> Raw | Rejected:
@@ -74,8 +73,7 @@ def _line(path: Path, number: int, line: bytes) -> Raw | Rejected:
 
 def _document(path: Path) -> Iterator[Raw | Rejected] | None:
     """The rows of a JSON list; None where the file is none."""
-    with files.explained(path):
-        content = b"".join(line for _, line in files.lines(path, _MOST_DOCUMENT) if line is not None)
+    content = b"".join(line for _, line in files.lines(path, _MOST_DOCUMENT) if line is not None)
     try:
         words = content.decode()
     except UnicodeDecodeError as error:

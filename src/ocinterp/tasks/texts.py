@@ -9,10 +9,10 @@ import zlib
 from pathlib import Path
 from typing import Final
 
+from ocinterp import files
 from ocinterp.errors import DataError, UsageError
 
 LIMIT_BYTES: Final = 512 * 1024 * 1024  # of text; the largest published one has 8 MB
-MARK: Final = b"\xef\xbb\xbf"  # the byte order mark some editors leave
 
 _GZIP = b"\x1f\x8b"
 _CHUNK = 1 << 18
@@ -62,13 +62,13 @@ def sha256(text: bytes) -> str:
 
 def mended(text: bytes) -> bytes:
     """The text without a byte order mark and Windows line ends, which editors and checkouts add."""
-    return text.removeprefix(MARK).replace(b"\r\n", b"\n")
+    return text.removeprefix(files.MARK).replace(b"\r\n", b"\n")
 
 
 def decoded(text: bytes, source: str) -> str:
     """The text as str, without a byte order mark. DataError (`source:line`) where it is not UTF-8, or nothing."""
     try:
-        words = text.removeprefix(MARK).decode()
+        words = text.removeprefix(files.MARK).decode()
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise DataError(f"{source}:{line}: not UTF-8: byte 0x{error.object[error.start]:02x}") from error

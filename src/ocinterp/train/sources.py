@@ -8,19 +8,17 @@ training from nothing `{"text"}`, which becomes a lesson of one message that nob
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
 import math
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Final, cast
+from typing import Any, Final, cast
 
 from ocinterp import records
 from ocinterp.errors import DataError, UsageError
-from ocinterp.files import explained
+from ocinterp.files import explained, numbered
 from ocinterp.train.lessons import Lesson, lesson, plain
 from ocinterp.types import Message, Role, Status
 
@@ -79,27 +77,20 @@ def read(path: Path, others: float = 0.0, *, texts: bool = False) -> Iterator[Le
 
     `others` is the weight of what the model does not say; only with `texts` may rows be plain texts.
     """
-    number, empty = 0, True
-    try:
-        with explained(path), _open(path) as file:
-            for number, line in enumerate(file, start=1):  # noqa: B007  the errors below name it
-                if line.strip():
-                    empty = False
-                    yield _lesson(line.removeprefix(b"\xef\xbb\xbf"), others, texts)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{path}:{number + 1}: the compressed file is damaged or cut short: {error}") from error
-    except _RowError as error:
-        raise DataError(f"{path}:{number}: {error}") from error.__cause__
+    empty = True
+    for number, line in numbered(path):
+        if line.strip():
+            empty = False
+            try:
+                yield _lesson(line, others, texts)
+            except _RowError as error:
+                raise DataError(f"{path}:{number}: {error}") from error.__cause__
     if empty:
         raise DataError(f"{path} has no rows: expected a dialogue in JSON on each line")
 
 
 class _RowError(Exception):
     """What is wrong with a row, before anybody has said which one it is."""
-
-
-def _open(path: Path) -> IO[bytes]:
-    return cast("IO[bytes]", gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
 
 
 def _lesson(line: bytes, others: float, texts: bool) -> Lesson:
