@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, Union
 
 from ocinterp import files
 from ocinterp.errors import DataError, UsageError
+
+# What a column has: one value, a list of some kind (of one), or a struct by its fields.
+Kind = Union[Literal["string", "bool", "int64", "double"], list["Kind"], "Mapping[str, Kind]"]
 
 _BATCH: Final = 1024
 
@@ -28,27 +32,48 @@ def rows(path: Path) -> Iterator[dict[str, Any]]:
         raise DataError(f"{path}: damaged, or no Parquet: {error}") from error
 
 
-def write(path: Path, rows: Iterable[dict[str, Any]]) -> int:
-    """Write rows into a file, in one step, and say how many. The first batch tells the types of all."""
+def write(path: Path, rows: Iterable[dict[str, Any]], schema: Mapping[str, Kind] | None = None) -> int:
+    """Write rows into a file, in one step, and say how many. Without a schema the first batch tells the types of all."""
     _need(path)
     import pyarrow
     from pyarrow import parquet
 
-    temporary = path.with_name(f".{path.name}.tmp")
-    rest, count, writer = iter(rows), 0, None
+    known = pyarrow.schema(_fields(schema)) if schema is not None else None
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    rest, count = iter(rows), 0
     with files.explained(path):
         try:
-            while batch := list(islice(rest, _BATCH)):
-                table = pyarrow.Table.from_pylist(batch, schema=writer.schema if writer else None)
-                writer = writer or parquet.ParquetWriter(temporary, table.schema, compression="zstd")
-                writer.write_table(table)
-                count += len(batch)
-        finally:
-            if writer is not None:
-                writer.close()
-        if count:
+            first = list(islice(rest, _BATCH))
+            table = pyarrow.Table.from_pylist(first, schema=known)
+            with parquet.ParquetWriter(temporary, table.schema, compression="zstd") as writer:
+                while True:
+                    writer.write_table(table)
+                    count += len(first)
+                    if not (first := list(islice(rest, _BATCH))):
+                        break
+                    table = pyarrow.Table.from_pylist(first, schema=table.schema)
             temporary.replace(path)
+        except pyarrow.ArrowException as error:
+            raise DataError(f"{path}: cannot be written: {error}") from error
+        finally:
+            temporary.unlink(missing_ok=True)
     return count
+
+
+def _fields(schema: Mapping[str, Kind]) -> list[Any]:
+    import pyarrow
+
+    return [pyarrow.field(name, _type(kind)) for name, kind in schema.items()]
+
+
+def _type(kind: Kind) -> Any:
+    import pyarrow
+
+    if isinstance(kind, list):
+        return pyarrow.list_(_type(kind[0]))
+    if isinstance(kind, Mapping):
+        return pyarrow.struct(_fields(kind))
+    return getattr(pyarrow, {"double": "float64", "bool": "bool_"}.get(kind, kind))()
 
 
 def _need(path: Path) -> None:
