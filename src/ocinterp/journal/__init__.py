@@ -5,6 +5,7 @@ from ocinterp.journal.costs import FREE, NOTHING, UNLIMITED, Budget, Cost, Price
 from ocinterp.journal.file import Entry, Reader, Report
 from ocinterp.journal.model import Journaled, most_tokens
 from ocinterp.journal.request import Request
+from ocinterp.journal.sandbox import JournaledSandbox
 
 __all__ = [
     "FREE",
@@ -16,6 +17,7 @@ __all__ = [
     "Entry",
     "Journal",
     "Journaled",
+    "JournaledSandbox",
     "Price",
     "Reader",
     "Report",
