@@ -21,8 +21,8 @@ from ocinterp.bench.attempts import Attempt
 from ocinterp.bench.spending import bought
 from ocinterp.bench.statistics import wilson
 from ocinterp.tasks.pocket import benchmark
+from ocinterp.tasks.syntax import meaning
 from ocinterp.train.card import NO_RESULTS
-from ocinterp.train.episodes import meaning
 
 ROWS: Final = {
     "single": "one answer",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ocinterp.errors import ModelError
 from ocinterp.parse import extract_cells
+from ocinterp.tasks import syntax
 from ocinterp.types import Tokens, Trajectory, Turn
 
 
@@ -31,7 +32,7 @@ class Episode:
     @property
     def repeats(self) -> tuple[bool, ...]:
         """Of its own answers, whether each has a program that was there before."""
-        found = [meaning(program(turn, self.entry_point)) for turn in self.trajectory.turns]
+        found = [syntax.meaning(program(turn, self.entry_point)) for turn in self.trajectory.turns]
         return tuple(bool(each) and each in found[:at] for at, each in enumerate(found) if at >= self.shared)
 
 
@@ -42,22 +43,9 @@ def program(turn: Turn, entry_point: str) -> str:
     return whole[-1] if whole else "\n\n".join(blocks)
 
 
-def _tree(source: str) -> ast.Module | None:
-    try:
-        return ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-
-
 def _defined(source: str) -> set[str]:
-    found = _tree(source)
+    found = syntax.tree(source)
     return {each.name for each in found.body if isinstance(each, ast.FunctionDef)} if found else set()
-
-
-def meaning(source: str) -> str:
-    """A program without what changes nothing: its comments, its blanks."""
-    found = _tree(source)
-    return source.strip() if found is None else ast.unparse(found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,127 @@
+"""Interaction simulation (paper, section 2.2): a weak model answers, a strong one mends what ran wrong, a person has a word.
+
+The weak model's answer runs; the strong model goes on from what came of it until it has nothing to add, at most three
+times; a simulated person says what they think of it; the strong model answers that. Each is one continuation of the same
+trajectory by the loop that everything here uses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from ocinterp.errors import ModelError
+from ocinterp.feedback import execution_output
+from ocinterp.loop import Limits, rollout
+from ocinterp.protocols import Model, Sandbox
+from ocinterp.render import MODEL_CHARACTERS, clip
+from ocinterp.synth import prompts, replies
+from ocinterp.synth.normal import blocks
+from ocinterp.synth.queries import Query
+from ocinterp.tasks.syntax import meaning
+from ocinterp.types import Feedback, Message, Source, StopReason, Task, Trajectory, Turn
+
+_NOTHING_RAN: Final = "No code was run. Give the whole program in one ```python block."
+MENDINGS: Final = 3  # answers of the strong model before the person speaks
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What the simulated person thinks, as they gave it. `followed` is empty until somebody has looked."""
+
+    category: str
+    satisfied: str
+    not_satisfied: str
+    feedback: str
+    followed: str = ""  # yes or no, and by whom: "no: the same program", "yes: judge"
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """Who plays in a simulation."""
+
+    weak: Model
+    strong: Model
+    person: Model
+    judge: Model
+    sandbox: Sandbox
+
+
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """A dialogue, and what the person in it thought; None where they were content, or could not be understood."""
+
+    trajectory: Trajectory
+    opinion: Opinion | None
+
+
+async def simulate(query: Query, those: Cast) -> Simulated:
+    """Raises ModelError where a model says nothing that can be used, and what models and sandboxes raise."""
+    task = Task(query.id, (Message("system", prompts.INTERPRETER), Message("user", query.text)))
+    begun = await rollout(task, model=those.weak, sandbox=those.sandbox, feedback=execution_output, limits=Limits(1))
+    mended = await _on(task, begun, those, 1 + MENDINGS)
+    opinion = await ask(mended, those.person)
+    if opinion is None:
+        return Simulated(_ended(mended), None)
+    said = Feedback(Source.SIMULATED_HUMAN, opinion.feedback, "bad")
+    last = mended.turns[-1]
+    told = mended.answered((*last.feedback, said))
+    answered = await _on(task, told, those, len(told.turns) + 2)
+    before = next((found for turn in reversed(mended.turns) if (found := program(turn))), "")
+    followed = await _followed(before, answered.turns[len(told.turns)], opinion.feedback, those.judge)
+    return Simulated(_ended(answered), replace(opinion, followed=followed))
+
+
+async def _on(task: Task, so_far: Trajectory, those: Cast, most: int) -> Trajectory:
+    """Let the strong model go on, for as long as something runs, to at most so many turns in all."""
+    if so_far.stop is StopReason.DONE and not so_far.turns[-1].feedback:  # the weak model wrote nothing that runs
+        so_far = so_far.answered((Feedback(Source.EXECUTION, _NOTHING_RAN),))
+    return await rollout(
+        task, model=those.strong, sandbox=those.sandbox, feedback=execution_output, limits=Limits(most), start=so_far
+    )
+
+
+def _ended(trajectory: Trajectory) -> Trajectory:
+    """Without what was told after the last answer: nobody has answered it."""
+    return replace(trajectory.answered(()), stop=trajectory.stop)
+
+
+async def ask(so_far: Trajectory, person: Model) -> Opinion | None:
+    """What the person says of a dialogue; None where they are content. ModelError where no reply can be understood."""
+    categories = "\n".join(f"- {name}: {what}" for name, what in prompts.CATEGORIES.items())
+    dialogue = "\n\n".join(f"## {each.role}\n\n{each.content}" for each in so_far.messages() if each.role != "system")
+    brief = (
+        Message("system", prompts.PERSON.format(categories=categories)),
+        Message("user", clip(dialogue, MODEL_CHARACTERS * 2)),
+    )
+    reply = (await person.generate(brief)).text
+    found = replies.having(reply, "feedback")
+    if found is None:
+        raise ModelError(f"the simulated person gave no object with feedback: {reply[:80]!r}")
+    said = replies.words(found["feedback"])
+    unmet = replies.words(found.get("not_satisfied"))
+    if not said or unmet.lower() in {"none", "nothing", "n/a", "-"}:
+        return None
+    category = replies.words(found.get("category")).lower()
+    return Opinion(
+        category if category in prompts.CATEGORIES else "other", replies.words(found.get("satisfied")), unmet, said
+    )
+
+
+async def _followed(before: str, after: Turn, said: str, judge: Model) -> str:
+    """Whether the answer to a person about the program `before` did what they asked for, and who says so."""
+    if not (now := program(after)):
+        return "no: no program"
+    if meaning(before) == meaning(now):
+        return "no: the same program"
+    brief = prompts.FOLLOWED.format(before=before or "(none)", said=said, after=after.completion.text)
+    found = replies.having((await judge.generate((Message("user", brief),))).text, "followed")
+    if found is None or not isinstance(found["followed"], bool):
+        return ""
+    return "yes: judge" if found["followed"] else "no: judge"
+
+
+def program(turn: Turn) -> str:
+    """All code of an answer."""
+    ran = "\n\n".join(run.cell.source for run in turn.runs)
+    return ran or ("\n\n".join(blocks(turn.completion.text)) if "```" in turn.completion.text else "")
