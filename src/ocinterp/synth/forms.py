@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
+from ocinterp.synth import statements
 from ocinterp.synth.queries import NO_FACTS, UNKNOWN, Facts, Solution
 from ocinterp.types import Message, Role
 
@@ -170,6 +171,7 @@ def _leetcode(fields: Fields) -> Said:
     starter = _text(fields, "starter_code") or _text(more, "lang_code")
     completion = _text(fields, "completion")
     facts = Facts(
+        name=_text(fields, "task_id"),
         entry_point=_text(fields, "entry_point"),
         setup=_text(fields, "prompt"),
         tests=_text(fields, "test"),
@@ -180,6 +182,18 @@ def _leetcode(fields: Fields) -> Said:
     )
     code = f"\n\n```python\n{starter.rstrip()}\n```" if starter.strip() and starter.strip() not in statement else ""
     return _dialogue(statement + code, _text(fields, "response"), language="python", facts=facts)
+
+
+def _doocs(fields: Fields) -> Said:
+    """A page of doocs/leetcode: its README_EN.md under `markdown`."""
+    page = statements.page(_text(fields, "markdown"))
+    if page is None:
+        raise UnreadableError("markdown: no description in it")
+    facts = Facts(
+        name=page.name, solutions=page.solutions, tags=tuple(map(str, _array(fields.get("tags")))),
+        difficulty=_text(fields, "difficulty"),
+    )  # fmt: skip
+    return _dialogue(page.statement, "", facts=facts)
 
 
 def _taco(fields: Fields) -> Said:
@@ -233,6 +247,7 @@ def _query(fields: Fields) -> Said:
 FORMS: Final = (
     Form("taco", "Apache-2.0", frozenset({"question", "solutions", "starter_code", "input_output"}), _taco),
     Form("leetcode-dataset", "MIT", frozenset({"task_id", "prompt", "completion", "entry_point", "test"}), _leetcode),
+    Form("doocs-leetcode", "CC-BY-SA-4.0", frozenset({"slug", "markdown"}), _doocs),
     Form("magicoder-oss-instruct", "MIT", frozenset({"problem", "solution", "lang", "seed"}), _oss_instruct),
     Form("codefeedback-filtered-instruction", "Apache-2.0", frozenset({"query", "answer", "resource"}), _filtered),
     Form("code-feedback", "Apache-2.0", frozenset({"id", "messages"}), _openai),

@@ -37,20 +37,22 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Solution:
-    """A program that its source says solves a problem."""
+    """A program that its source says solves a problem, and what the source says of it in words."""
 
     language: str
     source: str
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What the source of a problem knows beside its text, for whoever verifies answers to it.
 
-    `tests` are Python code that calls `entry_point`; `setup` runs before the program. `examples` are pairs of an input and
+    `name` is what the problem is called wherever it is found, such as `two-sum`. `tests` are Python code that calls `entry_point`; `setup` runs before the program. `examples` are pairs of an input and
     an output, as a program reads and prints them.
     """
 
+    name: str = ""
     entry_point: str = ""
     setup: str = ""
     tests: str = ""

@@ -18,15 +18,14 @@ from ocinterp.feedback.paper import PaperReport
 from ocinterp.jobs import Jobs
 from ocinterp.loop import Limits, followed, rollout
 from ocinterp.models.refusals import ContextOverflow
-from ocinterp.problems import Benchmark, Problem
+from ocinterp.problems import Problem
 from ocinterp.protocols import FeedbackProvider, Model, Sandbox, Session
 from ocinterp.sandboxes.held import Held
 from ocinterp.train.episodes import Episode, program
 from ocinterp.train.exercises import Exercises
 from ocinterp.train.recipe import Practice
-from ocinterp.types import Event, Feedback, Status, StopReason, Task, Trajectory, Turn
-from ocinterp.verifiers import expected
-from ocinterp.verifiers.court import Court
+from ocinterp.types import Event, Feedback, StopReason, Task, Trajectory, Turn
+from ocinterp.verifiers import court
 from ocinterp.verifiers.running import side_by_side
 
 _OFFERED: Final = 3  # first answers for each group that is to begin after one that failed
@@ -156,27 +155,13 @@ class Practising:
 
     async def _verdicts(self, plays: Sequence[_Play]) -> Mapping[tuple[int, str], bool]:
         """Whether the tests of a group's task hold of a program, for all that might; what is not in it is not known."""
-        wanted = {(play.group, play.program): play.problem for play in plays if play.is_candidate}
-        problems = {str(group): problem for (group, _), problem in wanted.items()}
-        # By the number of their group: a task of a file may be drawn for two.
-        renamed = {name: replace(each, task=replace(each.task, id=name)) for name, each in problems.items()}
-        benchmark = Benchmark("practice", "", "", renamed)
-        jobs, workers = self.grounds.jobs, self.grounds.workers
-        found: dict[tuple[int, str], bool] = {}
+        problems = {str(play.group): play.problem for play in plays}  # a task of a file may be drawn for two groups
+        wanted = [(str(play.group), play.program) for play in plays if play.is_candidate]
         try:
-            answers = await expected.compute(jobs, benchmark, workers=workers)
+            found = await court.verdicts(self.grounds.jobs, problems, wanted, workers=self.grounds.workers)
         except SandboxError:
-            return found
-        court = Court(jobs, benchmark, answers, workers=workers)
-
-        async def judge(key: tuple[int, str]) -> None:
-            group, source = key
-            verdict = await court.verify(renamed[str(group)].task, source)
-            if verdict.status != Status.SANDBOX_FAILURE:
-                found[key] = verdict.ok
-
-        await side_by_side(judge(key) for key in wanted)
-        return found
+            return {}
+        return {(int(group), program): said.ok for (group, program), said in found.items()}
 
 
 def sizes(practice: Practice) -> tuple[int, int]:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from ocinterp.errors import UsageError
 from ocinterp.jobs import Jobs
-from ocinterp.problems import Benchmark, Calls
-from ocinterp.types import Task, Verdict
+from ocinterp.problems import Benchmark, Calls, Problem
+from ocinterp.types import Status, Task, Verdict
 from ocinterp.verifiers import expected, inside, scripts
 from ocinterp.verifiers.expected import Expectations
 from ocinterp.verifiers.judge import Judge, Judgements, Tally
 from ocinterp.verifiers.oracle import Family, Profile
+from ocinterp.verifiers.running import side_by_side
 from ocinterp.verifiers.scripts import ScriptJudge
 
 GUEST = (
@@ -96,6 +97,29 @@ def family(benchmark: Benchmark) -> Family:
     return (
         "mbpp" if benchmark.name.startswith("mbpp") else "humaneval" if benchmark.name.startswith("humaneval") else ""
     )
+
+
+async def verdicts(
+    jobs: Jobs, problems: Mapping[str, Problem], programs: Collection[tuple[str, str]], *, workers: int = 1
+) -> dict[tuple[str, str], Verdict]:
+    """What the tests say of programs, each given with the name of its problem in `problems`; equal ones are judged once.
+
+    Without what the sandbox failed on. Raises SandboxError where not even references can be run.
+    """
+    wanted = dict.fromkeys(programs)
+    renamed = {name: replace(problems[name], task=replace(problems[name].task, id=name)) for name, _ in wanted}
+    benchmark = Benchmark("given", "", "", renamed)
+    answers = await expected.compute(jobs, benchmark, workers=workers)
+    court = Court(jobs, benchmark, answers, workers=workers)
+    found: dict[tuple[str, str], Verdict] = {}
+
+    async def judge(name: str, program: str) -> None:
+        said = await court.verify(renamed[name].task, program)
+        if said.status != Status.SANDBOX_FAILURE:
+            found[name, program] = said
+
+    await side_by_side(judge(*each) for each in wanted)
+    return found
 
 
 async def convene(

@@ -1,0 +1,94 @@
+"""Whether programs do what tests say: the tests of a row's source, and those of a benchmark that a row may have in it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from ocinterp.jobs import Jobs
+from ocinterp.problems import Benchmark, Calls, Problem, Script
+from ocinterp.synth import normal
+from ocinterp.synth.decontaminate import Hit
+from ocinterp.synth.queries import Query
+from ocinterp.tasks import syntax
+from ocinterp.types import Message, Task
+from ocinterp.verifiers import court
+
+_MOST_FUNCTIONS: Final = 6  # of a row that are tried for a task
+
+
+def problem(query: Query) -> Problem | None:
+    """A question with the tests that its source has; None where it has none that judge a program.
+
+    LeetCodeDataset: `check(candidate)`, called with the method of a new `Solution`.
+    """
+    facts = query.facts
+    if not facts.tests.strip() or not facts.entry_point:
+        return None
+    defined = "check" in syntax.defined(facts.tests)
+    source = f"{facts.tests.rstrip()}\n\n\ncheck({facts.entry_point})\n" if defined else facts.tests
+    name = facts.entry_point.partition("(")[0].partition(".")[0]
+    task = Task(query.id, (Message("user", query.text),), name)
+    reference = whole(query, facts.solutions[0].source) if facts.solutions else ""
+    return Problem(task, reference, Script(source, facts.setup))
+
+
+def whole(query: Query, program: str) -> str:
+    """A program with what its source puts before all of them: imports."""
+    return f"{query.facts.setup.rstrip()}\n\n\n{program}" if query.facts.setup.strip() else program
+
+
+async def passing(jobs: Jobs, given: Sequence[tuple[Query, str]], *, workers: int = 1) -> list[bool | None]:
+    """Whether each program passes the tests of its question; None where there are none, or nobody knows."""
+    problems = {query.id: found for query, _ in given if (found := problem(query)) is not None}
+    programs = [(query.id, whole(query, program)) for query, program in given if query.id in problems]
+    found = await court.verdicts(jobs, problems, programs, workers=workers)
+    said = [found.get((query.id, whole(query, program))) for query, program in given]
+    return [None if each is None else each.ok for each in said]
+
+
+async def solved(
+    jobs: Jobs, suspects: Mapping[Query, Sequence[Hit]], benchmarks: Sequence[Benchmark], *, workers: int = 1
+) -> dict[Query, tuple[Hit, ...]]:
+    """Of rows that are suspected to have tasks in them, those whose own functions pass such a task's tests.
+
+    A row counts where a function of an answer in it, under whatever name, passes the benchmark's own tests (EvalPlus's
+    further ones are not asked for).
+    """
+    known = {f"{each.name}@{each.version}": each for each in benchmarks}
+    problems: dict[str, Problem] = {}
+    tries: list[tuple[Query, Hit, str, str]] = []
+    for query, hits in suspects.items():
+        for hit in {(each.benchmark, each.task_id): each for each in hits}.values():
+            wanted = known[hit.benchmark].problems[hit.task_id]
+            name = f"{hit.benchmark} {hit.task_id}"
+            problems[name] = _own_tests(wanted)
+            tries += [(query, hit, name, each) for each in _named(query, wanted.task.entry_point)]
+    found = await court.verdicts(jobs, problems, [(name, each) for _, _, name, each in tries], workers=workers)
+    passed: dict[Query, dict[Hit, None]] = {}
+    for query, hit, name, program in tries:
+        said = found.get((name, program))
+        if said is not None and said.ok:
+            passed.setdefault(query, {})[hit] = None
+    return {query: tuple(hits) for query, hits in passed.items()}
+
+
+def _own_tests(given: Problem) -> Problem:
+    """Without those that EvalPlus added: hundreds that a copy need not be asked."""
+    if isinstance(given.tests, Calls):
+        return Problem(given.task, given.reference, Calls(given.tests.base, (), given.tests.tolerance), given.stem)
+    return given
+
+
+def _named(query: Query, entry_point: str) -> Iterator[str]:
+    """The programs of a row, each of whose functions in turn is called as the benchmark calls its own."""
+    texts = (query.answer, *(each.content for each in query.later if each.role == "assistant"))
+    count = 0
+    for block in (block for text in texts for block in normal.blocks(text)):
+        tree = syntax.tree(block)
+        names = [each.name for each in tree.body if isinstance(each, ast.FunctionDef)] if tree is not None else []
+        for name in dict.fromkeys(names):
+            if count < _MOST_FUNCTIONS:
+                count += 1
+                yield block if name == entry_point else f"{block}\n\n\n{entry_point} = {name}\n"

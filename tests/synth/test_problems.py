@@ -1,0 +1,186 @@
+"""Problems with tests and several programs: what is read of them, what is judged, and the dialogues that they become."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from ocinterp.problems import Benchmark, Calls, Problem
+from ocinterp.sandboxes.profiles import STDLIB
+from ocinterp.sandboxes.zygotes import NamespaceSandbox
+from ocinterp.synth import proof, similar, statements
+from ocinterp.synth.decontaminate import Detector
+from ocinterp.synth.follow import follow_ups
+from ocinterp.synth.ingest import Given, queries
+from ocinterp.synth.queries import Facts, Origin, Query, Solution
+from ocinterp.types import Message, Task
+from ocinterp.verifiers.court import GUEST
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+PAGE = """\
+---
+tags:
+    - Array
+---
+# [7. Two's Sum II](https://leetcode.com/problems/twos-sum-ii)
+
+## Description
+
+<!-- description:start -->
+<p>Return <code>a&nbsp;+ b</code>, below 10<sup>4</sup>.</p>
+<ul>
+\t<li><code>1 &lt;= a</code></li>
+</ul>
+<!-- description:end -->
+
+## Solutions
+
+### Solution 1: Addition
+
+One step.
+
+<!-- tabs:start -->
+
+#### Python3
+
+```python
+class Solution:
+    def total(self, a, b):
+        return a + b
+```
+
+#### TypeScript
+
+```ts
+const total = (a, b) => a + b;
+```
+
+### Solution 2
+
+#### Python3
+
+```python
+class Solution:
+    def total(self, a, b):
+        return sum((a, b))
+```
+"""
+TESTS = "def check(candidate):\n    assert candidate(a = 1, b = 2) == 3\n    assert candidate(5, 5) == 10\n"
+FACTS = Facts(
+    name="twos-sum-ii", entry_point="Solution().total", setup="from typing import *\n", tests=TESTS,
+    solutions=(Solution("python", "class Solution:\n    def total(self, a: int, b: int) -> List[int]:\n        return a + b\n"),),
+)  # fmt: skip
+
+
+def query(number: int = 1, facts: Facts = FACTS, answer: str = "") -> Query:
+    return Query(f"Question {number}", Origin("d", "f", number, "0"), answer, facts=facts)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def jobs(namespaces: None) -> AsyncGenerator[NamespaceSandbox]:
+    async with NamespaceSandbox(profile=replace(STDLIB, guests=(GUEST,))) as sandbox:
+        yield sandbox
+
+
+async def test_a_page_is_a_statement_and_programs_with_words() -> None:
+    page = statements.page(PAGE)
+    assert page is not None
+    assert page.name == "twos-sum-ii"
+    assert page.statement == "Return `a + b`, below 10^4.\n\n- `1 <= a`"
+    assert [(each.language, each.words) for each in page.solutions] == [
+        ("python", "Addition.\n\nOne step."), ("typescript", "Addition.\n\nOne step."), ("python", ""),
+    ]  # fmt: skip
+    assert page.solutions[1].source == "const total = (a, b) => a + b;\n"
+    assert statements.page("# words") is None
+
+
+async def test_programs_are_judged_by_the_tests_of_their_source(jobs: NamespaceSandbox) -> None:
+    right = FACTS.solutions[0].source
+    wrong = right.replace("a + b", "a - b")
+    bare = query(2, Facts())
+    found = await proof.passing(jobs, [(query(), right), (query(), wrong), (bare, right), (query(3), "import nothing")])
+    assert found == [True, False, None, False]
+
+
+async def test_a_program_that_would_forge_its_verdict_fails(jobs: NamespaceSandbox) -> None:
+    forged = "class Any:\n    def __eq__(self, other): return True\n\nclass Solution:\n    def total(self, a, b): return Any()\n"
+    assert await proof.passing(jobs, [(query(), forged)]) == [False]
+
+
+async def test_rows_that_solve_a_task_of_a_benchmark_are_told_from_those_that_sound_like_it(
+    jobs: NamespaceSandbox,
+) -> None:
+    stem = 'def spread_of(values, floor):\n    """Return how far apart the largest and the smallest of the values above the floor are."""\n'
+    body = "    kept = [each for each in values if each > floor]\n    return max(kept) - min(kept) if kept else 0\n"
+    task = Task("Made/1", (Message("user", stem),), "spread_of")
+    calls = Calls((([1, 5, 9], 2), ([], 0)), ((list(range(50)), 3),))
+    made = Benchmark("made", "1", "", {"Made/1": Problem(task, stem + body, calls, stem)})
+    words = stem.partition('"""')[2].partition('"""')[0]
+    copied = query(
+        1, Facts(), f"```python\ndef far(xs, low):\n{body.replace('values', 'xs').replace('floor', 'low')}```"
+    )
+    asked = Query(words, Origin("d", "f", 2, "0"), "```python\ndef f(a, b):\n    return 0\n```")
+    mute = Query(words, Origin("d", "f", 3, "0"), "I cannot.")
+    detector = Detector([made])
+    hits = detector.scan([copied, asked, mute])
+    assert list(hits) == [copied.id, asked.id, mute.id]
+    suspects = {each: hits[each.id] for each in (copied, asked, mute)}
+    found = await proof.solved(jobs, suspects, [made])
+    assert {each.id: [hit.task_id for hit in those] for each, those in found.items()} == {copied.id: ["Made/1"]}
+
+
+async def test_real_programs_pass_the_tests_of_their_problems(jobs: NamespaceSandbox, data: Path) -> None:
+    path = data / "synth" / "newfacade__LeetCodeDataset__data_LeetCodeDataset-v0.2.0-train.jsonl.gz"
+    some = [each for each in queries(Given(path)) if isinstance(each, Query)][::40]
+    found = await proof.passing(jobs, [(each, each.facts.solutions[0].source) for each in some], workers=2)
+    assert found == [True] * len(some)
+
+
+async def test_similar_problems_share_rare_tags_and_easier_ones_come_first() -> None:
+    tags = (("Array", "Trie"), ("Array", "Trie", "Math"), ("Array", "Graph"), ("Array", "Graph", "Heap"), ("Array",))
+    levels = ("Hard", "Easy", "Medium", "Easy", "Easy")
+    some = [
+        query(at, Facts(tags=those, difficulty=level))
+        for at, (those, level) in enumerate(zip(tags, levels, strict=True))
+    ]
+    found = list(similar.groups(some, "1"))
+    assert {tuple(sorted(each.origin.row for each in group)) for group in found} == {(0, 1), (2, 3)}
+    assert [group[0].facts.difficulty for group in found] == ["Easy", "Easy"]
+    assert found == list(similar.groups(some, "1"))
+    assert list(similar.groups([query(facts=Facts(tags=("Array",)))], "1")) == []
+
+
+async def test_no_problem_is_in_two_dialogues_of_similar_ones() -> None:
+    some = [query(at, Facts(tags=("a", "b", str(at % 5)))) for at in range(60)]
+    used = [each.id for group in similar.groups(some, "x") for each in group]
+    assert len(used) == len(set(used)) > 50
+
+
+async def test_a_follow_up_asks_for_another_way_or_another_language() -> None:
+    page = statements.page(PAGE)
+    assert page is not None
+    many = [query(at, Facts(solutions=page.solutions)) for at in range(20)]
+    found = list(follow_ups([*many, query(99, Facts(solutions=page.solutions[:1])), query(98, Facts())], "1"))
+    assert len(found) == 20
+    assert all(each.solutions[0].language == "python" for each in found)
+    assert all(len(each.asked) == len(each.solutions) - 1 for each in found)
+    for each in found:
+        for before, after, words in zip(each.solutions, each.solutions[1:], each.asked, strict=False):
+            assert ("TypeScript" in words) == (after.language != before.language)
+    assert {len(each.solutions) for each in found} == {2, 3}
+
+
+async def test_pages_of_the_real_collection_are_read_and_share_names_with_the_tests(data: Path) -> None:
+    folder = data / "synth"
+    pages = list(queries(Given(folder / "doocs__leetcode__README_EN_first1500.jsonl.gz")))
+    assert all(isinstance(each, Query) for each in pages)
+    tested = queries(Given(folder / "newfacade__LeetCodeDataset__data_LeetCodeDataset-v0.2.0-train.jsonl.gz"))
+    names = {each.facts.name for each in tested if isinstance(each, Query)}
+    shared = [each for each in pages if isinstance(each, Query) and each.facts.name in names]
+    assert len(shared) > 900
+    assert len(list(follow_ups([each for each in pages if isinstance(each, Query)], "1"))) > 1000
