@@ -162,6 +162,13 @@ class Turn:
         """Something ran, and all of it ended well."""
         return bool(self.runs) and all(run.result.ok for run in self.runs)
 
+    @property
+    def right(self) -> bool:
+        """Nothing says that the answer is wrong: no cell failed, no test, nobody rejected it, and it was not cut off."""
+        failed = not all(run.result.ok for run in self.runs)
+        refused = any(each.rating == "bad" or each.source is Source.TESTS for each in self.feedback)
+        return not (failed or refused or self.completion.finish_reason == "length")
+
 
 class StopReason(StrEnum):
     """Why a loop ended."""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from models.pocket.tiny import tokenizer
 from ocinterp.synth.pocket.dialogues import dialogues
-from ocinterp.train.lessons import is_right, lesson, plain
+from ocinterp.train.lessons import lesson, plain
 from ocinterp.train.packing import efficiency, packed, shuffled
 from ocinterp.train.rows import Counts, RoleTokens, Row, rows
 from ocinterp.types import Cell, Completion, ExecutionResult, Feedback, Message, Outcome, Run, Source, Trajectory, Turn
@@ -60,7 +60,7 @@ TESTS = Feedback(Source.TESTS, "A test fails.")
     ],
 )
 def test_an_answer_is_learnt_unless_something_says_that_it_is_wrong(each: Turn, right: bool) -> None:
-    assert is_right(each) is right
+    assert each.right is right
 
 
 def test_only_the_answer_that_is_right_is_learnt_with_the_end_of_its_turn() -> None:

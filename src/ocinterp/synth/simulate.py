@@ -22,6 +22,7 @@ from ocinterp.tasks.syntax import meaning
 from ocinterp.types import Feedback, Message, Source, StopReason, Task, Trajectory, Turn
 
 _NOTHING_RAN: Final = "No code was run. Give the whole program in one ```python block."
+_WRONG: Final = frozenset({"syntax", "functionality", "bugs"})  # the others find a right answer that could be better
 MENDINGS: Final = 3  # answers of the strong model before the person speaks
 
 
@@ -63,7 +64,7 @@ async def simulate(query: Query, those: Cast) -> Simulated:
     opinion = await ask(mended, those.person)
     if opinion is None:
         return Simulated(_ended(mended), None)
-    said = Feedback(Source.SIMULATED_HUMAN, opinion.feedback, "bad")
+    said = Feedback(Source.SIMULATED_HUMAN, opinion.feedback, "bad" if opinion.category in _WRONG else None)
     last = mended.turns[-1]
     told = mended.answered((*last.feedback, said))
     answered = await _on(task, told, those, len(told.turns) + 2)

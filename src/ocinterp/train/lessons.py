@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
-from ocinterp.types import Message, Source, Trajectory, Turn
+from ocinterp.types import Message, Trajectory
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +37,13 @@ def lesson(trajectory: Trajectory, *, others: float = 0.0, wrong: Container[int]
     `wrong` are turns, counted from 0, that somebody else knows to be wrong: tests that the model was not shown.
     """
     messages = tuple(trajectory.messages())
-    rights = iter(number not in wrong and is_right(turn) for number, turn in enumerate(trajectory.turns))
+    rights = iter(number not in wrong and turn.right for number, turn in enumerate(trajectory.turns))
     spoken = len(trajectory.prompt)
     weights = [
         float(next(rights)) if number >= spoken and message.role == "assistant" else others
         for number, message in enumerate(messages)
     ]
     return Lesson(messages, tuple(weights))
-
-
-def is_right(turn: Turn) -> bool:
-    """Whether nothing says that an answer is wrong."""
-    failed = not all(run.result.ok for run in turn.runs)
-    refused = any(each.rating == "bad" or each.source is Source.TESTS for each in turn.feedback)
-    return not (failed or refused or turn.completion.finish_reason == "length")
 
 
 def plain(messages: Sequence[Message]) -> Lesson:

@@ -1,0 +1,217 @@
+"""A row of the dataset: a dialogue with all that is known of it, flat, so that it can be asked in SQL.
+
+`messages` is what a trainer reads. From `turns`, `executions` and `feedback` the trajectory can be had again, which is what
+training and the journal know; nothing in a row says more than that, and nothing is left out of it but figures.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from ocinterp.synth.decontaminate import Hit
+from ocinterp.synth.filter import Score
+from ocinterp.synth.queries import Origin
+from ocinterp.synth.simulate import Opinion
+from ocinterp.types import (
+    Cell,
+    Completion,
+    ExecutionResult,
+    Failure,
+    Feedback,
+    FinishReason,
+    Message,
+    Outcome,
+    Rating,
+    Run,
+    Source,
+    StopReason,
+    Trajectory,
+    Turn,
+)
+
+FORMAT: Final = "ocinterp-row/1"
+Method = Literal["packing", "simulation", "correction", "similar", "follow-up", "chat", "pocket"]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An answer: who gave it (a model by its name, `rule`, `source`, `recorded`), whether training should learn it."""
+
+    index: int
+    text: str
+    by: str
+    ended: FinishReason = "stop"
+    train: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """A cell of an answer, and what came of it."""
+
+    turn: int
+    cell: str
+    language: str
+    code: str
+    code_sha256: str
+    outcome: Outcome
+    stdout: str = ""
+    stderr: str = ""
+    error: str = ""
+    message: str = ""
+    traceback: str = ""
+    cpu_seconds: float = 0.0
+    wall_seconds: float = 0.0
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What was said of an answer, by whom, and about what."""
+
+    turn: int
+    source: Source
+    text: str
+    rating: Rating | None = None
+    category: str = ""
+    satisfied: str = ""
+    not_satisfied: str = ""
+    followed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of a model that a row was made with, by its key in the journal, and what it cost in billionths of a dollar."""
+
+    key: str
+    model: str
+    prompt_tokens: int
+    completion_tokens: int
+    nanodollars: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """`verified`: its last program was run, and by `verify_kind` (`tests`, `executed`) it is right; `solved_turn`, from 1, is
+    the first answer whose code ran to its end without an error, 0 where none did. `cluster` is the row that it is near to.
+    """
+
+    id: str
+    method: Method
+    messages: tuple[Message, ...]
+    turns: tuple[Said, ...]
+    executions: tuple[Execution, ...] = ()
+    feedback: tuple[Heard, ...] = ()
+    scores: tuple[Score, ...] = ()
+    verified: bool = False
+    verify_kind: str = ""
+    solved_turn: int = 0
+    sources: tuple[Origin, ...] = ()
+    decontam: tuple[Hit, ...] = ()
+    cluster: str = ""
+    calls: tuple[Call, ...] = ()
+    languages: tuple[str, ...] = ()
+    stop: str = ""
+    provenance: Mapping[str, str] = field(default_factory=dict[str, str])
+    format: str = FORMAT
+
+    @property
+    def n_turns(self) -> int:
+        return len(self.turns)
+
+
+def row(
+    dialogue: Trajectory,
+    method: Method,
+    sources: Sequence[Origin],
+    by: Sequence[str],
+    opinions: Mapping[int, Opinion] = {},
+) -> Row:
+    """The row of a dialogue. `by` says who gave each answer; `opinions`, by turn, what a simulated person thinks of it.
+
+    What was told after the last answer is left out of the messages: nobody has answered it.
+    """
+    messages = tuple(dialogue.messages())
+    while messages and messages[-1].role != "assistant":
+        messages = messages[:-1]
+    turns = dialogue.turns
+    final = next((turn for turn in reversed(turns) if turn.runs), None)
+    said = tuple(
+        Said(at, turn.completion.text, who, turn.completion.finish_reason, turn.right)
+        for at, (turn, who) in enumerate(zip(turns, by, strict=True))
+    )
+    executions = tuple(_execution(at, run) for at, turn in enumerate(turns) for run in turn.runs)
+    heard = tuple(_heard(at, each, opinions.get(at)) for at, turn in enumerate(turns) for each in turn.feedback)
+    return Row(
+        id=_identity(method, messages, sources),
+        method=method,
+        messages=messages,
+        turns=said,
+        executions=executions,
+        feedback=heard,
+        verified=final is not None and final.clean,
+        verify_kind="executed" if final is not None and final.clean else "",
+        solved_turn=next((at for at, turn in enumerate(turns, 1) if turn.clean), 0),
+        sources=tuple(sources),
+        languages=tuple(dict.fromkeys(each.language for each in executions)),
+        stop=str(dialogue.stop or ""),
+        provenance=dict(dialogue.provenance),
+    )
+
+
+def trajectory(found: Row) -> Trajectory:
+    """The dialogue that a row is of."""
+    count = next((at for at, each in enumerate(found.messages) if each.role == "assistant"), len(found.messages))
+    turns = tuple(
+        Turn(
+            Completion(each.text, each.ended),
+            tuple(_run(one) for one in found.executions if one.turn == each.index),
+            tuple(Feedback(one.source, one.text, one.rating) for one in found.feedback if one.turn == each.index),
+        )
+        for each in found.turns
+    )
+    stop = StopReason(found.stop) if found.stop else None
+    return Trajectory(found.id, found.messages[:count], turns, stop, found.provenance)
+
+
+def _identity(method: Method, messages: Sequence[Message], sources: Sequence[Origin]) -> str:
+    said = [method, [[each.role, each.content] for each in messages], [each.id for each in sources]]
+    text = json.dumps(said, ensure_ascii=False).encode(errors="surrogatepass")
+    return hashlib.blake2b(text, digest_size=12).hexdigest()
+
+
+def _execution(turn: int, run: Run) -> Execution:
+    result, code = run.result, run.cell.source
+    failure = result.error or Failure("")
+    return Execution(
+        turn, run.cell.id, run.cell.language, code, hashlib.sha256(code.encode(errors="surrogatepass")).hexdigest(),
+        result.outcome, result.stdout, result.stderr, failure.name, failure.message, failure.traceback,
+        result.cpu_seconds, result.wall_seconds, result.truncated,
+    )  # fmt: skip
+
+
+def _run(each: Execution) -> Run:
+    error = Failure(each.error, each.message, each.traceback) if each.error else None
+    result = ExecutionResult(
+        each.cell, each.outcome, each.stdout, each.stderr, error,
+        cpu_seconds=each.cpu_seconds, wall_seconds=each.wall_seconds, truncated=each.truncated,
+    )  # fmt: skip
+    return Run(Cell(each.cell, each.code, each.language), result)
+
+
+def _heard(turn: int, said: Feedback, opinion: Opinion | None) -> Heard:
+    if opinion is None or said.source is not Source.SIMULATED_HUMAN:
+        return Heard(turn, said.source, said.text, said.rating)
+    return Heard(
+        turn,
+        said.source,
+        said.text,
+        said.rating,
+        opinion.category,
+        opinion.satisfied,
+        opinion.not_satisfied,
+        opinion.followed,
+    )
