@@ -1,0 +1,181 @@
+"""What a dataset is to be made of, written down before anything is paid for, and not changed after: `plan.toml`."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, cast
+
+from pydantic import TypeAdapter, ValidationError
+
+from ocinterp.errors import DataError, UsageError
+from ocinterp.files import explained, replace_file
+
+FORMAT: Final = "ocinterp-plan/1"
+NAME: Final = "plan.toml"
+_FROZEN: Final = ".plan.frozen.toml"  # as it was when the run began
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A file of questions, by what it held when the plan was made."""
+
+    path: str
+    sha256: str
+    dataset: str = ""
+    licence: str = ""
+    form: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Player:
+    """A model that plays a part: its name as of `--model`, dollars for a million tokens in and out, and how it is asked."""
+
+    model: str
+    price_in: float = 0.0
+    price_out: float = 0.0
+    temperature: float = 0.0
+    max_tokens: int = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How many dialogues of each method at most; questions that are left over are packed."""
+
+    simulation: int = 51_000
+    correction: int = 500
+    similar: int = 303
+    follow_up: int = 200
+    packing: int = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`benchmarks` are those that rows must not have in them; `licences` those that rows may have, all where it is empty.
+
+    `least` is the score, of five, by both prompts, from which a question is taken; 0: nobody judges. Who is not in `players`
+    (weak, strong, person, judge) is played by the strong one.
+    """
+
+    inputs: tuple[Input, ...]
+    players: Mapping[str, Player]
+    benchmarks: tuple[str, ...] = ()
+    licences: tuple[str, ...] = ()
+    near: float = 0.7
+    least: int = 4
+    rule: str = "free"
+    apart: float = 0.2  # how near questions of a pack must be, as a product of vectors
+    sizes: Sizes = field(default_factory=Sizes)
+    sandbox: str = "auto"
+    timeout_seconds: float = 10.0
+    seed: str = "1"
+    format: str = FORMAT
+
+    def player(self, part: str) -> Player:
+        """Who plays a part. UsageError where nobody does."""
+        found = self.players.get(part) or self.players.get("strong")
+        if found is None:
+            raise UsageError(f"the plan has no model for the part {part}: give one, as in --strong MODEL")
+        return found
+
+
+@cache
+def _adapter() -> TypeAdapter[Plan]:
+    return TypeAdapter(Plan)
+
+
+def written(plan: Plan) -> str:
+    """A plan as TOML."""
+    return "\n".join(_lines(asdict(plan))) + "\n"
+
+
+def parse(text: str, where: str) -> Plan:
+    """The plan in a text. DataError for what is none."""
+    try:
+        table = tomllib.loads(text)
+        _refuse_unknown(table, where)
+        return _adapter().validate_python(table)
+    except tomllib.TOMLDecodeError as error:
+        raise DataError(f"{where}: not TOML: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise DataError(f"{where}: {'.'.join(map(str, first['loc']))}: {first['msg'].lower()}") from error
+
+
+def save(plan: Plan, folder: Path) -> None:
+    """Write it into a new folder of a run. UsageError where there is a plan already."""
+    if (folder / NAME).exists():
+        raise UsageError(
+            f"{folder} has a plan already: choose another folder, or go on with `ocinterp synth run {folder}`"
+        )
+    with explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    replace_file(folder / NAME, [written(plan).encode()])
+
+
+def load(folder: Path) -> Plan:
+    """The plan of a run. UsageError where there is none."""
+    path = folder / NAME
+    if not path.is_file():
+        raise UsageError(f"there is no plan in {folder}: make one with `ocinterp synth plan FILE... --out {folder}`")
+    with explained(path):
+        return parse(path.read_text("utf-8"), str(path))
+
+
+def freeze(folder: Path) -> None:
+    """Remember the plan that a run begins with. UsageError, with the difference, where it began with another."""
+    now = (folder / NAME).read_text("utf-8")
+    frozen = folder / _FROZEN
+    if not frozen.exists():
+        replace_file(frozen, [now.encode()])
+        return
+    before = frozen.read_text("utf-8")
+    if before != now:
+        lines = difflib.unified_diff(before.splitlines(), now.splitlines(), "as the run began", NAME, lineterm="", n=0)
+        told = "\n".join(f"  {each}" for each in lines)
+        raise UsageError(
+            f"the plan in {folder} was changed since its run began, and what is there was made by the old one:\n{told}\n"
+            f"Undo that, or begin a run of its own: `ocinterp synth plan ... --out ANOTHER`"
+        )
+
+
+def _refuse_unknown(table: Mapping[str, Any], where: str) -> None:
+    """A name that is misspelt would be left out in silence."""
+    known = set(asdict(Plan((), {})))
+    if unknown := sorted(set(table) - known):
+        raise DataError(f"{where}: {unknown[0]!r} is not known; known are {', '.join(sorted(known))}")
+
+
+def _lines(table: Mapping[str, Any], name: str = "") -> Iterator[str]:
+    """Values first, then tables, as TOML wants it."""
+    for key, value in table.items():
+        if not _is_table(value):
+            yield f"{key} = {_value(value)}"
+    for key, value in table.items():
+        inner = f"{name}.{key}" if name else key
+        if isinstance(value, Mapping):
+            yield from ("", f"[{inner}]") if not _only_tables(cast("Mapping[str, Any]", value)) else ()
+            yield from _lines(cast("Mapping[str, Any]", value), inner)
+        elif _is_table(value):
+            for each in cast("Sequence[Mapping[str, Any]]", value):
+                yield from ("", f"[[{inner}]]", *_lines(each, inner))
+
+
+def _is_table(value: object) -> bool:
+    rows = cast("Sequence[object]", value) if isinstance(value, (list, tuple)) else ()
+    return isinstance(value, Mapping) or bool(rows and all(isinstance(each, Mapping) for each in rows))
+
+
+def _only_tables(table: Mapping[str, Any]) -> bool:
+    return bool(table) and all(isinstance(each, Mapping) for each in table.values())
+
+
+def _value(value: object) -> str:
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_value, cast('Sequence[object]', value)))}]"
+    return json.dumps(value, ensure_ascii=False)  # a text, a number, true and false are written alike in both

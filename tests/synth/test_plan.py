@@ -1,0 +1,82 @@
+"""A plan is what was written, a run goes on only with the one that it began with, and mistakes in it are named."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ocinterp.errors import DataError, UsageError
+from ocinterp.synth import plan
+from ocinterp.synth.plan import Input, Plan, Player, Sizes
+
+texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=12)
+PLAN = Plan((Input("a.jsonl", "ab"),), {"strong": Player("m", 2.5, 10)})
+
+plans = st.builds(
+    Plan,
+    st.lists(st.builds(Input, texts, texts, texts, texts, texts), max_size=3).map(tuple),
+    st.dictionaries(
+        st.sampled_from(["weak", "strong", "judge"]), st.builds(Player, texts, st.floats(0, 9), st.floats(0, 9))
+    ),
+    benchmarks=st.lists(texts, max_size=2).map(tuple),
+    sizes=st.builds(Sizes, st.integers(0, 10**6)),
+    seed=texts,
+)
+
+
+@given(plans)
+def test_a_plan_is_read_as_it_was_written(made: Plan) -> None:
+    assert plan.parse(plan.written(made), "plan.toml") == made
+
+
+def test_a_plan_is_pleasant_to_read() -> None:
+    assert plan.written(PLAN).startswith("benchmarks = []\nlicences = []\nnear = 0.7\nleast = 4\n")
+    assert '\n[[inputs]]\npath = "a.jsonl"\nsha256 = "ab"\n' in plan.written(PLAN)
+    assert '\n[players.strong]\nmodel = "m"\nprice_in = 2.5\nprice_out = 10\n' in plan.written(PLAN)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("x = ", "not TOML"),
+        ("leest = 3", "'leest' is not known; known are apart, benchmarks"),
+        ("inputs = 3\nplayers = {}", "inputs: input should be a valid tuple"),
+        ("players = {}", "inputs: field required"),
+        ('inputs = []\n[players.strong]\nmodel = "m"\nprice_in = "much"', "players.strong.price_in: input should be a valid number"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_named(text: str, said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        plan.parse(text, "plan.toml")
+
+
+def test_a_run_goes_on_only_with_the_plan_that_it_began_with(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    plan.save(PLAN, folder)
+    assert plan.load(folder) == PLAN
+    plan.freeze(folder)
+    plan.freeze(folder)
+    path = folder / plan.NAME
+    path.write_text(path.read_text().replace("least = 4", "least = 3"))
+    with pytest.raises(UsageError, match=r"(?s)was changed.*-least = 4\n.*\+least = 3"):
+        plan.freeze(folder)
+    path.write_text(plan.written(PLAN))
+    plan.freeze(folder)
+
+
+def test_folders_with_and_without_a_plan(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there is no plan in"):
+        plan.load(tmp_path)
+    plan.save(PLAN, tmp_path)
+    with pytest.raises(UsageError, match="has a plan already"):
+        plan.save(PLAN, tmp_path)
+
+
+def test_who_is_not_named_is_played_by_the_strong_model() -> None:
+    assert PLAN.player("judge") == PLAN.players["strong"]
+    with pytest.raises(UsageError, match="no model for the part weak"):
+        replace(PLAN, players={}).player("weak")
