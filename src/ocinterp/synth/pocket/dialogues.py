@@ -53,7 +53,7 @@ class Plan:
     shares: Shares = field(default_factory=lambda: SHARES)
     settled: Part = field(default_factory=lambda: Part(0.0, usual=0.2))
     part: Part = field(default_factory=lambda: Part(0.8))
-    unusual: Part = field(default_factory=lambda: Part(1.0, usual=0.6, ambiguous=0.6))
+    unusual: Part = field(default_factory=lambda: Part(0.8, usual=0.6, ambiguous=0.6))
     mistaken: float = 0.75
 
 
@@ -106,7 +106,7 @@ def _dialogue(item: Item, number: int, form: Form, chance: Random) -> Trajectory
         completion = _answer(failed.run.cell, failed.words, failures, item.program.with_steps(failed.wrong.steps))
         found = found.plus(Turn(completion, (failed.run,), (failed.said,)))
         failures.append(failed)
-    words = comments.corrected(item, [each.wrong for each in failures])
+    words = comments.right(item)
     cell = Cell(f"{len(failures) + 1}.1", comments.commented(item.program.source(), words))
     answer = _answer(cell, words, failures, item.program)
     found = found.plus(Turn(answer, (Run(cell, Rehearsal().run(cell)),))).stopped(StopReason.DONE)
