@@ -65,6 +65,8 @@ def _ends(found: Sequence[Attempt], setting: str) -> Iterator[tuple[str, End]]:
     if setting != "resample":
         yield from ((each.key.task_id, End(each.solves("base"), _again(each))) for each in these)
         return
+    if not these:
+        return
     samples: defaultdict[str, list[Attempt]] = defaultdict(list)
     for each in sorted(these, key=lambda each: each.key.sample):
         samples[each.key.task_id].append(each)

@@ -1,0 +1,147 @@
+"""The stages that ask nobody: questions out of files, without those that are there twice, and without benchmarks."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from ocinterp.errors import UsageError
+from ocinterp.files import explained, replace_file
+from ocinterp.jobs import Jobs
+from ocinterp.problems import Benchmark
+from ocinterp.synth import near, proof
+from ocinterp.synth.decontaminate import Detector, Hit, table
+from ocinterp.synth.folder import PART_ROWS, Done, Stage
+from ocinterp.synth.ingest import Given, queries
+from ocinterp.synth.plan import Input, Plan
+from ocinterp.synth.queries import Query, Rejected
+
+CONTAMINATION: Final = (
+    "contamination.json"  # beside the parts: for each task of a benchmark, how many rows had it in them
+)
+
+
+def input_of(path: Path, dataset: str = "", licence: str = "", form: str = "") -> Input:
+    """A file as a plan names it. DataError where it cannot be read."""
+    return Input(str(path.resolve()), _sha256(path), dataset, licence, form)
+
+
+def ingest(plan: Plan, stage: Stage) -> Done:
+    """All rows of all inputs, as questions. UsageError for a file that is not what it was when the plan was made."""
+    for each in plan.inputs:
+        if _sha256(Path(each.path)) != each.sha256:
+            raise UsageError(f"{each.path} is not what it was when the plan was made: make a new plan")
+    stage.begin()
+    rejected: list[Rejected] = []
+    rows = _write(stage, _taken(plan, rejected))
+    return stage.finish(rows, rejected)
+
+
+def _taken(plan: Plan, rejected: list[Rejected]) -> Iterator[Query]:
+    allowed = {each.lower() for each in plan.licences}
+    for each in plan.inputs:
+        for found in queries(Given(Path(each.path), each.dataset, each.licence, each.form)):
+            if isinstance(found, Rejected):
+                rejected.append(found)
+            elif allowed and found.origin.licence.lower() not in allowed:
+                reason = f"its licence is {found.origin.licence}, which the plan does not have"
+                rejected.append(_refused(found, reason))
+            else:
+                yield found
+
+
+def dedup(plan: Plan, before: Stage, stage: Stage) -> Done:
+    """Without questions that have the words of an earlier one, or nearly so."""
+    stage.begin()
+    where: list[str] = []
+
+    def texts() -> Iterator[str]:
+        for each in before.rows(Query):
+            where.append(each.origin.where)
+            yield each.text
+
+    found = near.duplicates(texts(), plan.near)
+    kept, rejected = found.kept, list[Rejected]()
+
+    def left() -> Iterator[Query]:
+        for at, each in enumerate(before.rows(Query)):
+            if kept[at]:
+                yield each
+            else:
+                other = where[int(found.group[at])]
+                rejected.append(_refused(each, f"{'the same words as' if found.exact[at] else 'near to'} {other}"))
+
+    rows = _write(stage, left())
+    return stage.finish(rows, rejected, exact=int(found.exact.sum()), near=int((~kept & ~found.exact).sum()))
+
+
+async def decontaminate(
+    before: Stage, stage: Stage, benchmarks: Sequence[Benchmark], jobs: Jobs, *, workers: int = 1
+) -> Done:
+    """Without rows that may have a benchmark's task in them; those whose own functions pass its tests are said to.
+
+    What was found of each task is beside the parts.
+    """
+    stage.begin()
+    hits = Detector(benchmarks).scan(before.rows(Query))
+    suspects = {each: hits[each.id] for each in before.rows(Query) if each.id in hits}
+    proven = {
+        each.id: found for each, found in (await proof.solved(jobs, suspects, benchmarks, workers=workers)).items()
+    }
+    rejected: list[Rejected] = []
+
+    def left() -> Iterator[Query]:
+        for each in before.rows(Query):
+            if each.id in hits:
+                rejected.append(_refused(each, _words(hits[each.id], proven.get(each.id, ()))))
+            else:
+                yield each
+
+    rows = _write(stage, left())
+    counts = {
+        " ".join(task): {
+            **found,
+            "solved": sum(any((h.benchmark, h.task_id) == task for h in those) for those in proven.values()),
+        }
+        for task, found in table(hits).items()
+    }
+    replace_file(stage.place / CONTAMINATION, [json.dumps(counts, indent=1).encode()])
+    return stage.finish(rows, rejected, solved=len(proven))
+
+
+def _words(hits: Sequence[Hit], proven: Sequence[Hit]) -> str:
+    """Why a row is left out."""
+    if proven:
+        return f"it passes the tests of {', '.join(dict.fromkeys(each.task_id for each in proven))}"
+    said = [
+        f"{each.task_id} ({'its function' if each.how == 'function' else f'{each.share:.0%} of its runs of words'})"
+        for each in hits
+    ]
+    return f"it may have {', '.join(said)}"
+
+
+def _write(stage: Stage, rows: Iterable[Query]) -> int:
+    rest, count, number = iter(rows), 0, 0
+    while part := list(islice(rest, PART_ROWS)):
+        count += stage.write(Query, part, number)
+        number += 1
+    return count
+
+
+def _refused(query: Query, reason: str) -> Rejected:
+    return Rejected(query.origin.file, query.origin.row, reason, query.text[:200])
+
+
+def _sha256(path: Path) -> str:
+    with explained(path), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def reasons(stage: Stage) -> Counter[str]:
+    """How many rows a stage refused for which reason, without what differs from row to row."""
+    return Counter(each.reason.partition(":")[0].partition(" (")[0] for each in stage.rejected())
