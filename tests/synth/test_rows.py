@@ -13,7 +13,7 @@ pytest.importorskip("pyarrow", reason="pyarrow is not installed")
 
 from ocinterp.sandboxes.profiles import STDLIB
 from ocinterp.sandboxes.zygotes import NamespaceSandbox
-from ocinterp.synth import filter as judging
+from ocinterp.synth import hardness as judging
 from ocinterp.synth import rows
 from ocinterp.synth.correct import correct
 from ocinterp.synth.decontaminate import Hit

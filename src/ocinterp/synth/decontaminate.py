@@ -85,7 +85,7 @@ class Detector:
         owners = [set[str]() for _ in range(len(runs))]
         for at, run in zip(_plain(side), _plain(inverse), strict=True):
             owners[run].add(problems[at // _SIDES].task.entry_point)
-        own = np.array([len(each) == 1 for each in owners])  # what several tasks say is everybody's
+        own = np.array([len(each) == 1 for each in owners], np.bool_)  # what several tasks say is everybody's
         kept = own[inverse]
         order = np.argsort(grams.numbers[kept], kind="stable")
         self._runs, self._side_of = grams.numbers[kept][order], side[kept][order]

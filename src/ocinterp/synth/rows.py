@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from ocinterp.synth.decontaminate import Hit
-from ocinterp.synth.filter import Score
+from ocinterp.synth.hardness import Score
 from ocinterp.synth.queries import Origin
 from ocinterp.synth.simulate import Opinion
 from ocinterp.types import (

@@ -1,0 +1,65 @@
+"""What the stages that ask models share: who plays which part, where code runs, and what each row was made with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from ocinterp.jobs import Jobs
+from ocinterp.journal import Journaled, Request
+from ocinterp.protocols import Model, Sandbox, ignore
+from ocinterp.synth.plan import Plan
+from ocinterp.synth.rows import Call
+from ocinterp.types import Completion, Message
+
+Players = Callable[[str, str], Journaled]  # of a part, within a scope
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """`at_once` rows are under way; after `stop` says so none is begun. `tick` is called for each that is done."""
+
+    plan: Plan
+    players: Players
+    sandbox: Sandbox
+    jobs: Jobs
+    at_once: int = 16
+    workers: int = 1
+    stop: Callable[[], bool] = lambda: False
+    tick: Callable[[], None] = lambda: None
+
+
+@dataclass
+class Bill:
+    """Models of one row, which remember what they were asked: each call by its key in the journal."""
+
+    desk: Desk
+    scope: str
+    calls: list[Call] = field(default_factory=list[Call])
+
+    def model(self, part: str) -> Model:
+        return _Billed(self.desk.players(part, self.scope), self)
+
+    def name(self, part: str) -> str:
+        """Who plays a part, by the name that the journal has."""
+        return self.desk.players(part, self.scope).name
+
+
+@dataclass(frozen=True, slots=True)
+class _Billed:
+    model: Journaled
+    bill: Bill
+
+    async def generate(self, messages: Sequence[Message], /, *, on_text: Callable[[str], None] = ignore) -> Completion:
+        said = await self.model.generate(messages, on_text=on_text)
+        self.bill.calls.append(_call(self.model, messages, said))
+        return said
+
+
+def _call(model: Journaled, messages: Sequence[Message], said: Completion) -> Call:
+    settings = {**model.settings, "max_tokens": model.max_tokens}
+    key = Request(model.kind, model.name, messages, settings, model.sample, model.scope).key
+    if said.usage is None:
+        return Call(key.hex(), model.name, 0, 0, 0)
+    cost = model.price.of(said.usage.prompt_tokens, said.usage.completion_tokens)
+    return Call(key.hex(), model.name, cost.prompt_tokens, cost.completion_tokens, cost.nanodollars)

@@ -1,0 +1,107 @@
+"""A run from its plan to its rows: each stage in turn, those that are done left alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from ocinterp.errors import UsageError
+from ocinterp.problems import Benchmark
+from ocinterp.synth import near, sources, stages
+from ocinterp.synth.desk import Desk
+from ocinterp.synth.folder import Done, Stage
+from ocinterp.synth.queries import Rejected
+from ocinterp.synth.rows import Row
+from ocinterp.synth.stages import Judged
+
+METHODS: Final = ("similar", "follow-up", "correction", "simulation", "packing")
+STAGES: Final = ("ingest", "dedup", "decontaminate", "judge", *METHODS, "assemble")
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """A run's folder, and what its stages need. `on_stage` is told of each as it begins, with how many rows go in."""
+
+    folder: Path
+    desk: Desk
+    benchmarks: Sequence[Benchmark] = ()
+    on_stage: Callable[[str, int], None] = lambda name, rows: None
+
+    def stage(self, name: str) -> Stage:
+        return Stage(self.folder, name)
+
+    async def run(self, until: str = STAGES[-1]) -> list[tuple[str, Done]]:
+        """All stages to `until`, and what each came to. Stops after the one that `desk.stop` breaks off.
+
+        UsageError for a stage that there is not, BudgetExhausted and SandboxError where a run cannot go on.
+        """
+        if until not in STAGES:
+            raise UsageError(f"there is no stage {until!r}: there are {', '.join(STAGES)}")
+        found: list[tuple[str, Done]] = []
+        for name in STAGES[: STAGES.index(until) + 1]:
+            done = self.stage(name).done or await self._make(name)
+            found.append((name, done))
+            if self.stage(name).done is None:
+                break
+        return found
+
+    async def _make(self, name: str) -> Done:
+        stage, plan = self.stage(name), self.desk.plan
+        before = self.stage(STAGES[STAGES.index(name) - 1])
+        self.on_stage(name, before.done.rows if before.done else 0)
+        match name:
+            case "ingest":
+                return await asyncio.to_thread(sources.ingest, plan, stage)
+            case "dedup":
+                return await asyncio.to_thread(sources.dedup, plan, before, stage)
+            case "decontaminate":
+                return await sources.decontaminate(
+                    before, stage, self.benchmarks, self.desk.jobs, workers=self.desk.workers
+                )
+            case "judge":
+                return await stages.judge(self.desk, before, stage)
+            case "assemble":
+                return await asyncio.to_thread(self._assemble, stage)
+            case _:
+                return await self._by_method(name, stage)
+
+    async def _by_method(self, name: str, stage: Stage) -> Done:
+        shares = stages.shares(self.desk, list(self.stage("judge").rows(Judged)))
+        match name:
+            case "similar":
+                return await stages.similar_problems(self.desk, shares.similar, stage)
+            case "follow-up":
+                return await stages.follow_ups(self.desk, shares.follow_ups, stage)
+            case "correction":
+                return await stages.correction(self.desk, shares.correction, stage)
+            case "simulation":
+                return await stages.simulation(self.desk, shares.simulation, stage)
+            case _:
+                return await stages.packing(self.desk, shares.packing, stage)
+
+    def _assemble(self, stage: Stage) -> Done:
+        """All rows of all methods in one place; of those that are nearly the same dialogue the first."""
+        stage.begin()
+        rows = list(stages.all_rows(self.stage(name) for name in METHODS))
+        found = near.duplicates(("\n".join(each.content for each in row.messages) for row in rows), _SAME)
+        kept = [replace(row, cluster=rows[int(at)].id) for row, at in zip(rows, found.group, strict=True)]
+        left = np.nonzero(found.kept)[0].tolist()
+        for number, at in enumerate(range(0, len(left), stages.PART_ROWS)):
+            stage.write(Row, [kept[each] for each in left[at : at + stages.PART_ROWS]], number)
+        near_ones = [row for at, row in enumerate(kept) if not found.kept[at]]
+        rejected = [Rejected(row.method, 0, f"near to the row {row.cluster}", row.id) for row in near_ones]
+        verified = sum(kept[each].verified for each in left)
+        return stage.finish(len(left), rejected, verified=verified, near=len(near_ones))
+
+
+_SAME: Final = 0.9  # of the runs of words of two dialogues
+
+
+def funnel(folder: Path) -> list[tuple[str, Done | None]]:
+    """What each stage came to; None for those that are not done."""
+    return [(name, Stage(folder, name).done) for name in STAGES]

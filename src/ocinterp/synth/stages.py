@@ -1,0 +1,276 @@
+"""The stages that ask models: how hard a question is, and the five methods of the paper, each a function of one row.
+
+A row that cannot be made says why and is left out; what a budget does not allow, or a sandbox cannot do, ends the run, and the
+journal has what was paid for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from random import Random
+from typing import Final, TypeVar
+
+from ocinterp.errors import ModelError
+from ocinterp.synth import correct, follow, hardness, pack, prompts, proof, similar, vectors
+from ocinterp.synth.crowd import in_order
+from ocinterp.synth.desk import Bill, Desk
+from ocinterp.synth.folder import Done, Stage
+from ocinterp.synth.follow import Followed
+from ocinterp.synth.hardness import Score
+from ocinterp.synth.neighbours import nearest
+from ocinterp.synth.queries import Query, Rejected, Solution
+from ocinterp.synth.rows import Method, Row, row
+from ocinterp.synth.simulate import Cast, simulate
+from ocinterp.types import Completion, Feedback, Message, Source, StopReason, Trajectory, Turn
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+PART_ROWS: Final = (
+    500  # of stages that ask models: so many rows are at most made again after a crash, out of the journal
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A question, and the scores that a model gave it."""
+
+    query: Query
+    scores: tuple[Score, ...] = ()
+
+
+async def judge(desk: Desk, before: Stage, stage: Stage) -> Done:
+    """Questions that are hard enough by both prompts; all of them where the plan's `least` is 0, and then nobody is asked."""
+    least = desk.plan.least
+
+    async def one(query: Query) -> Judged | str:
+        if not least:
+            return Judged(query)
+        found = await hardness.scores(query.text, Bill(desk, "").model("judge"), least)
+        said = ", ".join(str(each.value) for each in found)
+        return Judged(query, found) if hardness.hard(found, least) else f"it is not hard enough: {said}"
+
+    return await _made(desk, stage, Judged, before.rows(Query), one, _about_query)
+
+
+async def _made(
+    desk: Desk,
+    stage: Stage,
+    kind: type[_R],
+    rows: Iterable[_T],
+    act: Callable[[_T], Awaitable[_R | str]],
+    about: Callable[[_T], Query],
+) -> Done:
+    """Carry out `act` for each row and write what it gives; a text is why there is nothing."""
+    stage.begin()
+    rejected: list[Rejected] = []
+    part: list[_R] = []
+    number, total = count(), 0
+    async for given, made in in_order(rows, _excused(act), desk.at_once, desk.stop):
+        desk.tick()
+        if isinstance(made, str):
+            query = about(given)
+            rejected.append(Rejected(query.origin.file, query.origin.row, made, query.text[:200]))
+            continue
+        part.append(made)
+        total += 1
+        if len(part) == PART_ROWS:
+            stage.write(kind, part, next(number))
+            part = []
+    if part:
+        stage.write(kind, part, next(number))
+    if desk.stop():
+        return Done(total, len(rejected), {"stopped": 1})
+    return stage.finish(total, rejected)
+
+
+def _excused(act: Callable[[_T], Awaitable[_R | str]]) -> Callable[[_T], Awaitable[_R | str]]:
+    """What a model does not say, or says so that nobody can use it, is why there is no row."""
+
+    async def excused(given: _T) -> _R | str:
+        try:
+            return await act(given)
+        except ModelError as error:
+            return f"a model: {error}"
+        except correct.NotShownError as error:
+            return str(error)
+
+    return excused
+
+
+def _about_query(query: Query) -> Query:
+    return query
+
+
+def _about_judged(judged: Judged) -> Query:
+    return judged.query
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """Which questions go to which method, in the order in which they were taken: none goes to two."""
+
+    similar: tuple[tuple[Judged, ...], ...]
+    follow_ups: tuple[tuple[Judged, Followed], ...]
+    correction: tuple[Judged, ...]
+    simulation: tuple[Judged, ...]
+    packing: tuple[Judged, ...]
+
+
+def shares(desk: Desk, rows: Sequence[Judged]) -> Shares:
+    """Problems with several programs, and with tags and tests, first; of the others by chance."""
+    sizes, seed = desk.plan.sizes, desk.plan.seed
+    by_id = {each.query.id: each for each in rows}
+    queries = _joined([each.query for each in rows])
+    followed = [each for each in follow.follow_ups(queries, seed) if each.query.facts.tests][: sizes.follow_up]
+    used = {each.query.id for each in followed}
+    tested = [each for each in queries if each.id not in used and each.facts.tests and each.facts.solutions]
+    alike = [group for group, _ in zip(similar.groups(tested, seed), range(sizes.similar), strict=False)]
+    used |= {each.id for group in alike for each in group}
+    rest = [each for each in rows if each.query.id not in used]
+    Random(f"shares {seed}").shuffle(rest)
+    corrected = rest[: sizes.correction]
+    simulated = rest[sizes.correction : sizes.correction + sizes.simulation]
+    packed = [each for each in rest[sizes.correction + sizes.simulation :] if each.query.answer.strip()]
+    return Shares(
+        tuple(tuple(replace(by_id[each.id], query=each) for each in group) for group in alike),
+        tuple((by_id[each.query.id], each) for each in followed),
+        tuple(corrected),
+        tuple(simulated),
+        tuple(packed),
+    )
+
+
+def _joined(queries: Sequence[Query]) -> list[Query]:
+    """With the tests of a problem of the same name, for those that have none."""
+    tested = {each.facts.name: each.facts for each in queries if each.facts.name and each.facts.tests}
+    found: list[Query] = []
+    for each in queries:
+        known = tested.get(each.facts.name)
+        if known is not None and not each.facts.tests:
+            facts = replace(each.facts, entry_point=known.entry_point, setup=known.setup, tests=known.tests)
+            each = replace(each, facts=facts)
+        found.append(each)
+    return found
+
+
+async def simulation(desk: Desk, rows: Iterable[Judged], stage: Stage) -> Done:
+    async def one(given: Judged) -> Row:
+        bill = Bill(desk, given.query.id)
+        weak, strong, person, judge = (bill.model(part) for part in ("weak", "strong", "person", "judge"))
+        those = Cast(weak, strong, person, judge, desk.sandbox)
+        found = await simulate(given.query, those)
+        turns = found.trajectory.turns
+        by = [bill.name("weak"), *[bill.name("strong")] * (len(turns) - 1)]
+        spoken = [
+            at for at, turn in enumerate(turns) for each in turn.feedback if each.source is Source.SIMULATED_HUMAN
+        ]
+        opinions = dict.fromkeys(spoken, found.opinion) if found.opinion else {}
+        made = row(found.trajectory, "simulation", [given.query.origin], by, opinions)
+        return replace(made, scores=given.scores, calls=tuple(bill.calls))
+
+    return await _made(desk, stage, Row, rows, one, _about_judged)
+
+
+async def correction(desk: Desk, rows: Iterable[Judged], stage: Stage) -> Done:
+    kinds = list(prompts.MISTAKES)
+
+    async def one(given: Judged) -> Row:
+        bill = Bill(desk, given.query.id)
+        kind = Random(f"{desk.plan.seed} {given.query.id}").choice(kinds)
+        found = await correct.correct(given.query, kind, bill.model("strong"), desk.sandbox)
+        made = row(found, "correction", [given.query.origin], [bill.name("strong")] * len(found.turns))
+        return replace(
+            made, scores=given.scores, calls=tuple(bill.calls), provenance={**made.provenance, "mistake": kind}
+        )
+
+    return await _made(desk, stage, Row, rows, one, _about_judged)
+
+
+async def packing(desk: Desk, rows: Sequence[Judged], stage: Stage) -> Done:
+    """Questions that are near each other, with the answers that their sources have; nothing is run."""
+    plan = desk.plan
+    found = nearest(vectors.of([each.query.text for each in rows]), pack.WIDE)
+    rule: pack.Rule = "paper" if plan.rule == "paper" else "free"
+    packs = pack.packs(found, plan.seed, rule, plan.apart)
+
+    async def one(given: Sequence[Judged]) -> Row:
+        turns = [(each.query.text, each.query.answer) for each in given]
+        dialogue = _spoken(given[0].query.id, turns)
+        made = row(dialogue, "packing", [each.query.origin for each in given], ["source"] * len(turns))
+        return replace(made, languages=tuple(dict.fromkeys(filter(None, (each.query.language for each in given)))))
+
+    chosen = ([rows[at] for at in each.questions] for each, _ in zip(packs, range(plan.sizes.packing), strict=False))
+    return await _made(desk, stage, Row, chosen, one, lambda each: each[0].query)
+
+
+async def similar_problems(desk: Desk, groups: Iterable[Sequence[Judged]], stage: Stage) -> Done:
+    """Problems that are alike, each answered by its source's program, which must pass the problem's tests."""
+
+    async def one(given: Sequence[Judged]) -> Row | str:
+        wanted = [(each.query, each.query.facts.solutions[0]) for each in given]
+        return await _of_solutions(desk, "similar", [(query.text, query, solution) for query, solution in wanted])
+
+    return await _made(desk, stage, Row, groups, one, lambda each: each[0].query)
+
+
+async def follow_ups(desk: Desk, those: Iterable[tuple[Judged, Followed]], stage: Stage) -> Done:
+    """One problem in several ways; each program in Python must pass the problem's tests."""
+
+    async def one(given: tuple[Judged, Followed]) -> Row | str:
+        followed = given[1]
+        asked = (followed.query.text, *followed.asked)
+        told = zip(asked, followed.solutions, strict=True)
+        return await _of_solutions(desk, "follow-up", [(words, followed.query, solution) for words, solution in told])
+
+    return await _made(desk, stage, Row, those, one, lambda each: each[0].query)
+
+
+async def _of_solutions(desk: Desk, method: Method, turns: Sequence[tuple[str, Query, Solution]]) -> Row | str:
+    """A dialogue of questions and programs that are there already; a model says only what stands before a program."""
+    judged = [(query, each.source) for _, query, each in turns if each.language == "python"]
+    held = await proof.passing(desk.jobs, judged, workers=desk.workers)
+    if not all(held):
+        return "a program does not pass its problem's tests" if False in held else "a program could not be judged"
+    bill = Bill(desk, turns[0][1].id)
+    said: list[tuple[str, str]] = []
+    for asked, _, solution in turns:
+        words = solution.words or await _before(bill, said, asked, solution)
+        said.append((asked, f"{words.strip()}\n\n```{solution.language}\n{solution.source.strip()}\n```"))
+    sources = list({query.origin.id: query.origin for _, query, _ in turns}.values())
+    made = row(_spoken(turns[0][1].id, said), method, sources, ["source"] * len(said))
+    languages = tuple(dict.fromkeys(each.language for _, _, each in turns))
+    proven = bool(judged)
+    return replace(
+        made, calls=tuple(bill.calls), languages=languages, verified=proven, verify_kind="tests" if proven else "",
+    )  # fmt: skip
+
+
+async def _before(bill: Bill, said: Sequence[tuple[str, str]], asked: str, solution: Solution) -> str:
+    """What a model says before a program (the paper's annotator)."""
+    dialogue = "\n\n".join(f"User: {one}\n\nProgrammer: {two}" for one, two in said)
+    brief = prompts.BEFORE_CODE.format(dialogue=f"{dialogue}\n\nUser: {asked}".strip(), code=solution.source)
+    text = (await bill.model("strong").generate((Message("user", brief),))).text.strip()
+    if not text or "```" in text:
+        raise ModelError("it was to say what stands before a program, and gave code or nothing")
+    return text
+
+
+def _spoken(name: str, turns: Iterable[tuple[str, str]]) -> Trajectory:
+    """Questions and answers as a dialogue: the next question is what is said of an answer."""
+    (first, *later) = list(turns)
+    found = Trajectory(name, (Message("user", first[0]),)).plus(Turn(Completion(first[1])))
+    for asked, answer in later:
+        found = found.answered((Feedback(Source.HUMAN, asked),)).plus(Turn(Completion(answer)))
+    return found.stopped(StopReason.DONE)
+
+
+def all_rows(stages: Iterable[Stage]) -> Iterator[Row]:
+    """Of all methods, in order; a row that is there twice once."""
+    seen: set[str] = set()
+    for stage in stages:
+        for each in stage.rows(Row):
+            if each.id not in seen:
+                seen.add(each.id)
+                yield each

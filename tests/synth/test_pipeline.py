@@ -1,0 +1,239 @@
+"""A whole run with a teacher by rule: every method, nothing asked twice, and what a crash leaves is gone on with."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+
+from ocinterp.errors import BudgetExhausted, UsageError
+from ocinterp.journal import UNLIMITED, Budget, Journal, Journaled, JournaledSandbox, Price
+from ocinterp.sandboxes.limits import Resources
+from ocinterp.sandboxes.profiles import STDLIB
+from ocinterp.sandboxes.zygotes import NamespaceSandbox
+from ocinterp.synth import folder, sources, stages
+from ocinterp.synth.desk import Desk
+from ocinterp.synth.pipeline import METHODS, STAGES, Course
+from ocinterp.synth.plan import Plan, Player, Sizes
+from ocinterp.synth.rows import Row, trajectory
+from ocinterp.testing.teacher import STRONG, WEAK, Teacher
+from ocinterp.verifiers.court import GUEST
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+SIZES = Sizes(simulation=12, correction=8, similar=3, follow_up=4)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def sandbox(namespaces: None) -> AsyncGenerator[NamespaceSandbox]:
+    profile = replace(STDLIB, guests=(GUEST,))
+    async with NamespaceSandbox(Resources(timeout_seconds=1), profile=profile) as sandbox:
+        yield sandbox
+
+
+def told(title: str) -> str:
+    """Words that no other problem has, so that none is near to another."""
+    return " ".join(f"{title.split()[-1].lower()}{number}" for number in range(12))
+
+
+def page(number: int, title: str) -> dict[str, object]:
+    """A problem as doocs/leetcode has it, with two programs in Python and one in Go."""
+    return {
+        "slug": f"{number}.{title}", "difficulty": "Easy", "tags": ["Array", f"Tag{number % 3}"],
+        "markdown": (
+            f"# [{number}. {title}](https://x)\n\n## Description\n\n<p>Return number {number} plus x, {told(title)}.</p>\n\n"
+            f"## Solutions\n\n### Solution 1: Addition\n\nIt adds.\n\n```python\nclass Solution:\n    def go(self, x):\n"
+            f"        return x + {number}\n```\n\n```go\nfunc solve(x int) int {{ return x + {number} }}\n```\n\n### Solution 2\n\n"
+            f"```python\nclass Solution:\n    def go(self, x):\n        return sum((x, {number}))\n```\n"
+        ),
+    }  # fmt: skip
+
+
+def with_tests(number: int, title: str) -> dict[str, object]:
+    """The same as LeetCodeDataset has it."""
+    slug = title.lower().replace(" ", "-")
+    return {
+        "task_id": slug, "prompt": "from typing import *\n", "entry_point": "Solution().go", "tags": ["Array", f"Tag{number % 3}"],
+        "completion": f"class Solution:\n    def go(self, x):\n        return {number} + x\n", "difficulty": "Easy",
+        "test": f"def check(candidate):\n    assert candidate(1) == {number + 1}\n", "input_output": [],
+        "problem_description": f"Given x, find what {title} comes to when {number} is added.", "starter_code": "", "response": "",
+    }  # fmt: skip
+
+
+def questions() -> list[dict[str, object]]:
+    topics = ("sort a list of names", "count words in a file", "parse dates", "draw a tree", "join two tables")
+    return [
+        {"instruction": f"Write code to {topic} in the way of variant {number}, for {what}.", "response": f"```python\nprint({number})\n```"}
+        for number in range(8) for topic in topics for what in ("school", "work")
+    ]  # fmt: skip
+
+
+def written(place: Path) -> Plan:
+    titles = [f"Problem {name}" for name in ("Ada", "Bob", "Cid", "Dan", "Eve", "Fay", "Gus", "Hal", "Ina", "Jon")]
+    rows = {
+        "pages.jsonl": [page(at, each) for at, each in enumerate(titles[:6])],
+        "tested.jsonl": [with_tests(at, each) for at, each in enumerate(titles)],
+        "asked.jsonl": questions(),
+    }
+    for name, those in rows.items():
+        (place / name).write_text("".join(f"{json.dumps(each)}\n" for each in those))
+    inputs = tuple(sources.input_of(place / name) for name in rows)
+    return Plan(inputs, {"strong": Player(STRONG), "weak": Player(WEAK)}, least=2, apart=0.0, sizes=SIZES)
+
+
+@dataclass
+class Desks:
+    """Desks over one folder, and the teachers that all of them asked."""
+
+    plan: Plan
+    place: Path
+    sandbox: NamespaceSandbox
+    teachers: dict[str, Teacher] = field(default_factory=lambda: {WEAK: Teacher(WEAK), STRONG: Teacher(STRONG)})
+
+    @property
+    def asked(self) -> int:
+        return sum(len(each.seen) for each in self.teachers.values())
+
+    @asynccontextmanager
+    async def course(
+        self, budget: Budget = UNLIMITED, stop: Callable[[], bool] = lambda: False
+    ) -> AsyncGenerator[Course]:
+        async with Journal(self.place / folder.JOURNAL, budget=budget) as journal:
+
+            def player(part: str, scope: str) -> Journaled:
+                name = self.plan.player(part).model
+                return Journaled(self.teachers[name], journal, name, {}, 400, Price(1, 1), scope=scope)
+
+            cells = JournaledSandbox(self.sandbox, journal, "ns")
+            yield Course(self.place, Desk(self.plan, player, cells, self.sandbox, at_once=6, stop=stop))
+
+
+@pytest.fixture
+def desks(tmp_path: Path, sandbox: NamespaceSandbox) -> Desks:
+    (tmp_path / "run").mkdir()
+    return Desks(written(tmp_path), tmp_path / "run", sandbox)
+
+
+async def test_every_method_makes_rows_that_say_where_they_come_from(desks: Desks) -> None:
+    async with desks.course() as course:
+        found = dict(await course.run())
+    assert tuple(found) == STAGES
+    rows = list(course.stage("assemble").rows(Row))
+    methods = Counter(each.method for each in rows)
+    assert set(methods) == {*METHODS}
+    assert methods["correction"] <= SIZES.correction
+    assert found["follow-up"].rows == SIZES.follow_up  # of which some are near to each other
+    for each in rows:
+        assert each.sources
+        assert each.messages[-1].role == "assistant"
+        assert each.messages[0].content.strip()
+        by = {turn.by for turn in each.turns}
+        assert by == {"source"} if each.method in ("packing", "similar", "follow-up") else by <= {WEAK, STRONG}
+        assert trajectory(each).turns
+    assert {each.verify_kind for each in rows if each.method in ("similar", "follow-up")} == {"tests"}
+    assert {each.verify_kind for each in rows if each.method == "correction"} == {"executed"}
+    simulated = [each for each in rows if each.method == "simulation"]
+    assert any(heard.category and heard.followed for each in simulated for heard in each.feedback)
+    assert all(each.calls and all(call.nanodollars > 0 for call in each.calls) for each in simulated)
+    assert len({each.id for each in rows}) == len(rows)
+
+
+async def test_running_it_again_asks_nothing_and_makes_the_same(desks: Desks) -> None:
+    async with desks.course() as course:
+        await course.run()
+    before, asked = list(course.stage("assemble").rows(Row)), desks.asked
+    async with desks.course() as course:
+        await course.run()
+        assert desks.asked == asked
+        for name in STAGES:
+            course.stage(name).begin()
+        await course.run()
+    assert desks.asked == asked
+    assert list(course.stage("assemble").rows(Row)) == before
+
+
+async def test_who_is_told_to_stop_goes_on_later_where_it_was(desks: Desks) -> None:
+    def stopping() -> bool:
+        return desks.asked >= 120
+
+    async with desks.course(stop=stopping) as course:
+        found = await course.run()
+    assert found[-1][0] != "assemble"
+    assert course.stage(found[-1][0]).done is None
+    asked = desks.asked
+    async with desks.course() as course:
+        await course.run()
+    rows = list(course.stage("assemble").rows(Row))
+    fresh = Desks(desks.plan, desks.place.parent / "fresh", desks.sandbox)
+    fresh.place.mkdir()
+    async with fresh.course() as other:
+        await other.run()
+    assert asked >= 120
+    assert fresh.asked == desks.asked
+    assert [each.id for each in other.stage("assemble").rows(Row)] == [each.id for each in rows]
+
+
+async def test_a_budget_ends_a_run_and_nothing_is_paid_twice(desks: Desks) -> None:
+    async with desks.course(Budget(calls=60)) as course:
+        with pytest.raises(BudgetExhausted):
+            await course.run()
+    assert desks.asked == 60
+    async with desks.course() as course:
+        await course.run()
+    seen = [(name, messages) for name, teacher in desks.teachers.items() for messages in teacher.seen]
+    assert max(Counter(seen).values()) <= 2  # the same words within two scopes are two acts, as they should be
+    whole = desks.asked
+    async with desks.course() as course:
+        course.stage("simulation").begin()
+        await course.run()
+    assert desks.asked == whole
+
+
+async def test_a_row_that_is_added_costs_its_own_calls_only(desks: Desks, tmp_path: Path) -> None:
+    async with desks.course() as course:
+        await course.run("judge")
+    asked = desks.asked
+    more = {
+        "instruction": "Write code to weigh one elephant, carefully and with units.",
+        "response": "```python\nprint(1)\n```",
+    }
+    path = tmp_path / "asked.jsonl"
+    path.write_text(path.read_text() + json.dumps(more) + "\n")
+    desks.plan = replace(desks.plan, inputs=tuple(sources.input_of(Path(each.path)) for each in desks.plan.inputs))
+    async with desks.course() as course:
+        for name in STAGES:
+            course.stage(name).begin()
+        await course.run("judge")
+    assert desks.asked - asked in (1, 2)
+
+
+async def test_nobody_is_asked_where_everything_is_taken(desks: Desks) -> None:
+    desks.plan = replace(desks.plan, least=0)
+    async with desks.course() as course:
+        found = dict(await course.run("judge"))
+    assert desks.asked == 0
+    assert found["judge"].rejected == 0
+    with pytest.raises(UsageError, match="there is no stage 'nothing': there are ingest"):
+        await course.run("nothing")
+
+
+async def test_an_answer_that_nobody_can_use_is_why_there_is_no_row(
+    desks: Desks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ocinterp.testing import teacher
+
+    monkeypatch.setattr(teacher, "reply", lambda model, messages: "I would rather not.")  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+    desks.plan = replace(desks.plan, least=0)
+    async with desks.course() as course:
+        await course.run()
+    assert {each.method for each in course.stage("assemble").rows(Row)} <= {"packing", "follow-up", "similar"}
+    assert sources.reasons(course.stage("simulation"))["a model"] == SIZES.simulation
+    assert sources.reasons(course.stage("correction"))["there was no code in it"] == SIZES.correction
+    assert stages.PART_ROWS > 0
