@@ -70,7 +70,7 @@ def with_tests(number: int, title: str) -> dict[str, object]:
 def questions() -> list[dict[str, object]]:
     topics = ("sort a list of names", "count words in a file", "parse dates", "draw a tree", "join two tables")
     return [
-        {"instruction": f"Write code to {topic} in the way of variant {number}, for {what}.", "response": f"```python\nprint({number})\n```"}
+        {"instruction": f"Write code to {topic}, for {what}: {told(what + str(number))}.", "response": f"```python\nprint({number})\n```"}
         for number in range(8) for topic in topics for what in ("school", "work")
     ]  # fmt: skip
 

@@ -41,11 +41,14 @@ class Judged:
 
 
 async def judge(desk: Desk, before: Stage, stage: Stage) -> Done:
-    """Questions that are hard enough by both prompts; all of them where the plan's `least` is 0, and then nobody is asked."""
+    """Questions that are hard enough by both prompts; all of them where the plan's `least` is 0, and then nobody is asked.
+
+    Problems that come with their programs are not judged: as in the paper, they have methods of their own.
+    """
     least = desk.plan.least
 
     async def one(query: Query) -> Judged | str:
-        if not least:
+        if not least or query.facts.solutions:
             return Judged(query)
         found = await hardness.scores(query.text, Bill(desk, "").model("judge"), least)
         said = ", ".join(str(each.value) for each in found)
