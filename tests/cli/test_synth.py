@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections import Counter
 from pathlib import Path
 
-from cli.conftest import Command
+import pytest
+
+from cli.conftest import Command, Serve
 from ocinterp import records
+from ocinterp.testing import teacher
 
 
 def methods(path: Path) -> Counter[str]:
@@ -36,3 +41,90 @@ def test_only_some_forms_can_be_had(home: Path, ocinterp: Command) -> None:
 def test_a_file_that_cannot_be_written_is_refused_before_anything_is_made(ocinterp: Command) -> None:
     ended = ocinterp("synth", "pocket", "no/where.jsonl", "--count", "1000000000")
     assert (ended.code, "there is no folder no" in ended.err) == (2, True)
+
+
+def asked(home: Path, count: int = 30) -> Path:
+    """A file of questions, none near to another."""
+    rows = [
+        {
+            "instruction": " ".join([f"Write code for task {at}:", *(f"w{at}x{k}" for k in range(12))]),
+            "response": "```python\n1\n```",
+        }
+        for at in range(count)
+    ]
+    (home / "asked.jsonl").write_text("".join(f"{json.dumps(each)}\n" for each in rows))
+    return home / "asked.jsonl"
+
+
+PLAN = ("--least", "2", "--simulation", "4", "--correction", "3")
+
+
+def test_a_dataset_is_planned_made_and_looked_at(home: Path, ocinterp: Command, serve: Serve) -> None:
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    model = serve(teacher.answer, repeat_last=True)
+    ended = ocinterp("synth", "plan", asked(home), "--out", "run", "--strong", model, "--price", "1,2", *PLAN)
+    assert ended.code == 0
+    assert ended.out.startswith("30 questions of ")
+    assert re.search(r"^simulation +4 +32 +[\d,]+ +[\d,]+ +0\.\d\d ", ended.out, re.MULTILINE)
+    assert "at most, with 64 calls of 8 seconds at once: $0." in ended.out
+    assert "no --benchmarks: rows may have their tasks in them" in ended.err
+    ended = ocinterp("synth", "status", "run")
+    assert (ended.code, ended.out.count("not yet")) == (0, 10)
+    ended = ocinterp("synth", "run", "run", "--stage", "judge")
+    assert ended.code == 0
+    assert "ocinterp: judge (30 rows go in)" in ended.err
+    assert ocinterp("synth", "status", "run").out.count("not yet") == 6
+    ended = ocinterp("synth", "run", "run", "--concurrency", "4")
+    assert ended.code == 0
+    assert re.search(r"^assemble +\d+ +\d+  rows of the dataset \(\d+ verified", ended.out, re.MULTILINE)
+    assert re.search(r"\d+ settled.*; spent \$0\.\d+", ended.err)
+    again = ocinterp("synth", "run", "run")
+    assert again.out == ended.out
+    assert again.err.count("0 settled") == 0
+
+
+def test_a_run_needs_a_plan_and_keeps_to_it(home: Path, ocinterp: Command, serve: Serve) -> None:
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    for command in ("run", "status"):
+        ended = ocinterp("synth", command, "nothing")
+        assert (ended.code, "there is no plan in nothing: make one with" in ended.err) == (2, True)
+    model = serve(teacher.answer, repeat_last=True)
+    assert ocinterp("synth", "plan", asked(home), "--out", "run", "--strong", model, *PLAN).code == 0
+    ended = ocinterp("synth", "plan", "asked.jsonl", "--out", "run", "--strong", model, *PLAN)
+    assert (ended.code, "has a plan already" in ended.err) == (2, True)
+    assert ocinterp("synth", "run", "run", "--stage", "dedup").code == 0
+    path = home / "run" / "plan.toml"
+    path.write_text(path.read_text().replace("least = 2", "least = 3"))
+    ended = ocinterp("synth", "run", "run")
+    assert (ended.code, "-least = 2" in ended.err, "+least = 3" in ended.err) == (2, True, True)
+
+
+def test_a_budget_ends_a_run_with_a_word(home: Path, ocinterp: Command, serve: Serve) -> None:
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    model = serve(teacher.answer, repeat_last=True)
+    ocinterp("synth", "plan", asked(home), "--out", "run", "--strong", model, *PLAN)
+    ended = ocinterp("synth", "run", "run", "--budget", "10calls")
+    assert (ended.code, "Traceback" in ended.err) == (3, False)
+    assert "budget" in ended.err
+    assert ocinterp("synth", "run", "run").code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("asked.jsonl",), "name a model as --strong MODEL"),
+        (("none.jsonl", "--strong", "m"), "no such file"),
+        (("asked.jsonl", "--strong", "m", "--price", "3"), "a price is of prompts and of answers"),
+        (("asked.jsonl", "--strong", "m", "--benchmarks", "humaneval"), "humaneval@2021 is not imported"),
+        (("empty.jsonl", "--strong", "m"), "no row in it could be taken"),
+    ],
+)  # fmt: skip
+def test_a_plan_that_cannot_be_is_refused_and_not_written(
+    home: Path, ocinterp: Command, arguments: tuple[str, ...], said: str
+) -> None:
+    asked(home)
+    (home / "empty.jsonl").write_bytes(b"")
+    ended = ocinterp("synth", "plan", *arguments, "--out", "run")
+    assert ended.code in (2, 3)
+    assert said in ended.err
+    assert not (home / "run").exists()

@@ -15,15 +15,17 @@ from ocinterp.protocols import ignore
 if TYPE_CHECKING:
     from ocinterp.train.loop import Measured
 
+_TOLD = "stopping after this step, with a checkpoint; Ctrl-C again ends it at once"
 _LINES = 20  # over a run, where there is no terminal
 
 
 class Wish:
     """Somebody's wish that a run end after its step: Ctrl-C, or a scheduler's signal. A second Ctrl-C ends it at once."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    def __init__(self, *, quiet: bool = False, told: str = _TOLD) -> None:
         self.made = False
         self._quiet = quiet
+        self._told = told
 
     def __call__(self) -> bool:
         return self.made
@@ -45,9 +47,7 @@ class Wish:
             return
         self.made = True
         if not self._quiet:
-            print(
-                "\nocinterp: stopping after this step, with a checkpoint; Ctrl-C again ends it at once", file=sys.stderr
-            )
+            print(f"\nocinterp: {self._told}", file=sys.stderr)
 
 
 @contextmanager

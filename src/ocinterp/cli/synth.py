@@ -26,6 +26,87 @@ def options() -> None:
     """Make data to train on."""
 
 
+_OUT = Annotated[Path, typer.Option("--out", "-o", help="The folder of the run.", metavar="RUN")]
+_RUN = Annotated[Path, typer.Argument(help="The folder of a run.", metavar="RUN")]
+_PRICE = "Dollars for a million tokens of that model: IN,OUT."
+_LEAST = "From which score of five a question is taken, by both prompts; 0: nobody judges."
+_STAGE = "Only to this stage: ingest, dedup, decontaminate, judge, similar, follow-up, correction, simulation, packing."
+
+
+@app.command()
+def plan(
+    files: Annotated[list[str], typer.Argument(help="Files of questions, in any known form.", metavar="FILE...")],
+    out: _OUT,
+    strong: Annotated[str, typer.Option(help="The model that mends answers, and whatever nobody else does.")] = "",
+    weak: Annotated[str, typer.Option(help="The model that answers first, in simulations.")] = "",
+    person: Annotated[str, typer.Option(help="The model in the place of a person.")] = "",
+    judge: Annotated[
+        str, typer.Option(help="The model that judges questions, and whether feedback was followed.")
+    ] = "",
+    price: Annotated[str, typer.Option(help=_PRICE, metavar="P,P")] = "",
+    weak_price: Annotated[str, typer.Option(help="The same of the weak one.", metavar="P,P")] = "",
+    benchmarks: Annotated[str, typer.Option(help="Imported datasets that must not be in it.", metavar="B,B")] = "",
+    licences: Annotated[str, typer.Option(help="Only rows under these; all without it.", metavar="L,L")] = "",
+    least: Annotated[int, typer.Option(help=_LEAST, min=0, max=5)] = 4,
+    simulation: Annotated[int, typer.Option(help="Interactions at most.", min=0)] = 51_000,
+    correction: Annotated[int, typer.Option(help="Corrections at most.", min=0)] = 500,
+    seed: Annotated[str, typer.Option(help="Which questions go where.")] = "1",
+) -> None:
+    """Write down what a dataset is made of, and say what it may cost at most. Nobody is asked."""
+    from ocinterp.cli import planning
+
+    players = {
+        "strong": (strong, price),
+        "weak": (weak, weak_price),
+        "person": (person, price),
+        "judge": (judge, price),
+    }
+    made = planning.plan(
+        files,
+        players,
+        benchmarks=benchmarks,
+        licences=licences,
+        least=least,
+        simulation=simulation,
+        correction=correction,
+        seed=seed,
+    )
+    planning.save(made, out)
+
+
+@app.command()
+def run(
+    folder: _RUN,
+    stage: Annotated[str, typer.Option(help=_STAGE, metavar="STAGE")] = "assemble",
+    budget: Annotated[str | None, typer.Option(help="5 (dollars), 200000tokens or 500calls.", metavar="X")] = None,
+    concurrency: Annotated[int, typer.Option(help="Rows under way at once.", metavar="N", min=1)] = 64,
+    workers: Annotated[int | None, typer.Option(help="Programs judged at once.", metavar="N", min=1)] = None,
+) -> None:
+    """Make the rows of a plan, or go on with them: nothing that was paid for is asked again."""
+    from ocinterp.cli import campaign, making, settings, setup
+
+    made = making.Making(folder, settings.load(), campaign.budget_of(budget), stage, concurrency, workers)
+    hint = f"`ocinterp synth run {folder}` goes on"
+    if not setup.run_to_end(made.carry_out(), saved=False, hint=hint):
+        raise typer.Exit(130)
+
+
+@app.command()
+def status(folder: _RUN) -> None:
+    """Show how far a run is, and what it has cost."""
+    from ocinterp.cli import making
+    from ocinterp.journal import Reader
+    from ocinterp.synth import folder as folders
+    from ocinterp.synth import pipeline, plan
+
+    plan.load(folder)
+    for line in making.table(pipeline.funnel(folder)):
+        print(line)
+    if (folder / folders.JOURNAL).exists():
+        with Reader(folder / folders.JOURNAL) as journal:
+            print(f"\n{journal.report()}")
+
+
 @app.command("pocket")
 def pocket(
     file: Annotated[Path, typer.Argument(help="Where they are written: .jsonl, or .jsonl.gz.", metavar="FILE")],

@@ -52,8 +52,8 @@ class Course:
 
     async def _make(self, name: str) -> Done:
         stage, plan = self.stage(name), self.desk.plan
-        before = self.stage(STAGES[STAGES.index(name) - 1])
-        self.on_stage(name, before.done.rows if before.done else 0)
+        before = self.stage("judge" if name in METHODS else STAGES[STAGES.index(name) - 1])
+        self.on_stage(name, before.done.rows if before.done and name != "assemble" else 0)
         match name:
             case "ingest":
                 return await asyncio.to_thread(sources.ingest, plan, stage)

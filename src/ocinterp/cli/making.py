@@ -1,0 +1,136 @@
+"""A dataset from its plan to its rows: models, journal and sandboxes behind the stages, and what is seen of them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from ocinterp.cli import setup, steps
+from ocinterp.cli.clients import Clients, Source
+from ocinterp.cli.settings import Settings
+from ocinterp.errors import UsageError
+from ocinterp.journal import Budget, Journal, Journaled, JournaledSandbox, Price
+from ocinterp.sandboxes.limits import MIB, Resources, Service
+from ocinterp.sandboxes.probe import AnySandbox, sandbox_named
+
+if TYPE_CHECKING:
+    from ocinterp.synth.desk import Desk
+    from ocinterp.synth.folder import Done
+    from ocinterp.synth.plan import Plan, Player
+
+_MEMORY_BYTES: Final = 1024 * MIB
+_SPARES: Final = 32
+_PARTS: Final = ("weak", "strong", "person", "judge")
+_WHAT: Final = {
+    "ingest": "rows that are questions", "dedup": "no copies", "decontaminate": "no benchmark's tasks",
+    "judge": "hard enough", "similar": "similar problems", "follow-up": "follow-ups", "correction": "corrections",
+    "simulation": "interactions", "packing": "packs", "assemble": "rows of the dataset",
+}  # fmt: skip
+
+
+@dataclass
+class Making:
+    """A run that goes on, to the stage `until`."""
+
+    folder: Path
+    settings: Settings
+    budget: Budget
+    until: str
+    concurrency: int
+    workers: int | None
+    _seen: int = field(default=0, init=False)
+
+    async def carry_out(self) -> bool:
+        """Make what is not there yet; whether all of it is there now. The journal has what was paid for, whatever happens."""
+        from ocinterp.synth import plan as plans
+        from ocinterp.synth.pipeline import Course
+        from ocinterp.tasks import store
+
+        plan = plans.load(self.folder)
+        plans.freeze(self.folder)
+        benchmarks = [store.load(each, self.settings.datasets_folder) for each in plan.benchmarks]
+        wish = steps.Wish(told="finishing what is under way; Ctrl-C again ends it at once")
+        with wish.heard():
+            async with self._desk(plan, wish) as (desk, journal):
+                course = Course(self.folder, desk, benchmarks, _begun)
+                found = await course.run(self.until)
+                print(f"ocinterp: {journal.report()}", file=sys.stderr)
+        for line in table(found):
+            print(line)
+        if wish.made:
+            print(f"ocinterp: stopped; `ocinterp synth run {self.folder}` goes on", file=sys.stderr)
+        return course.stage(self.until).done is not None
+
+    @asynccontextmanager
+    async def _desk(self, plan: Plan, stop: Callable[[], bool]) -> AsyncGenerator[tuple[Desk, Journal]]:
+        from ocinterp.synth.desk import Desk
+        from ocinterp.synth.folder import JOURNAL
+
+        workers = setup.workers_of(self.workers)
+        cells, jobs = self._cells(plan, workers), setup.judging_sandbox(self.settings, plan.sandbox, workers)
+        async with AsyncExitStack() as stack:
+            journal = await stack.enter_async_context(Journal(self.folder / JOURNAL, budget=self.budget))
+            players = await self._players(stack, plan, journal)
+            await stack.enter_async_context(cells)
+            await stack.enter_async_context(jobs)
+            known = {"seconds": plan.timeout_seconds, "memory": _MEMORY_BYTES}
+            kept = JournaledSandbox(cells, journal, cells.name, known)
+            yield Desk(plan, players, kept, jobs, self.concurrency, workers, stop), journal
+
+    async def _players(self, stack: AsyncExitStack, plan: Plan, journal: Journal) -> Callable[[str, str], Journaled]:
+        """Every model that plays a part, ready to be asked; a model that plays several is opened once."""
+        found: dict[str, tuple[Clients, Source, Player]] = {}
+        clients: dict[int, Clients] = {}
+        sources: dict[str, Source] = {}
+        for part in _PARTS if plan.players else ():
+            player = plan.player(part)
+            if player.max_tokens not in clients:
+                made = Clients(journal, player.max_tokens, self.concurrency)
+                clients[player.max_tokens] = await stack.enter_async_context(made)
+            if player.model not in sources:
+                sources[player.model] = await self._source(player.model)
+            await clients[player.max_tokens].open(sources[player.model], {player.temperature})
+            found[part] = clients[player.max_tokens], sources[player.model], player
+
+        def play(part: str, scope: str) -> Journaled:
+            if part not in found:
+                raise UsageError(f"the plan has no model for the part {part}: make one with --strong MODEL")
+            them, source, player = found[part]
+            return them.paid(source, player.temperature, Price(player.price_in, player.price_out), scope)
+
+        return play
+
+    async def _source(self, name: str) -> Source:
+        from ocinterp.models.resolve import Person, Replay, resolve
+
+        choice = await resolve(name, config=self.settings.config, environ=self.settings.environ)
+        print(f"ocinterp: {choice.line}", file=sys.stderr)
+        if isinstance(choice.model, Person | Replay):
+            raise UsageError("many rows are asked about at once, which takes a model: NAME@URL, pocket or hf:NAME")
+        return choice.model
+
+    def _cells(self, plan: Plan, workers: int) -> AnySandbox:
+        resources = Resources(timeout_seconds=plan.timeout_seconds, memory_bytes=_MEMORY_BYTES)
+        service = Service(zygotes=workers, sessions=2 * self.concurrency, spares=min(self.concurrency, _SPARES))
+        return sandbox_named(plan.sandbox, resources, service=service)
+
+
+def _begun(stage: str, rows: int) -> None:
+    """Say which stage begins, and with how much."""
+    said = f" ({rows:,} rows go in)" if rows else ""
+    print(f"ocinterp: {stage}{said}", file=sys.stderr)
+
+
+def table(found: list[tuple[str, Done]] | list[tuple[str, Done | None]]) -> Iterator[str]:
+    """What each stage came to, in lines."""
+    yield f"{'stage':<14} {'rows':>9} {'refused':>9}"
+    for name, done in found:
+        if done is None:
+            yield f"{name:<14} {'-':>9} {'-':>9}  not yet"
+            continue
+        more = ", ".join(f"{number:,} {what}" for what, number in done.numbers.items() if number)
+        yield f"{name:<14} {done.rows:>9,} {done.rejected:>9,}  {_WHAT[name]}{f' ({more})' if more else ''}"

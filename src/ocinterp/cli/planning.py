@@ -1,0 +1,94 @@
+"""A plan for a dataset from its command line, and the table of what it may cost."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from ocinterp.cli import campaign
+from ocinterp.errors import UsageError
+
+if TYPE_CHECKING:
+    from ocinterp.synth.plan import Plan, Player
+
+_AT_ONCE, _SECONDS = 64, 8.0  # of a call of a hosted model
+_ROW: Final = "{:<12} {:>9} {:>9} {:>11} {:>11} {:>9} {:>7}"
+
+
+def plan(
+    files: Sequence[str],
+    players: Mapping[str, tuple[str, str]],
+    *,
+    benchmarks: str,
+    licences: str,
+    least: int,
+    simulation: int,
+    correction: int,
+    seed: str,
+) -> Plan:
+    """The plan that a command line asks for. UsageError for what cannot be one."""
+    from ocinterp.synth import sources
+    from ocinterp.synth.plan import Plan, Sizes
+
+    known = {part: _player(model, price) for part, (model, price) in players.items() if model}
+    if not known and (least or simulation or correction):
+        raise UsageError("name a model as --strong MODEL; without one: --least 0 --simulation 0 --correction 0")
+    return Plan(
+        tuple(sources.input_of(Path(each)) for each in files),
+        known,
+        benchmarks=_names(benchmarks),
+        licences=_names(licences),
+        least=least,
+        sizes=Sizes(simulation=simulation, correction=correction),
+        seed=seed,
+    )
+
+
+def save(made: Plan, out: Path) -> None:
+    """Write it, and print what it may cost."""
+    from ocinterp.cli import settings
+    from ocinterp.synth import estimate
+    from ocinterp.synth import plan as plans
+    from ocinterp.tasks import store
+
+    for each in made.benchmarks:
+        store.load(each, settings.load().datasets_folder)  # known now, not after the first stages
+    questions = estimate.measured(made)
+    plans.save(made, out)
+    print(
+        f"{questions.rows:,} questions of {questions.tokens:,.0f} tokens on average, {questions.problems:,} with programs of their own\n"
+    )
+    print(_ROW.format("stage", "rows", "calls", "tokens in", "tokens out", "dollars", "hours"))
+    total = 0.0
+    for each in estimate.estimates(made, questions):
+        total += each.dollars
+        hours = f"{each.hours(_AT_ONCE, _SECONDS):.1f}" if each.calls else "-"
+        cost = f"{each.dollars:,.2f}" if each.dollars else "-"
+        print(
+            _ROW.format(
+                each.stage,
+                f"{each.rows:,}",
+                f"{each.calls:,}",
+                f"{each.tokens_in:,}",
+                f"{each.tokens_out:,}",
+                cost,
+                hours,
+            )
+        )
+    print(f"\nat most, with {_AT_ONCE} calls of {_SECONDS:g} seconds at once" + (f": ${total:,.2f}" if total else ""))
+    if not made.benchmarks:
+        print("ocinterp: no --benchmarks: rows may have their tasks in them (`ocinterp data list`)", file=sys.stderr)
+    print(f"ocinterp: {out / plans.NAME} may be edited until `ocinterp synth run {out}`", file=sys.stderr)
+
+
+def _player(model: str, price: str) -> Player:
+    from ocinterp.synth.plan import Player
+
+    cost = campaign.price_of(price or None)
+    return Player(model, float(cost.prompt), float(cost.completion))
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(each.strip() for each in text.split(",") if each.strip())

@@ -1,0 +1,102 @@
+"""What a run may cost at most, before it begins: calls, tokens, dollars and hours of each stage. Nobody is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ocinterp.synth import ingest, prompts
+from ocinterp.synth.ingest import Given
+from ocinterp.synth.plan import Plan, Player
+from ocinterp.synth.queries import Query
+
+_BYTES: Final = 4  # of a token, as texts and programs have on average
+_TEMPLATE: Final = 300  # tokens of what stands around a question
+_HARD: Final = 0.6  # of the questions that a judge lets pass by one prompt (67 and 82 of 100 in the paper)
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Of one stage: rows that go in, and what they take."""
+
+    stage: str
+    rows: int
+    calls: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    dollars: float = 0.0
+
+    def hours(self, at_once: int, seconds: float) -> float:
+        """With so many calls at once, each of which takes so long."""
+        return self.calls * seconds / at_once / 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The questions of a plan: how many, and how many tokens one has on average."""
+
+    rows: int
+    tokens: float
+    problems: int  # with programs of their own: they are not judged
+
+
+def measured(plan: Plan) -> Measured:
+    """Reads all inputs once. DataError for a file that cannot be read."""
+    rows = size = problems = 0
+    for each in plan.inputs:
+        for found in ingest.queries(Given(Path(each.path), each.dataset, each.licence, each.form)):
+            if isinstance(found, Query):
+                rows += 1
+                size += len(found.text.encode())
+                problems += bool(found.facts.solutions)
+    return Measured(rows, size / _BYTES / max(1, rows), problems)
+
+
+def estimates(plan: Plan, questions: Measured) -> Iterator[Estimate]:
+    """Of the stages that ask models, each at its most: dialogues of as many answers as there may be."""
+    asked = questions.rows - questions.problems
+    if plan.least:
+        yield _judging(plan, questions, asked)
+    left = round(asked * (_HARD if plan.least else 1))
+    corrected = min(plan.sizes.correction, left)
+    simulated = min(plan.sizes.simulation, left - corrected)
+    yield _correction(plan, questions, corrected)
+    yield _simulation(plan, questions, simulated)
+    yield Estimate("packing", min(left - corrected - simulated, plan.sizes.packing))
+
+
+def _judging(plan: Plan, questions: Measured, rows: int) -> Estimate:
+    player = plan.player("judge")
+    prompt = len(prompts.SIMPLE) / _BYTES + questions.tokens
+    calls = round(rows * (1 + _HARD))
+    return _sum("judge", rows, [(player, calls, prompt, min(32, player.max_tokens))])
+
+
+def _correction(plan: Plan, questions: Measured, rows: int) -> Estimate:
+    """One broken answer and up to three that mend it."""
+    strong = plan.player("strong")
+    answer = strong.max_tokens / 2
+    first = questions.tokens + _TEMPLATE
+    turns = [(strong, rows, first + at * (answer + _TEMPLATE), answer) for at in range(4)]
+    return _sum("correction", rows, turns)
+
+
+def _simulation(plan: Plan, questions: Measured, rows: int) -> Estimate:
+    """A weak answer, up to three strong ones, a person, a judge, and up to two answers more."""
+    weak, strong = plan.player("weak"), plan.player("strong")
+    answer = strong.max_tokens / 2
+    first = questions.tokens + _TEMPLATE
+    turns = [(weak, rows, first, weak.max_tokens / 2)]
+    turns += [(strong, rows, first + at * (answer + _TEMPLATE), answer) for at in range(1, 6)]
+    turns += [(plan.player(part), rows, first + 3 * answer, 100.0) for part in ("person", "judge")]
+    return _sum("simulation", rows, turns)
+
+
+def _sum(stage: str, rows: int, turns: list[tuple[Player, int, float, float]]) -> Estimate:
+    calls = sum(count for _, count, _, _ in turns)
+    read = sum(count * tokens for _, count, tokens, _ in turns)
+    said = sum(count * tokens for _, count, _, tokens in turns)
+    cost = sum(count * (one * each.price_in + two * each.price_out) for each, count, one, two in turns) / 1e6
+    return Estimate(stage, rows, calls, round(read), round(said), cost)
