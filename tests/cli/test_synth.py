@@ -70,6 +70,8 @@ def test_a_dataset_is_planned_made_and_looked_at(home: Path, ocinterp: Command, 
     assert "no --benchmarks: rows may have their tasks in them" in ended.err
     ended = ocinterp("synth", "status", "run")
     assert (ended.code, ended.out.count("not yet")) == (0, 10)
+    ended = ocinterp("synth", "export", "run", "--out", "rows.jsonl")
+    assert (ended.code, "run has no rows yet" in ended.err) == (2, True)
     ended = ocinterp("synth", "run", "run", "--stage", "judge")
     assert ended.code == 0
     assert "ocinterp: judge (30 rows go in)" in ended.err
@@ -78,6 +80,13 @@ def test_a_dataset_is_planned_made_and_looked_at(home: Path, ocinterp: Command, 
     assert ended.code == 0
     assert re.search(r"^assemble +\d+ +\d+  rows of the dataset \(\d+ verified", ended.out, re.MULTILINE)
     assert re.search(r"\d+ settled.*; spent \$0\.\d+", ended.err)
+    count = int(re.findall(r"^assemble +(\d+)", ended.out, re.MULTILINE)[0])
+    out = ocinterp("synth", "export", "run", "--to", "messages", "--out", "rows.jsonl")
+    assert (out.code, out.out) == (0, f"{count} rows: rows.jsonl\n")
+    some = ocinterp("synth", "export", "run", "--methods", "correction", "--verified", "--out", "rows.jsonl")
+    assert some.out == "3 rows: rows.jsonl\n"
+    for wrong in (("--to", "words"), ("--methods", "magic")):
+        assert ocinterp("synth", "export", "run", *wrong, "--out", "rows.jsonl").code == 2
     again = ocinterp("synth", "run", "run")
     assert again.out == ended.out
     assert again.err.count("0 settled") == 0

@@ -107,6 +107,27 @@ def status(folder: _RUN) -> None:
             print(f"\n{journal.report()}")
 
 
+@app.command()
+def export(
+    folder: _RUN,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The file to write, a row a line.")],
+    to: Annotated[
+        str, typer.Option(help="messages, sharegpt, alpaca, dpo, feedback, trajectories, or tasks.")
+    ] = "messages",
+    methods: Annotated[str, typer.Option(help="Only rows of these methods.", metavar="M,M")] = "",
+    verified: Annotated[
+        bool, typer.Option("--verified", help="Only rows whose last program was seen to be right.")
+    ] = False,
+) -> None:
+    """Write the rows of a run for a trainer; `tasks` are its questions that have tests (docs/dataset.md)."""
+    from ocinterp.cli import exporting
+
+    report.check(out)
+    chosen = tuple(each.strip() for each in methods.split(",") if each.strip())
+    count = exporting.write(folder, to, out, methods=chosen, verified=verified)
+    print(f"{count:,} rows: {out}")
+
+
 @app.command("pocket")
 def pocket(
     file: Annotated[Path, typer.Argument(help="Where they are written: .jsonl, or .jsonl.gz.", metavar="FILE")],

@@ -1,0 +1,33 @@
+"""The rows of a run, written for trainers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ocinterp.errors import UsageError
+
+
+def write(folder: Path, form: str, out: Path, *, methods: Sequence[str], verified: bool) -> int:
+    """Write them, and say how many. UsageError for what is not there."""
+    from ocinterp.synth import export, plan
+    from ocinterp.synth.folder import Stage
+    from ocinterp.synth.pipeline import METHODS
+    from ocinterp.synth.rows import Row
+    from ocinterp.synth.stages import Judged
+
+    known = (*export.FORMS, "trajectories", "tasks")
+    if form not in known:
+        raise UsageError(f"--to {form}: choose of {', '.join(known)}")
+    if unknown := set(methods) - set(METHODS):
+        raise UsageError(f"there is no method {min(unknown)}: there are {', '.join(METHODS)}")
+    plan.load(folder)
+    stage = Stage(folder, "judge" if form == "tasks" else "assemble")
+    if stage.done is None:
+        raise UsageError(f"{folder} has no rows yet: `ocinterp synth run {folder}` makes them")
+    if form == "tasks":
+        return export.write_tasks((each.query for each in stage.rows(Judged)), out)
+    rows = (
+        each for each in stage.rows(Row) if (each.verified or not verified) and (each.method in methods or not methods)
+    )
+    return export.write(form, rows, out)

@@ -1,0 +1,114 @@
+"""Rows in the forms of trainers: what each has of a dialogue, and that it can be read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ocinterp import records
+from ocinterp.synth import export
+from ocinterp.synth.queries import Facts, Origin, Query, Solution
+from ocinterp.synth.rows import Row, row, trajectory
+from ocinterp.synth.simulate import Opinion
+from ocinterp.tasks import formats
+from ocinterp.types import (
+    Cell,
+    Completion,
+    ExecutionResult,
+    Failure,
+    Feedback,
+    Message,
+    Outcome,
+    Run,
+    Source,
+    StopReason,
+    Trajectory,
+    Turn,
+)
+
+HERE = Origin("d", "f.jsonl", 1, "0", "MIT")
+BROKEN = ExecutionResult("1.1", Outcome.ERROR, error=Failure("NameError", "x"))
+
+
+def turn(text: str, result: ExecutionResult | None = None, *said: Feedback) -> Turn:
+    runs = (Run(Cell(result.cell_id, text), result),) if result else ()
+    return Turn(Completion(text), runs, said)
+
+
+def dialogue() -> Row:
+    """A failure, its mending, a person's word, an answer to that."""
+    turns = (
+        turn("x", BROKEN, Feedback(Source.EXECUTION, "NameError")),
+        turn("1", ExecutionResult("2.1", Outcome.OK), Feedback(Source.SIMULATED_HUMAN, "Name it.")),
+        turn("one = 1", ExecutionResult("3.1", Outcome.OK)),
+    )
+    prompt = (Message("system", "You run code."), Message("user", "Give 1."))
+    found = Trajectory("t", prompt, turns, StopReason.DONE)
+    return row(
+        found,
+        "simulation",
+        [HERE],
+        ["weak", "strong", "strong"],
+        {1: Opinion("clarity", "", "names", "Name it.", "yes: judge")},
+    )
+
+
+def written(form: str, tmp_path: Path, *rows: Row) -> list[dict[str, Any]]:
+    assert export.write(form, rows, tmp_path / "out.jsonl") >= 0
+    return [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+
+
+def test_messages_have_the_dialogue_and_where_it_comes_from(tmp_path: Path) -> None:
+    (found,) = written("messages", tmp_path, dialogue())
+    assert [each["role"] for each in found["messages"]] == ["system", "user", *["assistant", "user"] * 2, "assistant"]
+    assert (found["method"], found["verified"], found["licences"]) == ("simulation", True, ["MIT"])
+
+
+def test_sharegpt_and_alpaca_have_the_same_words(tmp_path: Path) -> None:
+    (found,) = written("sharegpt", tmp_path, dialogue())
+    assert [each["from"] for each in found["conversations"]][:3] == ["system", "human", "gpt"]
+    (found,) = written("alpaca", tmp_path, dialogue())
+    assert found == {
+        "instruction": "Name it.", "input": "", "output": "one = 1", "system": "You run code.",
+        "history": [["Give 1.", "x"], ["NameError", "1"]],
+    }  # fmt: skip
+
+
+def test_pairs_are_of_a_first_answer_that_failed_and_the_last_that_ran(tmp_path: Path) -> None:
+    (found,) = written("dpo", tmp_path, dialogue())
+    assert found["prompt"] == [{"role": "system", "content": "You run code."}, {"role": "user", "content": "Give 1."}]
+    assert (found["chosen"][0]["content"], found["rejected"][0]["content"]) == ("one = 1", "x")
+    right = Trajectory("t", (Message("user", "go"),), (turn("1", ExecutionResult("1.1", Outcome.OK)),))
+    assert written("dpo", tmp_path, row(right, "chat", [], ["m"])) == []
+
+
+def test_feedback_stands_between_the_answers_before_and_after_it(tmp_path: Path) -> None:
+    (found,) = written("feedback", tmp_path, dialogue())
+    assert (found["before"], found["feedback"], found["after"]) == ("1", "Name it.", "one = 1")
+    assert (found["category"], found["followed"]) == ("clarity", "yes: judge")
+
+
+def test_trajectories_are_records(tmp_path: Path) -> None:
+    assert export.write("trajectories", [dialogue()], tmp_path / "out.jsonl") == 1
+    assert list(records.read(tmp_path / "out.jsonl")) == [trajectory(dialogue())]
+
+
+def test_questions_with_tests_are_tasks_that_can_be_read(tmp_path: Path) -> None:
+    facts = Facts(
+        entry_point="Solution().go", setup="import math", tests="def check(candidate):\n    assert candidate(1) == 2\n",
+        solutions=(Solution("python", "class Solution:\n    def go(self, x): return x + 1\n"),),
+    )  # fmt: skip
+    assert export.write_tasks([Query("Add one.", HERE, facts=facts), Query("Talk.", HERE)], tmp_path / "t.jsonl") == 1
+    _, problems = formats.problems((tmp_path / "t.jsonl").read_bytes(), "t.jsonl")
+    (found,) = problems.values()
+    assert found.task.entry_point == "Solution"
+    assert list(formats.faults(problems)) == []
+
+
+@pytest.mark.parametrize("form", [*export.FORMS, "trajectories"])
+def test_no_rows_are_an_empty_file(form: str, tmp_path: Path) -> None:
+    assert export.write(form, [], tmp_path / "out.jsonl") == 0
+    assert (tmp_path / "out.jsonl").read_bytes() == b""
