@@ -63,6 +63,23 @@ def test_a_run_with_critics_and_an_equal_budget_is_read_as_it_was_kept(tmp_path:
     assert shown[0] == shown[1]
 
 
+@pytest.mark.parametrize("said", [True, False])
+def test_a_control_is_one_again_and_competes_with_nothing(tmp_path: Path, said: bool) -> None:
+    wanted = chosen(["single", "execution", "blank", "resample"], suites=("base",))
+    made = [attempt(wanted[0], each, "wrong") for each in TASKS]
+    made += [attempt(setting, each, "wrong", "pass") for setting in wanted[1:3] for each in TASKS]
+    made += [attempt(wanted[3], each, "wrong", sample=n) for each in TASKS for n in range(10)]
+    path = keep(tmp_path / "run.json", gathered(*made, settings=wanted, origin=ORIGIN))
+    if not said:  # as files were written before
+        told = content(path)
+        for each in told["settings"].values():
+            del each["control"]
+        path.write_text(json.dumps(told))
+    again = runs.read(path)
+    assert [each.setting.control for each in again.standings] == [False, False, True, False]
+    assert [found.rival.name for _, found in again.matches()] == ["execution-base"]
+
+
 def test_an_equal_budget_that_is_not_drawn_to_its_end_is_read_as_missing(tmp_path: Path) -> None:
     path = keep(tmp_path / "run.json", refined())
     kept = (tmp_path / "run.jsonl").read_text().splitlines(keepends=True)

@@ -21,6 +21,7 @@ from ocinterp.bench.recorded import Difference
 from ocinterp.bench.results import Dataset, Judged, Score
 from ocinterp.bench.run import Crash
 from ocinterp.bench.seats import Seat, Setting
+from ocinterp.bench.settings import CONTROLS
 from ocinterp.bench.standings import Standing
 from ocinterp.errors import DataError
 from ocinterp.feedback import silent
@@ -52,6 +53,7 @@ class _Setting:
     crashed: int
     missing: int
     crashes: tuple[_Crash, ...]
+    control: bool | None = None  # older files do not say; their names do
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +203,7 @@ def _setting(name: str, kept: _Setting) -> Setting:
         samples=1 if kept.equal_budget else kept.samples,
         shows_tests=kept.scoring_tests_shown,
         shows_solution=kept.solution_shown,
+        control=name.partition("-")[0] in CONTROLS if kept.control is None else kept.control,
         equal_budget=kept.equal_budget,
     )
 

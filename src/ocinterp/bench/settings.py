@@ -29,12 +29,12 @@ _LABELS: Final = {
     "human": "a critic who is shown the scoring tests' report speaks to the model",
     "oracle": "a critic who has the solution and the scoring tests' report speaks to the model",
 }
-_CONTROLS: Final = {
+CONTROLS: Final = {
     "blank": "a control of execution: told no more than that a test fails",
     "mismatched": "a control of execution: shown the report on another task",
 }
 _BLANK: Final = "A test fails."
-NAMES: Final = ("single", "resample", "visible", *_LABELS, *_CONTROLS, conv.GROUP)
+NAMES: Final = ("single", "resample", "visible", *_LABELS, *CONTROLS, conv.GROUP)
 
 
 def chosen(
@@ -81,7 +81,7 @@ class _Offer:
         strictest = self.suites[-1]
         if plain in _LABELS and suite in {"", *self.suites}:
             return [self._tested(plain, each) for each in self.suites if suite in {"", each}]
-        if plain in _CONTROLS and suite in {"", *self.suites}:
+        if plain in CONTROLS and suite in {"", *self.suites}:
             return [self._control(plain, each) for each in self.suites if suite in {"", each}]
         if of_group := [each for each in conv.settings(self.conv_turns, strictest) if name in {conv.GROUP, each.name}]:
             return of_group
@@ -97,7 +97,7 @@ class _Offer:
                 expected = ", ".join(
                     [
                         *NAMES,
-                        *(f"{each}-{suite}" for each in (*_LABELS, *_CONTROLS) for suite in self.suites),
+                        *(f"{each}-{suite}" for each in (*_LABELS, *CONTROLS) for suite in self.suites),
                         *conv.NAMES,
                     ]
                 )
@@ -135,7 +135,7 @@ class _Offer:
     def _control(self, plain: str, suite: Suite) -> Setting:
         return Setting(
             f"{plain}-{suite}",
-            f"up to {self.turns} turns; {_CONTROLS[plain]}",
+            f"up to {self.turns} turns; {CONTROLS[plain]}",
             suite,
             _words_instead(suite),
             Limits(self.turns),

@@ -182,6 +182,7 @@ def as_json(standing: Standing, dollars: Dollars | None) -> dict[str, object]:
     return {
         "label": setting.label,
         "scoring_tests_shown": setting.shows_tests,
+        "control": setting.control,
         "solution_shown": setting.shows_solution,
         "equal_budget": setting.equal_budget,
         "measure": setting.measure,
