@@ -43,7 +43,10 @@ def test_a_plan_is_pleasant_to_read() -> None:
     ("text", "said"),
     [
         ("x = ", "not TOML"),
-        ("leest = 3", "'leest' is not known; known are apart, benchmarks"),
+        ("leest = 3", "leest is not known; known are apart, benchmarks"),
+        ("[sizes]\nsimulations = 3", "sizes.simulations is not known; known are correction"),
+        ('[players.strong]\nprise_in = 3', "players.strong.prise_in is not known"),
+        ('[[inputs]]\nfile = "x"', "inputs.file is not known; known are dataset"),
         ("inputs = 3\nplayers = {}", "inputs: input should be a valid tuple"),
         ("players = {}", "inputs: field required"),
         ('inputs = []\n[players.strong]\nmodel = "m"\nprice_in = "much"', "players.strong.price_in: input should be a valid number"),

@@ -6,7 +6,7 @@ import difflib
 import json
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, cast
@@ -144,11 +144,21 @@ def freeze(folder: Path) -> None:
         )
 
 
-def _refuse_unknown(table: Mapping[str, Any], where: str) -> None:
+def _refuse_unknown(plan: Mapping[str, Any], where: str) -> None:
     """A name that is misspelt would be left out in silence."""
-    known = set(asdict(Plan((), {})))
-    if unknown := sorted(set(table) - known):
-        raise DataError(f"{where}: {unknown[0]!r} is not known; known are {', '.join(sorted(known))}")
+    inputs, players = plan.get("inputs"), plan.get("players")
+    tables: list[tuple[str, type, object]] = [("", Plan, plan), ("sizes", Sizes, plan.get("sizes"))]
+    if isinstance(inputs, list):
+        tables += [("inputs", Input, each) for each in cast("list[object]", inputs)]
+    if isinstance(players, Mapping):
+        tables += [(f"players.{part}", Player, each) for part, each in cast("Mapping[str, object]", players).items()]
+    for place, kind, table in tables:
+        known = [each.name for each in fields(kind)]
+        keys = cast("Mapping[str, object]", table) if isinstance(table, Mapping) else ()
+        if unknown := sorted(set(keys) - set(known)):
+            raise DataError(
+                f"{where}: {place}{'.' * bool(place)}{unknown[0]} is not known; known are {', '.join(sorted(known))}"
+            )
 
 
 def _lines(table: Mapping[str, Any], name: str = "") -> Iterator[str]:
