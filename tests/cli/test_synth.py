@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 from collections import Counter
@@ -87,6 +88,28 @@ def test_a_dataset_is_planned_made_and_looked_at(home: Path, ocinterp: Command, 
     assert some.out == "3 rows: rows.jsonl\n"
     for wrong in (("--to", "words"), ("--methods", "magic")):
         assert ocinterp("synth", "export", "run", *wrong, "--out", "rows.jsonl").code == 2
+    if importlib.util.find_spec("duckdb") is not None:
+        seen = ocinterp(
+            "synth", "view", "run", "--where", "method = 'correction' and executions[1].error = 'NameError'"
+        )
+        assert seen.code in (0, 1)
+        seen = ocinterp("synth", "view", "run", "--where", "method = 'simulation'", "-n", "2")
+        assert seen.code == 0
+        assert seen.out.count("  simulation  verified (executed), solved in answer ") == 2
+        for said in (
+            "from magicoder-evol-instruct, asked.jsonl:",
+            "scores: simple/1 ",
+            "cost: ",
+            "── execution",
+            "[1.1, python: ",
+        ):
+            assert said in seen.out
+        ended_so = ocinterp("synth", "view", "run", "--where", "method = 'none'")
+        assert (ended_so.code, ended_so.out, "no row is like that" in ended_so.err) == (1, "", True)
+        wrong = ocinterp("synth", "view", "run", "--where", "colour = 1")
+        assert wrong.code == 2
+        assert '--where: Binder Error: Referenced column "colour" not found' in wrong.err
+        assert "LINE 1" not in wrong.err
     again = ocinterp("synth", "run", "run")
     assert again.out == ended.out
     assert again.err.count("0 settled") == 0

@@ -11,7 +11,7 @@ from ocinterp.errors import UsageError
 def write(folder: Path, form: str, out: Path, *, methods: Sequence[str], verified: bool) -> int:
     """Write them, and say how many. UsageError for what is not there."""
     from ocinterp.synth import export, plan
-    from ocinterp.synth.folder import Stage
+    from ocinterp.synth.folder import Stage, made
     from ocinterp.synth.pipeline import METHODS
     from ocinterp.synth.rows import Row
     from ocinterp.synth.stages import Judged
@@ -22,11 +22,9 @@ def write(folder: Path, form: str, out: Path, *, methods: Sequence[str], verifie
     if unknown := set(methods) - set(METHODS):
         raise UsageError(f"there is no method {min(unknown)}: there are {', '.join(METHODS)}")
     plan.load(folder)
-    stage = Stage(folder, "judge" if form == "tasks" else "assemble")
-    if stage.done is None:
-        raise UsageError(f"{folder} has no rows yet: `ocinterp synth run {folder}` makes them")
+    stage = made(folder)
     if form == "tasks":
-        return export.write_tasks((each.query for each in stage.rows(Judged)), out)
+        return export.write_tasks((each.query for each in Stage(folder, "judge").rows(Judged)), out)
     rows = (
         each for each in stage.rows(Row) if (each.verified or not verified) and (each.method in methods or not methods)
     )

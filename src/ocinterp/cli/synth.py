@@ -128,6 +128,26 @@ def export(
     print(f"{count:,} rows: {out}")
 
 
+@app.command()
+def view(
+    folder: _RUN,
+    where: Annotated[
+        str, typer.Option(help="Which rows: a condition in SQL, as in \"method = 'correction'\".", metavar="SQL")
+    ] = "",
+    limit: Annotated[int, typer.Option("-n", "--limit", help="How many at most.", min=1)] = 1,
+) -> None:
+    """Show rows of a run as conversations: code, what came of it, scores, sources, cost (columns: docs/dataset.md)."""
+    from ocinterp.cli import viewing
+
+    shown = 0
+    for each in viewing.rows(folder, where, limit):
+        print("\n" * (shown > 0) + "\n".join(viewing.shown(each)))
+        shown += 1
+    if not shown:
+        print("ocinterp: no row is like that", file=sys.stderr)
+        raise typer.Exit(1)
+
+
 @app.command("pocket")
 def pocket(
     file: Annotated[Path, typer.Argument(help="Where they are written: .jsonl, or .jsonl.gz.", metavar="FILE")],

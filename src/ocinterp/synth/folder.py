@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
-from ocinterp.errors import DataError
+from ocinterp.errors import DataError, UsageError
 from ocinterp.files import explained, replace_file
 from ocinterp.synth.queries import Rejected
 from ocinterp.synth.tables import Table
@@ -94,3 +94,11 @@ class Stage:
         text = json.dumps({"rows": rows, "rejected": count, "numbers": dict(numbers)})
         replace_file(self.place / "done.json", [text.encode()])
         return done
+
+
+def made(folder: Path) -> Stage:
+    """The stage of a run that has its rows. UsageError while it has none."""
+    stage = Stage(folder, "assemble")
+    if stage.done is None:
+        raise UsageError(f"{folder} has no rows yet: `ocinterp synth run {folder}` makes them")
+    return stage

@@ -1,0 +1,34 @@
+"""Questions to the rows of a run, in SQL. duckdb comes with `ocinterp[data]`, and is loaded when it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from typing import Any
+
+from ocinterp.errors import UsageError
+from ocinterp.synth.folder import Stage
+
+
+def matching(stage: Stage, where: str, limit: int) -> list[str]:
+    """The ids of rows for which a condition holds, in their order. UsageError for what is no condition."""
+    chosen = f"WHERE {where}" if where.strip() else ""
+    return [str(each[0]) for each in ask(stage, f"SELECT id FROM rows {chosen} LIMIT {limit:d}")]
+
+
+def ask(stage: Stage, question: str) -> Sequence[tuple[Any, ...]]:
+    """What a SELECT over the table `rows` gives. Nothing can be written, and no other file read."""
+    if find_spec("duckdb") is None:
+        raise UsageError("to ask in SQL takes duckdb: pip install 'ocinterp[data]'")
+    import duckdb
+
+    with duckdb.connect() as database:
+        parts = [str(each) for each in stage.parts()]
+        database.execute("CREATE TABLE rows AS SELECT * FROM read_parquet($parts)", {"parts": parts})
+        database.execute("SET enable_external_access = false")
+        database.execute("SET lock_configuration = true")
+        try:
+            return database.execute(question).fetchall()
+        except duckdb.Error as error:
+            said = " ".join(" ".join(str(error).partition("LINE 1")[0].split()).split("^")[0].split())
+            raise UsageError(f"--where: {said}") from error
