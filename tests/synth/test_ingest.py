@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import importlib.util
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -198,12 +199,9 @@ def test_files_that_are_nothing(tmp_path: Path) -> None:
 
 @given(st.lists(st.one_of(st.text(), st.dictionaries(st.text(), st.one_of(st.text(), st.integers(), st.none())))))
 def test_whatever_stands_in_a_file_is_taken_or_refused(rows: list[object]) -> None:
-    path = Path(f"/tmp/ocinterp-test-{abs(hash(str(rows)))}.jsonl")
-    try:
-        written(path, ROWS["query"], *rows)
+    with tempfile.TemporaryDirectory() as folder:
+        path = written(Path(folder, "rows.jsonl"), ROWS["query"], *rows)
         assert len(list(queries(Given(path)))) == len(rows) + 1
-    finally:
-        path.unlink(missing_ok=True)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("pyarrow") is None, reason="pyarrow is not installed")
