@@ -88,6 +88,12 @@ def test_a_dataset_is_planned_made_and_looked_at(home: Path, ocinterp: Command, 
     assert some.out == "3 rows: rows.jsonl\n"
     for wrong in (("--to", "words"), ("--methods", "magic")):
         assert ocinterp("synth", "export", "run", *wrong, "--out", "rows.jsonl").code == 2
+    cost = ocinterp("synth", "cost", "run").out
+    assert re.search(r"^scripted at http\S+ +\d+ +\d+ +\d+ +0\.\d+$", cost, re.MULTILINE)
+    each, spent = re.findall(r"^(?:correction|simulation) .* ([\d.]+) +[\d.]+$", cost, re.MULTILINE), ended.err
+    rest, total = re.findall(r"\$([\d.]+)", cost.splitlines()[-1])
+    assert sum(map(float, each)) + float(rest) == pytest.approx(float(total), abs=2e-4)
+    assert float(total) == pytest.approx(float(re.findall(r"spent \$([\d.]+)", spent)[-1]), abs=1e-4)
     if importlib.util.find_spec("duckdb") is not None:
         seen = ocinterp(
             "synth", "view", "run", "--where", "method = 'correction' and executions[1].error = 'NameError'"

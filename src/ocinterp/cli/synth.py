@@ -129,6 +129,15 @@ def export(
 
 
 @app.command()
+def cost(folder: _RUN) -> None:
+    """Show what a run has cost: by model, a row of each method, and what came to nothing."""
+    from ocinterp.cli import costing
+
+    for line in costing.told(folder):
+        print(line)
+
+
+@app.command()
 def view(
     folder: _RUN,
     where: Annotated[
