@@ -10,9 +10,9 @@ import typer
 _EXAMPLE = Path(__file__).parent / "example"
 REQUEST: Final = (
     "Write a function process(words) that takes a list of words. "
-    "Reverse each word, then combine the words into one string."
+    "Reverse each word, then put together the words into one string."
 )
-TESTS: Final = ("process(['ab', 'cd']) == 'ba-dc'", "process(['tea', 'bat', 'eat']) == 'aet-tab-tae'")
+TESTS: Final = ("process(['tea', 'bat', 'eat']) == 'aet-tab-tae'", "process(['bee', 'cat', 'ant']) == 'eeb-tac-tna'")
 _LIVE = f"""1. The model that comes with ocinterp answers, live: no key, no server, no network.
 
 {REQUEST}

@@ -13,7 +13,7 @@ from ocinterp.models.pocket.llama import Cache, Llama, Span
 from ocinterp.protocols import ignore
 from ocinterp.types import Completion, Message
 
-FOREIGN: Final = 7.0  # nats a token: half-way between requests of its kind and all others (docs/models.md)
+FOREIGN: Final = 7.5  # nats a token: half-way between requests of its kind and all others (docs/models.md)
 
 _SAID: Final = (
     "this request is unlike anything that the built-in model was trained on, which is small functions on lists, texts, "
