@@ -8,13 +8,13 @@ from collections.abc import AsyncGenerator, Sequence
 import pytest
 import pytest_asyncio
 
-from ocinterp.errors import ModelError
 from ocinterp.sandboxes.limits import Resources
 from ocinterp.sandboxes.profiles import STDLIB
 from ocinterp.sandboxes.zygotes import NamespaceSandbox
 from ocinterp.synth import prompts, replies
-from ocinterp.synth.correct import NotShownError, correct
+from ocinterp.synth.correct import correct
 from ocinterp.synth.queries import Origin, Query
+from ocinterp.synth.replies import NoRowError
 from ocinterp.synth.simulate import Cast, ask, simulate
 from ocinterp.testing import ScriptedModel, code
 from ocinterp.testing.teacher import STRONG, WEAK, Teacher
@@ -115,7 +115,7 @@ async def test_a_person_may_be_content(sandbox: NamespaceSandbox, reply: str) ->
 
 async def test_a_person_who_says_no_json_is_an_error() -> None:
     so_far = Trajectory("t", (Message("user", "go"),), (Turn(Completion("x")),))
-    with pytest.raises(ModelError, match="no object with feedback: 'I like it"):
+    with pytest.raises(NoRowError, match="no object with feedback: 'I like it"):
         await ask(so_far, ScriptedModel(["I like it."]))
     odd = await ask(so_far, ScriptedModel(['Sure: {"category": "Mood", "feedback": "Smile.\n"} ok?']))
     assert odd is not None
@@ -164,7 +164,7 @@ async def test_a_program_that_never_ends_is_a_mistake_too(namespaces: None) -> N
     ],
 )  # fmt: skip
 async def test_what_is_no_correction_says_why(sandbox: NamespaceSandbox, script: list[str], why: str) -> None:
-    with pytest.raises(NotShownError, match=why):
+    with pytest.raises(NoRowError, match=why):
         await correct(QUERY, "name", ScriptedModel(script), sandbox)
 
 

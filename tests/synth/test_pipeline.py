@@ -14,12 +14,12 @@ import pytest_asyncio
 
 pytest.importorskip("pyarrow", reason="pyarrow is not installed")
 
-from ocinterp.errors import BudgetExhausted, UsageError
+from ocinterp.errors import BudgetExhausted, ModelError, UsageError
 from ocinterp.journal import UNLIMITED, Budget, Journal, Journaled, JournaledSandbox, Price
 from ocinterp.sandboxes.limits import Resources
 from ocinterp.sandboxes.profiles import STDLIB
 from ocinterp.sandboxes.zygotes import NamespaceSandbox
-from ocinterp.synth import folder, sources, stages
+from ocinterp.synth import folder, sources
 from ocinterp.synth.desk import Desk
 from ocinterp.synth.pipeline import METHODS, STAGES, Course
 from ocinterp.synth.plan import Plan, Player, Sizes
@@ -224,6 +224,25 @@ async def test_nobody_is_asked_where_everything_is_taken(desks: Desks) -> None:
         await course.run("nothing")
 
 
+async def test_a_model_that_cannot_be_asked_ends_the_run_and_takes_no_row_with_it(
+    desks: Desks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ocinterp.testing import teacher
+
+    def down(model: str, messages: object) -> str:
+        raise ModelError("nobody answers there")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(teacher, "reply", down)
+        async with desks.course() as course:
+            with pytest.raises(ModelError, match="nobody answers"):
+                await course.run()
+    assert course.stage("judge").done is None
+    async with desks.course() as course:
+        found = dict(await course.run("judge"))
+    assert found["judge"].rows + found["judge"].rejected == 96
+
+
 async def test_an_answer_that_nobody_can_use_is_why_there_is_no_row(
     desks: Desks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -234,6 +253,6 @@ async def test_an_answer_that_nobody_can_use_is_why_there_is_no_row(
     async with desks.course() as course:
         await course.run()
     assert {each.method for each in course.stage("assemble").rows(Row)} <= {"packing", "follow-up", "similar"}
-    assert sources.reasons(course.stage("simulation"))["a model"] == SIZES.simulation
+    said = sources.reasons(course.stage("simulation"))
+    assert said["the simulated person gave no object with feedback"] == SIZES.simulation
     assert sources.reasons(course.stage("correction"))["there was no code in it"] == SIZES.correction
-    assert stages.PART_ROWS > 0

@@ -94,7 +94,6 @@ async def test_scores_hits_and_calls_come_back_too(tmp_path: Path) -> None:
     Table(Row).write(tmp_path / "r.parquet", [made])
     assert list(Table(Row).read(tmp_path / "r.parquet")) == [made]
     assert Table(Row).schema["provenance"] == [{"name": "string", "value": "string"}]
-    assert made.n_turns == 1
     assert made.format == rows.FORMAT
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -42,14 +42,15 @@ class Making:
     until: str
     concurrency: int
     workers: int | None
-    _seen: int = field(default=0, init=False)
 
     async def carry_out(self) -> bool:
         """Make what is not there yet; whether all of it is there now. The journal has what was paid for, whatever happens."""
+        from ocinterp.synth import parquet
         from ocinterp.synth import plan as plans
         from ocinterp.synth.pipeline import Course
         from ocinterp.tasks import store
 
+        parquet.check()
         plan = plans.load(self.folder)
         plans.freeze(self.folder)
         benchmarks = [store.load(each, self.settings.datasets_folder) for each in plan.benchmarks]

@@ -29,9 +29,10 @@ def plan(
     seed: str,
 ) -> Plan:
     """The plan that a command line asks for. UsageError for what cannot be one."""
-    from ocinterp.synth import sources
+    from ocinterp.synth import parquet, sources
     from ocinterp.synth.plan import Plan, Sizes
 
+    parquet.check()
     known = {part: _player(model, price) for part, (model, price) in players.items() if model}
     if not known and (least or simulation or correction):
         raise UsageError("name a model as --strong MODEL; without one: --least 0 --simulation 0 --correction 0")

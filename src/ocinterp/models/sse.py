@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from ocinterp import files
 from ocinterp.errors import ModelError
 
 LONGEST_EVENT = 16 * 2**20  # bytes; a chat chunk has some hundred, so beyond this somebody is filling our memory
 
 _LINE_END = re.compile(rb"\r\n|\r|\n")
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class EventParser:
         line = bytes(self._line) + part
         self._line.clear()
         if self._at_start:
-            line = line.removeprefix(_BYTE_ORDER_MARK)
+            line = line.removeprefix(files.MARK)
             self._at_start = False
         if not line:
             return self._dispatch()

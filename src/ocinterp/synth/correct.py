@@ -16,6 +16,7 @@ from ocinterp.loop import Limits, rollout
 from ocinterp.protocols import Model, Sandbox
 from ocinterp.synth import prompts
 from ocinterp.synth.queries import Query
+from ocinterp.synth.replies import NoRowError
 from ocinterp.tasks.syntax import meaning
 from ocinterp.types import Message, Outcome, StopReason, Task, Trajectory, Turn
 
@@ -31,12 +32,8 @@ _GIVEN_AWAY: Final = re.compile(
 )
 
 
-class NotShownError(Exception):
-    """Why a program is not one that can be corrected, in words for its `rejected` file."""
-
-
 async def correct(query: Query, kind: str, model: Model, sandbox: Sandbox) -> Trajectory:
-    """A dialogue of two turns or more. NotShownError where the mistake does not show, is given away, or is not mended."""
+    """A dialogue of two turns or more. NoRowError where the mistake does not show, is given away, or is not mended."""
     ordinary = Task(query.id, (Message("system", prompts.INTERPRETER), Message("user", query.text)))
     order = prompts.BROKEN.format(kind=prompts.MISTAKES[kind])
     asked = Task(query.id, (Message("system", order), Message("user", query.text)))
@@ -48,22 +45,22 @@ async def correct(query: Query, kind: str, model: Model, sandbox: Sandbox) -> Tr
     )
     last = found.turns[-1]
     if found.stop is not StopReason.DONE or not last.clean:
-        raise NotShownError("it was not mended")
+        raise NoRowError("it was not mended")
     if meaning(last.runs[-1].cell.source) == meaning(broken.turns[0].runs[-1].cell.source):
-        raise NotShownError("it was mended without a change")
+        raise NoRowError("it was mended without a change")
     return found
 
 
 def _check_broken(turn: Turn, kind: str) -> None:
-    """NotShownError unless a program failed as it was to fail, and nothing in it says so."""
+    """NoRowError unless a program failed as it was to fail, and nothing in it says so."""
     if not turn.runs:
-        raise NotShownError("there was no code in it")
+        raise NoRowError("there was no code in it")
     failed = next((run.result for run in turn.runs if not run.result.ok), None)
     if failed is None:
-        raise NotShownError("it did not fail")
+        raise NoRowError("it did not fail")
     name = failed.error.name if failed.error else ""
     shown = failed.outcome is Outcome.TIMEOUT if kind == "timeout" else name in _SHOWN[kind]
     if not shown:
-        raise NotShownError(f"it failed otherwise: {name or failed.outcome}")
+        raise NoRowError(f"it failed otherwise: {name or failed.outcome}")
     if found := _GIVEN_AWAY.search(turn.completion.text):
-        raise NotShownError(f"it is given away: {found[0]!r}")
+        raise NoRowError(f"it is given away: {found[0]!r}")

@@ -17,7 +17,7 @@ Players = Callable[[str, str], Journaled]  # of a part, within a scope
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """`at_once` rows are under way; after `stop` says so none is begun. `tick` is called for each that is done."""
+    """`at_once` rows are under way; after `stop` says so none is begun."""
 
     plan: Plan
     players: Players
@@ -26,7 +26,6 @@ class Desk:
     at_once: int = 16
     workers: int = 1
     stop: Callable[[], bool] = lambda: False
-    tick: Callable[[], None] = lambda: None
 
 
 @dataclass

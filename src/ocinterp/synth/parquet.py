@@ -20,7 +20,7 @@ _BATCH: Final = 1024
 
 def rows(path: Path) -> Iterator[dict[str, Any]]:
     """The rows of a file. UsageError without pyarrow; DataError for a damaged file."""
-    _need(path)
+    check()
     import pyarrow
     from pyarrow import parquet
 
@@ -34,7 +34,7 @@ def rows(path: Path) -> Iterator[dict[str, Any]]:
 
 def write(path: Path, rows: Iterable[dict[str, Any]], schema: Mapping[str, Kind] | None = None) -> int:
     """Write rows into a file, in one step, and say how many. Without a schema the first batch tells the types of all."""
-    _need(path)
+    check()
     import pyarrow
     from pyarrow import parquet
 
@@ -76,6 +76,7 @@ def _type(kind: Kind) -> Any:
     return getattr(pyarrow, {"double": "float64", "bool": "bool_"}.get(kind, kind))()
 
 
-def _need(path: Path) -> None:
+def check() -> None:
+    """UsageError without pyarrow."""
     if find_spec("pyarrow") is None:
-        raise UsageError(f"{path} is Parquet, which takes pyarrow: pip install 'ocinterp[data]'")
+        raise UsageError("data is read and kept as Parquet here, which takes pyarrow: pip install 'ocinterp[data]'")

@@ -13,6 +13,10 @@ _THOUGHT: Final = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
 _DECODER: Final = json.JSONDecoder(strict=False)
 
 
+class NoRowError(Exception):
+    """Why nothing can be made of what a model said, in words for the stage's `rejected` file."""
+
+
 def score(reply: str) -> int | None:
     """The digit from 1 to 5 that a reply gives: after a word such as score, else the first. None where there is none."""
     said = _THOUGHT.sub("", reply)

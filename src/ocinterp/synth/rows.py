@@ -118,10 +118,6 @@ class Row:
     provenance: Mapping[str, str] = field(default_factory=dict[str, str])
     format: str = FORMAT
 
-    @property
-    def n_turns(self) -> int:
-        return len(self.turns)
-
 
 def row(
     dialogue: Trajectory,

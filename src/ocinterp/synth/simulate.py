@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
-from ocinterp.errors import ModelError
 from ocinterp.feedback import execution_output
 from ocinterp.loop import Limits, rollout
 from ocinterp.protocols import Model, Sandbox
@@ -18,6 +17,7 @@ from ocinterp.render import MODEL_CHARACTERS, clip
 from ocinterp.synth import prompts, replies
 from ocinterp.synth.normal import blocks
 from ocinterp.synth.queries import Query
+from ocinterp.synth.replies import NoRowError
 from ocinterp.tasks.syntax import meaning
 from ocinterp.types import Feedback, Message, Source, StopReason, Task, Trajectory, Turn
 
@@ -57,7 +57,7 @@ class Simulated:
 
 
 async def simulate(query: Query, those: Cast) -> Simulated:
-    """Raises ModelError where a model says nothing that can be used, and what models and sandboxes raise."""
+    """Raises NoRowError where a model says nothing that can be used, and what models and sandboxes raise."""
     task = Task(query.id, (Message("system", prompts.INTERPRETER), Message("user", query.text)))
     begun = await rollout(task, model=those.weak, sandbox=those.sandbox, feedback=execution_output, limits=Limits(1))
     mended = await _on(task, begun, those, 1 + MENDINGS)
@@ -88,7 +88,7 @@ def _ended(trajectory: Trajectory) -> Trajectory:
 
 
 async def ask(so_far: Trajectory, person: Model) -> Opinion | None:
-    """What the person says of a dialogue; None where they are content. ModelError where no reply can be understood."""
+    """What the person says of a dialogue; None where they are content. NoRowError where no reply can be understood."""
     categories = "\n".join(f"- {name}: {what}" for name, what in prompts.CATEGORIES.items())
     dialogue = "\n\n".join(f"## {each.role}\n\n{each.content}" for each in so_far.messages() if each.role != "system")
     brief = (
@@ -98,7 +98,7 @@ async def ask(so_far: Trajectory, person: Model) -> Opinion | None:
     reply = (await person.generate(brief)).text
     found = replies.having(reply, "feedback")
     if found is None:
-        raise ModelError(f"the simulated person gave no object with feedback: {reply[:80]!r}")
+        raise NoRowError(f"the simulated person gave no object with feedback: {reply[:80]!r}")
     said = replies.words(found["feedback"])
     unmet = replies.words(found.get("not_satisfied"))
     if not said or unmet.lower() in {"none", "nothing", "n/a", "-"}:

@@ -1,7 +1,7 @@
 """The stages that ask models: how hard a question is, and the five methods of the paper, each a function of one row.
 
-A row that cannot be made says why and is left out; what a budget does not allow, or a sandbox cannot do, ends the run, and the
-journal has what was paid for.
+A row that cannot be made says why and is left out. What a budget does not allow, and a model or a sandbox that fails, ends the
+run: the journal has what was paid for, and the same command goes on.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from itertools import count
 from random import Random
 from typing import Final, TypeVar
 
-from ocinterp.errors import ModelError
+from ocinterp.models.refusals import ContextOverflow, EmptyAnswer
 from ocinterp.synth import correct, follow, hardness, pack, prompts, proof, similar, vectors
 from ocinterp.synth.crowd import in_order
 from ocinterp.synth.desk import Bill, Desk
@@ -21,15 +21,14 @@ from ocinterp.synth.follow import Followed
 from ocinterp.synth.hardness import Score
 from ocinterp.synth.neighbours import nearest
 from ocinterp.synth.queries import Query, Rejected, Solution
+from ocinterp.synth.replies import NoRowError
 from ocinterp.synth.rows import Method, Row, row
 from ocinterp.synth.simulate import Cast, simulate
 from ocinterp.types import Completion, Feedback, Message, Source, StopReason, Trajectory, Turn
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
-PART_ROWS: Final = (
-    500  # of stages that ask models: so many rows are at most made again after a crash, out of the journal
-)
+PART_ROWS: Final = 500  # of stages that ask models
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,6 @@ async def _made(
     part: list[_R] = []
     number, total = count(), 0
     async for given, made in in_order(rows, _excused(act), desk.at_once, desk.stop):
-        desk.tick()
         if isinstance(made, str):
             query = about(given)
             rejected.append(Rejected(query.origin.file, query.origin.row, made, query.text[:200]))
@@ -89,15 +87,15 @@ async def _made(
 
 
 def _excused(act: Callable[[_T], Awaitable[_R | str]]) -> Callable[[_T], Awaitable[_R | str]]:
-    """What a model does not say, or says so that nobody can use it, is why there is no row."""
+    """What a model says so that nobody can use it is why there is no row. One that cannot be asked ends the run."""
 
     async def excused(given: _T) -> _R | str:
         try:
             return await act(given)
-        except ModelError as error:
-            return f"a model: {error}"
-        except correct.NotShownError as error:
+        except NoRowError as error:
             return str(error)
+        except (ContextOverflow, EmptyAnswer) as error:  # of this row; whatever else a model raises is of all of them
+            return f"a model: {error}"
 
     return excused
 
@@ -256,7 +254,7 @@ async def _before(bill: Bill, said: Sequence[tuple[str, str]], asked: str, solut
     brief = prompts.BEFORE_CODE.format(dialogue=f"{dialogue}\n\nUser: {asked}".strip(), code=solution.source)
     text = (await bill.model("strong").generate((Message("user", brief),))).text.strip()
     if not text or "```" in text:
-        raise ModelError("it was to say what stands before a program, and gave code or nothing")
+        raise NoRowError("a model was to say what stands before a program, and gave code or nothing")
     return text
 
 
