@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import importlib
 import importlib.util
 import json
 import re
@@ -60,7 +62,9 @@ def asked(home: Path, count: int = 30) -> Path:
 PLAN = ("--least", "2", "--simulation", "4", "--correction", "3")
 
 
-def test_a_dataset_is_planned_made_and_looked_at(home: Path, ocinterp: Command, serve: Serve) -> None:
+def test_a_dataset_is_planned_made_and_looked_at(
+    home: Path, ocinterp: Command, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("pyarrow", reason="pyarrow is not installed")
     model = serve(teacher.answer, repeat_last=True)
     ended = ocinterp("synth", "plan", asked(home), "--out", "run", "--strong", model, "--price", "1,2", *PLAN)
@@ -88,6 +92,29 @@ def test_a_dataset_is_planned_made_and_looked_at(home: Path, ocinterp: Command, 
     assert some.out == "3 rows: rows.jsonl\n"
     for wrong in (("--to", "words"), ("--methods", "magic")):
         assert ocinterp("synth", "export", "run", *wrong, "--out", "rows.jsonl").code == 2
+    monkeypatch.setenv("COLUMNS", "60")
+    seen = ocinterp("synth", "stats", "run")
+    assert seen.code == 0
+    assert re.search(r"^rows after each stage\n  ingest +█+ +30\n", seen.out, re.MULTILINE)
+    assert re.search(r"^  correction +█+ +3 +\d+\.\d%$", seen.out, re.MULTILINE)
+    assert max(map(len, seen.out.splitlines())) <= 60
+    if importlib.util.find_spec("matplotlib") is not None:
+        assert (home / "run" / "stats.png").read_bytes().startswith(b"\x89PNG")
+    ended_so = ocinterp("synth", "card", "run", "--out", "handed", "--title", "Questions")
+    assert (ended_so.code, ended_so.out) == (0, f"{count} rows, and their card: handed\n")
+    told = (home / "handed" / "README.md").read_text()
+    assert told.startswith("---\nlicense: apache-2.0\n")
+    assert re.search(r"^# Questions\n\n" + rf"{count} dialogues with ", told, re.MULTILINE)
+    assert re.search(r"^\| \d+ \| the model `scripted at http\S+` \|$", told, re.MULTILINE)
+    assert "| magicoder-evol-instruct | Apache-2.0 | " in told
+    assert "the plan names no benchmark" in told
+    (part,) = (home / "handed" / "data").iterdir()
+    described = json.loads((home / "handed" / "croissant.json").read_text())
+    assert described["distribution"][0]["sha256"] == hashlib.sha256(part.read_bytes()).hexdigest()
+    columns = {each["name"] for each in described["recordSet"][0]["field"]}
+    assert columns == set(importlib.import_module("pyarrow.parquet").read_schema(part).names)
+    again = ocinterp("synth", "card", "run", "--out", "handed")
+    assert (again.code, "handed is not empty" in again.err) == (2, True)
     cost = ocinterp("synth", "cost", "run").out
     assert re.search(r"^scripted at http\S+ +\d+ +\d+ +\d+ +0\.\d+$", cost, re.MULTILINE)
     each, spent = re.findall(r"^(?:correction|simulation) .* ([\d.]+) +[\d.]+$", cost, re.MULTILINE), ended.err

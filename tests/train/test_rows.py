@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from random import Random
 
@@ -11,10 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.pocket.tiny import tokenizer
+from ocinterp.errors import DataError
 from ocinterp.synth.pocket.dialogues import dialogues
-from ocinterp.train.lessons import lesson, plain
+from ocinterp.train import crews
+from ocinterp.train.crews import Crew
+from ocinterp.train.lessons import Lesson, lesson, plain
 from ocinterp.train.packing import efficiency, packed, shuffled
-from ocinterp.train.rows import Counts, RoleTokens, Row, rows
+from ocinterp.train.rows import Counts, Piece, RoleTokens, Row, Unwritable, rows
 from ocinterp.types import Cell, Completion, ExecutionResult, Feedback, Message, Outcome, Run, Source, Trajectory, Turn
 
 TOKENIZER = tokenizer()
@@ -152,3 +157,45 @@ def test_a_row_that_fits_into_no_pack_is_refused() -> None:
     with pytest.raises(ValueError, match="a row of 41 tokens does not fit into a pack of 40"):
         packed([3, 41], 40)
     assert packed([], 40) == []
+
+
+class Letters:
+    """A token a letter, which any process can be told of."""
+
+    def pieces(self, messages: Sequence[Message]) -> list[Piece]:
+        if any("never" in each.content for each in messages):
+            raise Unwritable("it says never")
+        return [Piece(tuple(map(ord, each.content)), (True,) * len(each.content)) for each in messages]
+
+    def document(self, text: str) -> list[int]:
+        return [*map(ord, text), 0]
+
+
+def test_several_processes_make_the_rows_that_one_makes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crews, "_ALONE", 3)
+    monkeypatch.setattr(crews, "_AT_ONCE", 4)
+    lessons = [lesson(each) for each in islice(dialogues("crew"), 40)]
+    lessons[20] = plain([Message("system", "Only asked.")])
+    lessons[25] = plain([Message("user", "When?"), Message("assistant", "never")])
+    lessons[30] = plain([Message("user", "Long?"), Message("assistant", "long " * 4000)])
+    alone, together = Counts(), Counts()
+    with Crew(Letters(), 2_000, workers=1) as crew:
+        one = list(crew.rows(lessons, alone))
+    with Crew(Letters(), 2_000, workers=2) as crew:
+        first = list(crew.rows(lessons[:2], together))
+        assert first + list(crew.rows(lessons[2:], together)) == one
+    assert (together, together.tokens, together.learnt) == (alone, alone.tokens, alone.learnt)
+    assert (alone.rows, alone.idle, alone.too_long, alone.reason) == (37, 1, 1, "it says never")
+
+
+def test_an_error_in_a_late_row_ends_the_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crews, "_ALONE", 3)
+    monkeypatch.setattr(crews, "_AT_ONCE", 4)
+
+    def lessons() -> Iterator[Lesson]:
+        yield from (lesson(each) for each in islice(dialogues("crew"), 12))
+        raise DataError("line 13: no row")
+
+    with pytest.raises(DataError, match="line 13"), Crew(Letters(), 2_000, workers=2) as crew:
+        list(crew.rows(lessons(), Counts()))
+    assert not multiprocessing.active_children()

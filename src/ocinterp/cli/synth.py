@@ -138,6 +138,37 @@ def cost(folder: _RUN) -> None:
 
 
 @app.command()
+def stats(
+    folder: _RUN,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Where the picture goes: stats.png in the run, unless said.")
+    ] = None,
+) -> None:
+    """Show what a run's rows are like, as bars here and as a picture: funnel, turns, tokens, languages, errors, feedback."""
+    from ocinterp.cli import charting
+
+    charting.show(folder, out or folder / "stats.png")
+
+
+@app.command()
+def card(
+    folder: _RUN,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="A new folder: Parquet, README.md, croissant.json, stats.png.")
+    ],
+    title: Annotated[str, typer.Option(help="What the dataset is called; else as its run.")] = "",
+    results: Annotated[
+        Path | None, typer.Option(help="A Markdown file on what a model learnt from it, for the card.")
+    ] = None,
+) -> None:
+    """Write a run's rows as a dataset to hand on: with funnel, licences, benchmarks that were left out, and who said what."""
+    from ocinterp.cli import publishing
+
+    count = publishing.publish(folder, out, title, results)
+    print(f"{count:,} rows, and their card: {out}")
+
+
+@app.command()
 def view(
     folder: _RUN,
     where: Annotated[

@@ -12,7 +12,7 @@ from ocinterp.synth.ingest import Given
 from ocinterp.synth.plan import Plan, Player
 from ocinterp.synth.queries import Query
 
-_BYTES: Final = 4  # of a token, as texts and programs have on average
+TOKEN_BYTES: Final = 4  # of a token, as texts and programs have on average
 _TEMPLATE: Final = 300  # tokens of what stands around a question
 _HARD: Final = 0.6  # of the questions that a judge lets pass by one prompt (67 and 82 of 100 in the paper)
 
@@ -51,7 +51,7 @@ def measured(plan: Plan) -> Measured:
                 rows += 1
                 size += len(found.text.encode())
                 problems += bool(found.facts.solutions)
-    return Measured(rows, size / _BYTES / max(1, rows), problems)
+    return Measured(rows, size / TOKEN_BYTES / max(1, rows), problems)
 
 
 def estimates(plan: Plan, questions: Measured) -> Iterator[Estimate]:
@@ -69,7 +69,7 @@ def estimates(plan: Plan, questions: Measured) -> Iterator[Estimate]:
 
 def _judging(plan: Plan, questions: Measured, rows: int) -> Estimate:
     player = plan.player("judge")
-    prompt = len(prompts.SIMPLE) / _BYTES + questions.tokens
+    prompt = len(prompts.SIMPLE) / TOKEN_BYTES + questions.tokens
     calls = round(rows * (1 + _HARD))
     return _sum("judge", rows, [(player, calls, prompt, min(32, player.max_tokens))])
 

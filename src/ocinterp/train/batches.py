@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from ocinterp.train.packing import efficiency, shuffled
@@ -65,17 +66,18 @@ class Plan:
     def batch(self, packs: Sequence[Sequence[int]]) -> Batch:
         """Their tensors. What fills a pack is a row of its own that nobody learns; an empty pack holds nothing else."""
         shape = (len(packs), self.capacity)
-        ids = torch.full(shape, self.padding)
-        places = torch.zeros(shape, dtype=torch.long)
-        weights = torch.zeros(shape)
+        ids = np.full(shape, self.padding, np.int64)
+        places = np.empty(shape, np.int64)
+        weights = np.zeros(shape, np.float32)
+        rising = np.arange(self.capacity)
         for at, pack in enumerate(packs):
             start = 0
             for number in pack:
                 row = self.rows[number]
                 end = start + len(row.ids)
-                ids[at, start:end] = torch.tensor(row.ids)
-                places[at, start:end] = torch.arange(end - start)
-                weights[at, start:end] = torch.tensor(row.weights)
+                ids[at, start:end] = row.ids
+                places[at, start:end] = rising[: end - start]
+                weights[at, start:end] = row.weights
                 start = end
-            places[at, start:] = torch.arange(self.capacity - start)
-        return Batch(ids, places, weights)
+            places[at, start:] = rising[: self.capacity - start]
+        return Batch(*map(torch.from_numpy, (ids, places, weights)))

@@ -8,8 +8,9 @@ from random import Random
 
 from ocinterp.errors import DataError, UsageError
 from ocinterp.train import sources
+from ocinterp.train.crews import Crew
 from ocinterp.train.lessons import Lesson
-from ocinterp.train.rows import Counts, Format, Row, rows
+from ocinterp.train.rows import Counts, Format, Row
 from ocinterp.train.sources import Source
 
 
@@ -55,23 +56,31 @@ def check(chosen: Sequence[Source]) -> None:
 
 
 def collect(
-    chosen: Sequence[Source], form: Format, longest: int, seed: str, *, others: float = 0.0, texts: bool = False
+    chosen: Sequence[Source],
+    form: Format,
+    longest: int,
+    seed: str,
+    *,
+    others: float = 0.0,
+    texts: bool = False,
+    workers: int = 1,
 ) -> tuple[list[Row], list[Used]]:
     """The mix, and what it is made of. DataError for a file of which nothing can be learnt.
 
     With shares it is the largest mix in that proportion in which no row comes twice; chance picks among a file's rows,
-    always the same for a seed.
+    always the same for a seed. So many processes read it, where it is long.
     """
     check(chosen)
     read: list[tuple[Source, list[Row], Counts]] = []
-    for each in chosen:
-        counts = Counts()
-        lessons: Iterable[Lesson] = () if each.share == 0 else sources.read(each.path, others, texts=texts)
-        found = list(rows(lessons, form, longest, counts, texts=texts))
-        if not found and each.share != 0:
-            why = "; ".join(f"{number:,} {what}" for number, what in left_out(counts))
-            raise DataError(f"{each.path}: nothing can be learnt from it: {why}")
-        read.append((each, found, counts))
+    with Crew(form, longest, texts, workers) as crew:
+        for each in chosen:
+            counts = Counts()
+            lessons: Iterable[Lesson] = () if each.share == 0 else sources.read(each.path, others, texts=texts)
+            found = list(crew.rows(lessons, counts))
+            if not found and each.share != 0:
+                why = "; ".join(f"{number:,} {what}" for number, what in left_out(counts))
+                raise DataError(f"{each.path}: nothing can be learnt from it: {why}")
+            read.append((each, found, counts))
     mixed: list[Row] = []
     used: list[Used] = []
     for (each, found, counts), number in zip(read, _numbers(read), strict=True):

@@ -33,7 +33,7 @@ def run(order: Order, screen: Screen) -> Ended:
         tokenizer = _tokenizer(order)
         config = models.config_of(recipe.shape, len(tokenizer))
         form = ChatFormat(tokenizer)
-        rows, used = mixing.collect(order.data, form, recipe.context, recipe.seed, others=recipe.others, texts=True)
+        rows, used = stage.mix(order, form, world, texts=True)
         lessons = Lessons(tokenizer, form, rows, used)
         at = stage.begin(order, lessons, world, screen, tokenizer=_digest(tokenizer))
         if at is None:

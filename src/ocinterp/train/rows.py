@@ -33,7 +33,7 @@ class Unwritable(Exception):  # noqa: N818  what it is, not what went wrong
 class Row:
     """The ids of a dialogue. `weights[n]` is how much counts that `ids[n]` is predicted; the first is never."""
 
-    ids: Sequence[int]  # an array: there are hundreds of millions
+    ids: Sequence[int]  # both are arrays: there are hundreds of millions
     weights: Sequence[float]
 
 
@@ -49,6 +49,22 @@ class Counts:
     idle: int = 0  # left out: nothing in them is to be learnt
     unwritable: int = 0  # left out: the format cannot write them
     reason: str = ""  # of the first of those
+
+    @property
+    def lessons(self) -> int:
+        """How many there were: of a text that fills several rows each row is one."""
+        return self.rows + self.too_long + self.idle + self.unwritable
+
+    def add(self, more: Counts) -> None:
+        """What became of lessons after these."""
+        self.rows += more.rows
+        self.tokens += more.tokens
+        self.learnt += more.learnt
+        self.cut += more.cut
+        self.too_long += more.too_long
+        self.idle += more.idle
+        self.unwritable += more.unwritable
+        self.reason = self.reason or more.reason
 
 
 def rows(
@@ -79,7 +95,11 @@ def _parts(lesson: Lesson, form: Format, longest: int) -> list[Row]:
     """A text in pieces that fit; one token alone would teach nothing."""
     ids = form.document(lesson.messages[0].content)
     cuts = [ids[start : start + longest] for start in range(0, len(ids), longest)]
-    return [Row(array("i", part), (0.0, *[lesson.weights[0]] * (len(part) - 1))) for part in cuts if len(part) > 1]
+    return [
+        Row(array("i", part), array("d", [0.0, *[lesson.weights[0]] * (len(part) - 1)]))
+        for part in cuts
+        if len(part) > 1
+    ]
 
 
 def _row(lesson: Lesson, form: Format, longest: int, counts: Counts) -> list[Row]:
@@ -100,4 +120,4 @@ def _row(lesson: Lesson, form: Format, longest: int, counts: Counts) -> list[Row
         counts.too_long += 1
         return []
     counts.cut += end < sum(len(piece.ids) for piece in pieces)
-    return [Row(array("i", ids[:taught]), (0.0, *weights[1:taught]))]
+    return [Row(array("i", ids[:taught]), array("d", [0.0, *weights[1:taught]]))]

@@ -31,7 +31,7 @@ def run(order: Order, screen: Screen) -> Ended:
         tokenizer = tokenizers.load(recipe.base, recipe.template)
         check(order, config)
         form = ChatFormat(tokenizer, recipe.base)
-        rows, used = mixing.collect(order.data, form, recipe.context, recipe.seed, others=recipe.others)
+        rows, used = stage.mix(order, form, world)
         if (most := max(max(row.ids) for row in rows)) >= config.vocab_size:
             raise UsageError(
                 f"{recipe.base}: its tokenizer has ids up to {most:,}, the model {config.vocab_size:,} entries"

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from ocinterp.files import replace_file
-from ocinterp.train import attention, card, curves, folders, memory, models, tracking
+from ocinterp.train import attention, card, crews, curves, folders, memory, mixing, models, tracking
 from ocinterp.train.batches import Plan
 from ocinterp.train.chats import ChatFormat
 from ocinterp.train.folders import RunFolder
@@ -34,6 +34,20 @@ class Lessons:
     form: ChatFormat
     rows: Sequence[Row]
     used: Sequence[Used]
+
+
+def mix(order: Order, form: ChatFormat, world: World, *, texts: bool = False) -> tuple[list[Row], list[Used]]:
+    """What is learnt of the order's files. Each process of the run reads all of them, with its part of the processors."""
+    recipe = order.recipe
+    return mixing.collect(
+        order.data,
+        form,
+        recipe.context,
+        recipe.seed,
+        others=recipe.others,
+        texts=texts,
+        workers=crews.cores(world.size),
+    )
 
 
 def ensure_room(order: Order, config: Any) -> None:

@@ -1,0 +1,89 @@
+"""A run's rows as a dataset to hand on: its files, its card, and its description for machines."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.util
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ocinterp.errors import UsageError
+from ocinterp.files import explained, replace_file
+
+if TYPE_CHECKING:
+    from ocinterp.synth.card import Contamination
+    from ocinterp.synth.folder import Stage
+
+
+def publish(folder: Path, out: Path, title: str, results: Path | None) -> int:
+    """Write the folder `out`, and say how many rows it has. UsageError for a run without rows, or a place that is taken."""
+    from ocinterp.synth import card, charts, croissant, parquet, pipeline, plan
+    from ocinterp.synth.folder import Stage, made
+    from ocinterp.synth.rows import Row
+    from ocinterp.synth.tables import Table
+
+    parquet.check()
+    chosen = plan.load(folder)
+    stage = made(folder)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"{out} is not empty: choose another folder, as in --out {out}-2")
+    figures = charts.figures(stage.rows(Row))
+    title = title or folder.resolve().name
+    facts = card.Facts(
+        title,
+        chosen,
+        figures,
+        [(name, done) for name, done in pipeline.funnel(folder) if done is not None],
+        _contamination(Stage(folder, "decontaminate")),
+        _dollars(folder),
+        _text(results),
+    )
+    with explained(out):
+        (out / "data").mkdir(parents=True, exist_ok=True)
+        files = _copied(stage, out / "data")
+    about = f"{figures.rows:,} dialogues with code, what came of it when it ran, and what was said of it."
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    described = croissant.write(title, about, card.licence(figures), files, Table(Row).schema, today)
+    replace_file(out / "croissant.json", [described.encode()])
+    replace_file(out / "contamination.json", [json.dumps(facts.contamination, indent=1).encode()])
+    if importlib.util.find_spec("matplotlib") is not None:
+        charts.draw(charts.of_run(folder), out / "stats.png")
+    replace_file(out / "README.md", [card.write(facts).encode()])
+    return figures.rows
+
+
+def _copied(stage: Stage, target: Path) -> list[Path]:
+    """Its parts, named as `datasets` names those of a split."""
+    parts = stage.parts()
+    found: list[Path] = []
+    for number, each in enumerate(parts):
+        found.append(target / f"train-{number:05}-of-{len(parts):05}.parquet")
+        shutil.copyfile(each, found[-1])
+    return found
+
+
+def _contamination(stage: Stage) -> Contamination:
+    from ocinterp.synth.sources import CONTAMINATION
+
+    path = stage.place / CONTAMINATION
+    return json.loads(path.read_text("utf-8")) if path.exists() else {}
+
+
+def _dollars(folder: Path) -> float:
+    from ocinterp.journal import Reader
+    from ocinterp.synth.folder import JOURNAL
+
+    if not (folder / JOURNAL).exists():
+        return 0.0
+    with Reader(folder / JOURNAL) as journal:
+        report = journal.report()
+    return (report.spent.nanodollars + report.possible.nanodollars) / 1e9
+
+
+def _text(path: Path | None) -> str:
+    if path is None:
+        return ""
+    with explained(path):
+        return path.read_text("utf-8")
