@@ -57,7 +57,7 @@ class Making:
         wish = steps.Wish(told="finishing what is under way; Ctrl-C again ends it at once")
         with wish.heard():
             async with self._desk(plan, wish) as (desk, journal):
-                course = Course(self.folder, desk, benchmarks, _begun)
+                course = Course(self.folder, desk, benchmarks)
                 found = await course.run(self.until)
                 print(f"ocinterp: {journal.report()}", file=sys.stderr)
         for line in table(found):
@@ -68,6 +68,7 @@ class Making:
 
     @asynccontextmanager
     async def _desk(self, plan: Plan, stop: Callable[[], bool]) -> AsyncGenerator[tuple[Desk, Journal]]:
+        from ocinterp.cli.watching import Told
         from ocinterp.synth.desk import Desk
         from ocinterp.synth.folder import JOURNAL
 
@@ -80,7 +81,8 @@ class Making:
             await stack.enter_async_context(jobs)
             known = {"seconds": plan.timeout_seconds, "memory": _MEMORY_BYTES}
             kept = JournaledSandbox(cells, journal, cells.name, known)
-            yield Desk(plan, players, kept, jobs, self.concurrency, workers, stop), journal
+            told = stack.enter_context(Told(lambda: journal.spent, self.budget))
+            yield Desk(plan, players, kept, jobs, self.concurrency, workers, stop, told), journal
 
     async def _players(self, stack: AsyncExitStack, plan: Plan, journal: Journal) -> Callable[[str, str], Journaled]:
         """Every model that plays a part, ready to be asked; a model that plays several is opened once."""
@@ -118,12 +120,6 @@ class Making:
         resources = Resources(timeout_seconds=plan.timeout_seconds, memory_bytes=_MEMORY_BYTES)
         service = Service(zygotes=workers, sessions=2 * self.concurrency, spares=min(self.concurrency, _SPARES))
         return sandbox_named(plan.sandbox, resources, service=service)
-
-
-def _begun(stage: str, rows: int) -> None:
-    """Say which stage begins, and with how much."""
-    said = f" ({rows:,} rows go in)" if rows else ""
-    print(f"ocinterp: {stage}{said}", file=sys.stderr)
 
 
 def table(found: list[tuple[str, Done]] | list[tuple[str, Done | None]]) -> Iterator[str]:

@@ -116,6 +116,11 @@ class Journal:
             self._hits += 1
         return await shared.join()
 
+    @property
+    def spent(self) -> Cost:
+        """What is used of the budget, by earlier runs too: `report` without a look into the file."""
+        return self._account.used
+
     def report(self) -> Report:
         """The whole file in numbers, and the hits since it was opened."""
         return self._reader.report(hits=self._hits)

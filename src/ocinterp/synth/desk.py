@@ -8,11 +8,25 @@ from dataclasses import dataclass, field
 from ocinterp.jobs import Jobs
 from ocinterp.journal import Journaled, Request
 from ocinterp.protocols import Model, Sandbox, ignore
+from ocinterp.synth.folder import Done
 from ocinterp.synth.plan import Plan
 from ocinterp.synth.rows import Call
 from ocinterp.types import Completion, Message
 
 Players = Callable[[str, str], Journaled]  # of a part, within a scope
+
+
+class Watch:
+    """Somebody who looks on while stages are made; this one does not."""
+
+    def begin(self, stage: str, rows: int) -> None:
+        """A stage begins, with so many rows that go in."""
+
+    def row(self, made: bool) -> None:
+        """One of them is done with: something came of it, or it was refused."""
+
+    def end(self, stage: str, done: Done) -> None:
+        """A stage is over, or was broken off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +40,7 @@ class Desk:
     at_once: int = 16
     workers: int = 1
     stop: Callable[[], bool] = lambda: False
+    watch: Watch = field(default_factory=Watch)
 
 
 @dataclass

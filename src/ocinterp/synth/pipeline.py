@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -25,12 +25,11 @@ STAGES: Final = ("ingest", "dedup", "decontaminate", "judge", *METHODS, "assembl
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """A run's folder, and what its stages need. `on_stage` is told of each as it begins, with how many rows go in."""
+    """A run's folder, and what its stages need."""
 
     folder: Path
     desk: Desk
     benchmarks: Sequence[Benchmark] = ()
-    on_stage: Callable[[str, int], None] = lambda name, rows: None
 
     def stage(self, name: str) -> Stage:
         return Stage(self.folder, name)
@@ -44,7 +43,10 @@ class Course:
             raise UsageError(f"there is no stage {until!r}: there are {', '.join(STAGES)}")
         found: list[tuple[str, Done]] = []
         for name in STAGES[: STAGES.index(until) + 1]:
-            done = self.stage(name).done or await self._make(name)
+            done = self.stage(name).done
+            if done is None:
+                done = await self._make(name)
+                self.desk.watch.end(name, done)
             found.append((name, done))
             if self.stage(name).done is None:
                 break
@@ -52,8 +54,10 @@ class Course:
 
     async def _make(self, name: str) -> Done:
         stage, plan = self.stage(name), self.desk.plan
-        before = self.stage("judge" if name in METHODS else STAGES[STAGES.index(name) - 1])
-        self.on_stage(name, before.done.rows if before.done and name != "assemble" else 0)
+        before = self.stage(STAGES[STAGES.index(name) - 1])
+        rows = before.done.rows if before.done else 0
+        if name not in (*METHODS, "judge"):  # those say themselves how many rows are theirs
+            self.desk.watch.begin(name, 0 if name == "assemble" else rows)
         match name:
             case "ingest":
                 return await asyncio.to_thread(sources.ingest, plan, stage)
@@ -64,7 +68,7 @@ class Course:
                     before, stage, self.benchmarks, self.desk.jobs, workers=self.desk.workers
                 )
             case "judge":
-                return await stages.judge(self.desk, before, stage)
+                return await stages.judge(self.desk, before, rows, stage)
             case "assemble":
                 return await asyncio.to_thread(self._assemble, stage)
             case _:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import count
+from itertools import count, islice
 from random import Random
 from typing import Final, TypeVar
 
@@ -39,7 +39,7 @@ class Judged:
     scores: tuple[Score, ...] = ()
 
 
-async def judge(desk: Desk, before: Stage, stage: Stage) -> Done:
+async def judge(desk: Desk, before: Stage, rows: int, stage: Stage) -> Done:
     """Questions that are hard enough by both prompts; all of them where the plan's `least` is 0, and then nobody is asked.
 
     Problems that come with their programs are not judged: as in the paper, they have methods of their own.
@@ -53,7 +53,7 @@ async def judge(desk: Desk, before: Stage, stage: Stage) -> Done:
         said = ", ".join(str(each.value) for each in found)
         return Judged(query, found) if hardness.hard(found, least) else f"it is not hard enough: {said}"
 
-    return await _made(desk, stage, Judged, before.rows(Query), one, _about_query)
+    return await _made(desk, stage, Judged, before.rows(Query), rows, one, _about_query)
 
 
 async def _made(
@@ -61,29 +61,32 @@ async def _made(
     stage: Stage,
     kind: type[_R],
     rows: Iterable[_T],
+    total: int,
     act: Callable[[_T], Awaitable[_R | str]],
     about: Callable[[_T], Query],
 ) -> Done:
-    """Carry out `act` for each row and write what it gives; a text is why there is nothing."""
+    """Carry out `act` for each of `total` rows and write what it gives; a text is why there is nothing."""
     stage.begin()
+    desk.watch.begin(stage.name, total)
     rejected: list[Rejected] = []
     part: list[_R] = []
-    number, total = count(), 0
+    number, kept = count(), 0
     async for given, made in in_order(rows, _excused(act), desk.at_once, desk.stop):
+        desk.watch.row(not isinstance(made, str))
         if isinstance(made, str):
             query = about(given)
             rejected.append(Rejected(query.origin.file, query.origin.row, made, query.text[:200]))
             continue
         part.append(made)
-        total += 1
+        kept += 1
         if len(part) == PART_ROWS:
             stage.write(kind, part, next(number))
             part = []
     if part:
         stage.write(kind, part, next(number))
     if desk.stop():
-        return Done(total, len(rejected), {"stopped": 1})
-    return stage.finish(total, rejected)
+        return Done(kept, len(rejected), {"stopped": 1})
+    return stage.finish(kept, rejected)
 
 
 def _excused(act: Callable[[_T], Awaitable[_R | str]]) -> Callable[[_T], Awaitable[_R | str]]:
@@ -156,7 +159,7 @@ def _joined(queries: Sequence[Query]) -> list[Query]:
     return found
 
 
-async def simulation(desk: Desk, rows: Iterable[Judged], stage: Stage) -> Done:
+async def simulation(desk: Desk, rows: Sequence[Judged], stage: Stage) -> Done:
     async def one(given: Judged) -> Row:
         bill = Bill(desk, given.query.id)
         weak, strong, person, judge = (bill.model(part) for part in ("weak", "strong", "person", "judge"))
@@ -171,10 +174,10 @@ async def simulation(desk: Desk, rows: Iterable[Judged], stage: Stage) -> Done:
         made = row(found.trajectory, "simulation", [given.query.origin], by, opinions)
         return replace(made, scores=given.scores, calls=tuple(bill.calls))
 
-    return await _made(desk, stage, Row, rows, one, _about_judged)
+    return await _made(desk, stage, Row, rows, len(rows), one, _about_judged)
 
 
-async def correction(desk: Desk, rows: Iterable[Judged], stage: Stage) -> Done:
+async def correction(desk: Desk, rows: Sequence[Judged], stage: Stage) -> Done:
     kinds = list(prompts.MISTAKES)
 
     async def one(given: Judged) -> Row:
@@ -186,7 +189,7 @@ async def correction(desk: Desk, rows: Iterable[Judged], stage: Stage) -> Done:
             made, scores=given.scores, calls=tuple(bill.calls), provenance={**made.provenance, "mistake": kind}
         )
 
-    return await _made(desk, stage, Row, rows, one, _about_judged)
+    return await _made(desk, stage, Row, rows, len(rows), one, _about_judged)
 
 
 async def packing(desk: Desk, rows: Sequence[Judged], stage: Stage) -> Done:
@@ -202,21 +205,21 @@ async def packing(desk: Desk, rows: Sequence[Judged], stage: Stage) -> Done:
         made = row(dialogue, "packing", [each.query.origin for each in given], ["source"] * len(turns))
         return replace(made, languages=tuple(dict.fromkeys(filter(None, (each.query.language for each in given)))))
 
-    chosen = ([rows[at] for at in each.questions] for each, _ in zip(packs, range(plan.sizes.packing), strict=False))
-    return await _made(desk, stage, Row, chosen, one, lambda each: each[0].query)
+    chosen = [[rows[at] for at in each.questions] for each in islice(packs, plan.sizes.packing)]
+    return await _made(desk, stage, Row, chosen, len(chosen), one, lambda each: each[0].query)
 
 
-async def similar_problems(desk: Desk, groups: Iterable[Sequence[Judged]], stage: Stage) -> Done:
+async def similar_problems(desk: Desk, groups: Sequence[Sequence[Judged]], stage: Stage) -> Done:
     """Problems that are alike, each answered by its source's program, which must pass the problem's tests."""
 
     async def one(given: Sequence[Judged]) -> Row | str:
         wanted = [(each.query, each.query.facts.solutions[0]) for each in given]
         return await _of_solutions(desk, "similar", [(query.text, query, solution) for query, solution in wanted])
 
-    return await _made(desk, stage, Row, groups, one, lambda each: each[0].query)
+    return await _made(desk, stage, Row, groups, len(groups), one, lambda each: each[0].query)
 
 
-async def follow_ups(desk: Desk, those: Iterable[tuple[Judged, Followed]], stage: Stage) -> Done:
+async def follow_ups(desk: Desk, those: Sequence[tuple[Judged, Followed]], stage: Stage) -> Done:
     """One problem in several ways; each program in Python must pass the problem's tests."""
 
     async def one(given: tuple[Judged, Followed]) -> Row | str:
@@ -225,7 +228,7 @@ async def follow_ups(desk: Desk, those: Iterable[tuple[Judged, Followed]], stage
         told = zip(asked, followed.solutions, strict=True)
         return await _of_solutions(desk, "follow-up", [(words, followed.query, solution) for words, solution in told])
 
-    return await _made(desk, stage, Row, those, one, lambda each: each[0].query)
+    return await _made(desk, stage, Row, those, len(those), one, lambda each: each[0].query)
 
 
 async def _of_solutions(desk: Desk, method: Method, turns: Sequence[tuple[str, Query, Solution]]) -> Row | str:
