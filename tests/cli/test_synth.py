@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import importlib
 import importlib.util
 import json
 import re
+import subprocess
+import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from cli.conftest import Command, Serve
 from ocinterp import records
+from ocinterp.synth.folder import Stage
+from ocinterp.synth.rows import Row
 from ocinterp.testing import teacher
+from ocinterp.testing.server import Asked, Fixed
 
 
 def methods(path: Path) -> Counter[str]:
@@ -80,6 +87,7 @@ def test_a_dataset_is_planned_made_and_looked_at(
     ended = ocinterp("synth", "run", "run", "--stage", "judge")
     assert ended.code == 0
     assert "ocinterp: judge (30 rows go in)" in ended.err
+    assert re.search(r"^ocinterp: judge: \d+ rows(, \d+ refused)?; \d+\.\d s, \$0\.\d{4}$", ended.err, re.MULTILINE)
     assert ocinterp("synth", "status", "run").out.count("not yet") == 6
     ended = ocinterp("synth", "run", "run", "--concurrency", "4")
     assert ended.code == 0
@@ -115,6 +123,11 @@ def test_a_dataset_is_planned_made_and_looked_at(
     assert columns == set(importlib.import_module("pyarrow.parquet").read_schema(part).names)
     again = ocinterp("synth", "card", "run", "--out", "handed")
     assert (again.code, "handed is not empty" in again.err) == (2, True)
+    seen = ocinterp("synth", "verify", "run")
+    assert seen.code == 0
+    assert re.fullmatch(rf"{count} rows: {count} as they were\n", seen.out)
+    seen = ocinterp("synth", "gc", "run")
+    assert re.fullmatch(r"journal\.sqlite: [\d,]+ bytes before, [\d,]+ now\n", seen.out)
     cost = ocinterp("synth", "cost", "run").out
     assert re.search(r"^scripted at http\S+ +\d+ +\d+ +\d+ +0\.\d+$", cost, re.MULTILINE)
     each, spent = re.findall(r"^(?:correction|simulation) .* ([\d.]+) +[\d.]+$", cost, re.MULTILINE), ended.err
@@ -193,3 +206,99 @@ def test_a_plan_that_cannot_be_is_refused_and_not_written(
     assert ended.code in (2, 3)
     assert said in ended.err
     assert not (home / "run").exists()
+
+
+def made(home: Path, ocinterp: Command, model: str, *more: str, out: str = "run") -> Path:
+    """A run that has its rows."""
+    plan = ("--strong", model, "--least", "0", "--simulation", "4", "--correction", "3", *more)
+    assert ocinterp("synth", "plan", asked(home), "--out", out, *plan).code == 0
+    assert ocinterp("synth", "run", out).code == 0
+    return home / out
+
+
+def test_two_runs_are_compared_in_their_plans_and_in_their_rows(home: Path, ocinterp: Command, serve: Serve) -> None:
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    model = serve(teacher.answer, repeat_last=True)
+    made(home, ocinterp, model)
+    made(home, ocinterp, model, "--seed", "2", out="other")
+    same = ocinterp("synth", "diff", "run", "run")
+    assert same.out.startswith("the plans are the same\n")
+    assert re.search(r"^correction +3 +3 +3$", same.out, re.MULTILINE)
+    assert " only in " not in same.out
+    seen = ocinterp("synth", "diff", "run", "other")
+    assert seen.code == 0
+    assert '-seed = "1"\n' in seen.out
+    assert '+seed = "2"\n' in seen.out
+    assert re.search(r"^\d+ only in other: [0-9a-f]{24}", seen.out, re.MULTILINE)
+    plan = ("--strong", model)
+    ocinterp("synth", "plan", asked(home), "--out", "new", *plan)
+    assert "new has no rows yet" in ocinterp("synth", "diff", "run", "new").err
+
+
+def test_a_row_that_is_not_as_it_says_is_found(home: Path, ocinterp: Command, serve: Serve) -> None:
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    run = made(home, ocinterp, serve(teacher.answer, repeat_last=True))
+    stage = Stage(run, "assemble")
+    rows = list(stage.rows(Row))
+    last = rows[0].executions[-1]
+    wrong = replace(rows[0], executions=(*rows[0].executions[:-1], replace(last, code="1 / 0")))
+    stage.write(Row, [wrong, *rows[1:]])
+    seen = ocinterp("synth", "verify", "run")
+    assert seen.code == 1
+    assert f"{len(rows)} rows: {len(rows) - 1} as they were, 1 otherwise\n" in seen.out
+    assert f"  {wrong.id} ({wrong.method}): ok before, now ZeroDivisionError\n" in seen.out
+    assert ocinterp("synth", "verify", "run", "-n", "1").out.startswith("1 rows: 1 otherwise\n")
+
+
+def test_what_a_process_left_that_died_goes_and_nothing_else(home: Path, ocinterp: Command, serve: Serve) -> None:
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    run = made(home, ocinterp, serve(teacher.answer, repeat_last=True))
+    (run / "stages" / "packing" / "done.json").unlink()
+    (run / "rejected" / ".judge.parquet.0123.tmp").write_bytes(b"half")
+    before = set(run.rglob("*"))
+    seen = ocinterp("synth", "gc", "run").out
+    assert "rejected/.judge.parquet.0123.tmp: 4 bytes (was being written)\n" in seen
+    assert re.search(r"^stages/packing: [\d,]+ bytes \(is not done, and begins anew\)$", seen, re.MULTILINE)
+    gone = {each.relative_to(run).as_posix() for each in before - set(run.rglob("*"))}
+    assert {each for each in gone if not each.startswith("journal.")} - {"stages/packing/part-00000.parquet"} == {
+        "rejected/.judge.parquet.0123.tmp",
+        "stages/packing",
+    }
+    assert ocinterp("synth", "run", "run").code == 0
+
+
+def test_a_run_in_another_process_can_be_stopped(home: Path, ocinterp: Command, serve: Serve) -> None:
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+
+    async def slowly(asked: Asked) -> Fixed:
+        await asyncio.sleep(0.3)
+        return await teacher.answer(asked)
+
+    model = serve(slowly, repeat_last=True)
+    planned = ocinterp("synth", "plan", asked(home), "--out", "run", "--strong", model)
+    assert planned.code == 0, planned.err
+    nobody = ocinterp("synth", "stop", "run")
+    assert (nobody.code, nobody.err) == (2, "ocinterp: nobody makes run now: there is nothing to stop\n")
+    command = [
+        sys.executable,
+        "-c",
+        "from ocinterp.cli.main import main; main()",
+        "synth",
+        "run",
+        "run",
+        "--concurrency",
+        "1",
+    ]
+    with subprocess.Popen(command, cwd=home, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "judge (30 rows go in)" in line:
+                break
+        second = ocinterp("synth", "run", "run")
+        assert (second.code, f"in use by process {process.pid}" in second.err) == (2, True)
+        seen = ocinterp("synth", "stop", "run")
+        assert seen.code == 0
+        assert f"process {process.pid} ends when what is under way is done" in seen.err
+        assert "stopped; `ocinterp synth run run` goes on" in process.stderr.read()
+    assert process.returncode == 130
+    assert ocinterp("synth", "status", "run").out.count("not yet") == 7

@@ -18,6 +18,7 @@ from ocinterp.sandboxes.limits import MIB, Resources, Service
 from ocinterp.sandboxes.probe import AnySandbox, sandbox_named
 
 if TYPE_CHECKING:
+    from ocinterp.synth.again import Ground
     from ocinterp.synth.desk import Desk
     from ocinterp.synth.folder import Done
     from ocinterp.synth.plan import Plan, Player
@@ -73,7 +74,10 @@ class Making:
         from ocinterp.synth.folder import JOURNAL
 
         workers = setup.workers_of(self.workers)
-        cells, jobs = self._cells(plan, workers), setup.judging_sandbox(self.settings, plan.sandbox, workers)
+        cells, jobs = (
+            _cells(plan, workers, self.concurrency),
+            setup.judging_sandbox(self.settings, plan.sandbox, workers),
+        )
         async with AsyncExitStack() as stack:
             journal = await stack.enter_async_context(Journal(self.folder / JOURNAL, budget=self.budget))
             players = await self._players(stack, plan, journal)
@@ -116,10 +120,26 @@ class Making:
             raise UsageError("many rows are asked about at once, which takes a model: NAME@URL, pocket or hf:NAME")
         return choice.model
 
-    def _cells(self, plan: Plan, workers: int) -> AnySandbox:
-        resources = Resources(timeout_seconds=plan.timeout_seconds, memory_bytes=_MEMORY_BYTES)
-        service = Service(zygotes=workers, sessions=2 * self.concurrency, spares=min(self.concurrency, _SPARES))
-        return sandbox_named(plan.sandbox, resources, service=service)
+
+def _cells(plan: Plan, workers: int, at_once: int) -> AnySandbox:
+    """Where the programs of models run."""
+    resources = Resources(timeout_seconds=plan.timeout_seconds, memory_bytes=_MEMORY_BYTES)
+    service = Service(zygotes=workers, sessions=2 * at_once, spares=min(at_once, _SPARES))
+    return sandbox_named(plan.sandbox, resources, service=service)
+
+
+async def ground(stack: AsyncExitStack, folder: Path, plan: Plan, settings: Settings, workers: int) -> Ground:
+    """Where rows that are there are run again, as long as the stack is open."""
+    from ocinterp.synth.again import Ground
+    from ocinterp.synth.folder import Stage
+    from ocinterp.synth.stages import Judged
+
+    questions = {
+        each.query.origin.id: each.query for each in Stage(folder, "judge").rows(Judged) if each.query.facts.tests
+    }
+    cells = await stack.enter_async_context(_cells(plan, workers, 2 * workers))
+    jobs = await stack.enter_async_context(setup.judging_sandbox(settings, plan.sandbox, workers))
+    return Ground(cells, jobs, questions, workers)
 
 
 def table(found: list[tuple[str, Done]] | list[tuple[str, Done | None]]) -> Iterator[str]:

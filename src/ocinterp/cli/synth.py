@@ -108,6 +108,52 @@ def status(folder: _RUN) -> None:
 
 
 @app.command()
+def stop(
+    folder: _RUN,
+    now: Annotated[bool, typer.Option("--now", help="Do not wait for the answers that are under way.")] = False,
+) -> None:
+    """Have the process that makes a run end, and wait until it has: what was paid for is kept."""
+    from ocinterp.cli import keeping
+
+    keeping.stop(folder, now=now)
+
+
+@app.command()
+def verify(
+    folder: _RUN,
+    where: Annotated[str, typer.Option(help="Only rows for which a condition in SQL holds.", metavar="SQL")] = "",
+    limit: Annotated[int | None, typer.Option("-n", "--limit", help="How many at most.", min=1)] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that run programs.", metavar="N", min=1)] = None,
+) -> None:
+    """Run the last program of each row again, or judge it again by its question's tests; exit code 1 if a row is not as it says."""
+    from ocinterp.cli import settings, setup, verifying
+
+    if not setup.run_to_end(verifying.verify(folder, settings.load(), where, limit, workers), saved=False):
+        raise typer.Exit(1)
+
+
+@app.command()
+def diff(
+    one: _RUN,
+    two: Annotated[Path, typer.Argument(help="Another one.", metavar="RUN")],
+) -> None:
+    """Show how two runs differ: in their plans, and in their rows."""
+    from ocinterp.cli import keeping
+
+    for line in keeping.difference(one, two):
+        print(line)
+
+
+@app.command()
+def gc(folder: _RUN) -> None:
+    """Remove what processes that died have left in a run, and give back the journal's empty room. No answer is lost."""
+    from ocinterp.cli import keeping
+
+    for line in keeping.clear(folder):
+        print(line)
+
+
+@app.command()
 def export(
     folder: _RUN,
     out: Annotated[Path, typer.Option("--out", "-o", help="The file to write, a row a line.")],

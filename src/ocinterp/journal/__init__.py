@@ -2,7 +2,7 @@
 
 from ocinterp.journal.acts import Done, Journal
 from ocinterp.journal.costs import FREE, NOTHING, UNLIMITED, Budget, Cost, Price
-from ocinterp.journal.file import Entry, Reader, Report
+from ocinterp.journal.file import Entry, Reader, Report, alone, compact, holder
 from ocinterp.journal.model import Journaled, most_tokens
 from ocinterp.journal.request import Request
 from ocinterp.journal.sandbox import JournaledSandbox
@@ -22,5 +22,8 @@ __all__ = [
     "Reader",
     "Report",
     "Request",
+    "alone",
+    "compact",
+    "holder",
     "most_tokens",
 ]

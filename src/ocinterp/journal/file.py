@@ -262,6 +262,27 @@ def _is_empty(database: sqlite3.Connection) -> bool:
     return not database.execute("SELECT COUNT(*) FROM sqlite_schema").fetchone()[0]
 
 
+def holder(path: Path) -> int | None:
+    """The process that writes the journal at `path` now; None where nobody does."""
+    name = path.with_name(f"{path.name}.lock")
+    if not name.exists():
+        return None
+    with explained(path), name.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            said = file.read(20).strip()
+            return int(said) if said.isdigit() else None
+    return None
+
+
+def compact(path: Path) -> None:
+    """Give back the room that is empty in the file of a journal that nobody has open. UsageError where somebody has."""
+    with alone(path), closing(open_to_write(path, PATIENCE_SECONDS)) as database, explained(path):
+        database.execute("VACUUM")
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
 @contextmanager
 def alone(path: Path) -> Generator[None]:
     """Be the only one who writes the journal at `path`. UsageError names the process that already does."""
