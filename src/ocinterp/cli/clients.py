@@ -14,6 +14,7 @@ from ocinterp.models import inprocess
 from ocinterp.models.batched import Batched
 from ocinterp.models.engine import Limits, Sampling
 from ocinterp.models.http import HttpModel
+from ocinterp.models.pace import Pace
 from ocinterp.models.refusals import ContextOverflow, MissingModelError
 from ocinterp.models.resolve import InProcess, Served
 
@@ -31,6 +32,7 @@ class Clients:
     _served: dict[tuple[Served, float], HttpModel] = field(
         default_factory=dict[tuple[Served, float], HttpModel], init=False
     )
+    _paces: dict[str, Pace] = field(default_factory=dict[str, Pace], init=False)  # by server
     _loaded: dict[InProcess, Batched] = field(default_factory=dict[InProcess, Batched], init=False)
 
     async def __aenter__(self) -> Self:
@@ -49,7 +51,8 @@ class Clients:
             return
         for each in temperatures:
             if (source, each) not in self._served:
-                client = _client(source, each, self.max_tokens)
+                pace = self._paces.setdefault(source.base_url, Pace(self.concurrency, notice=_say))
+                client = _client(source, each, self.max_tokens, pace)
                 self._served[source, each] = await self._stack.enter_async_context(client)
 
     def paid(
@@ -77,7 +80,11 @@ class Clients:
         )
 
 
-def _client(served: Served, temperature: float, max_tokens: int) -> HttpModel:
+def _say(line: str) -> None:
+    print(f"ocinterp: {line}", file=sys.stderr)
+
+
+def _client(served: Served, temperature: float, max_tokens: int, pace: Pace) -> HttpModel:
     return HttpModel(
         served.base_url,
         served.name,
@@ -87,5 +94,6 @@ def _client(served: Served, temperature: float, max_tokens: int) -> HttpModel:
         temperature=temperature,
         max_tokens=max_tokens,
         live=False,
-        notice=lambda line: print(f"ocinterp: {line}", file=sys.stderr),
+        pace=pace,
+        notice=_say,
     )

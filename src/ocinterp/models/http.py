@@ -18,8 +18,10 @@ import aiohttp
 from ocinterp.errors import ModelError
 from ocinterp.models import endpoints
 from ocinterp.models.listing import closest, enumerate_some, fetch_names, headers
+from ocinterp.models.pace import Pace
 from ocinterp.models.refusals import (
     Asked,
+    BusyError,
     ContextOverflow,
     EmptyAnswer,
     MissingModelError,
@@ -68,7 +70,8 @@ class HttpModel:
 
     `key_name` is what to tell people to set when there is something wrong with the key. Settings that are None are
     not sent. `live` False holds the text back until it is whole: nobody sees it grow, but a broken stream can then
-    always be asked for again. `notice` gets a line whenever there is a wait.
+    always be asked for again. `notice` gets a line whenever there is a wait. With a `pace` a server that takes no more
+    requests for now is waited for, and that is no attempt.
     """
 
     base_url: str
@@ -84,6 +87,7 @@ class HttpModel:
     proxy: str | None = field(default=None, repr=False)  # its URL may hold a password
     notice: Callable[[str], None] = field(default=ignore, repr=False)
     sleep: Callable[[float], Awaitable[None]] = field(default=asyncio.sleep, repr=False)
+    pace: Pace | None = field(default=None, repr=False)
     _reached: bool = field(default=False, init=False, repr=False)
     _client: aiohttp.ClientSession | None = field(default=None, init=False, repr=False)
     _without: set[str] = field(default_factory=set[str], init=False, repr=False)  # fields that the server refused
@@ -103,6 +107,21 @@ class HttpModel:
     async def generate(self, messages: Sequence[Message], /, *, on_text: Callable[[str], None] = ignore) -> Completion:
         """Raises ContextOverflow, EmptyAnswer, or ModelError with one line that says what to do."""
         answer = Answer(on_text, live=self.live)
+        if self.pace is None:
+            return await self._in_time(messages, answer)
+        while True:
+            try:
+                async with self.pace.place():
+                    found = await self._in_time(messages, answer)
+            except BusyError as error:
+                if not self.pace.refused(self._asked.place, error.wait_seconds):
+                    hours = f"{self.pace.patience_seconds / 3600:g} hours"
+                    raise error.final(f"{error}; it has not taken one for {hours}") from error
+            else:
+                self.pace.answered()
+                return found
+
+    async def _in_time(self, messages: Sequence[Message], answer: Answer) -> Completion:
         clock = asyncio.timeout(self.patience.total_seconds)
         try:
             async with clock:
@@ -124,6 +143,8 @@ class HttpModel:
             try:
                 return await self._attempt(messages, answer)
             except PassingError as error:
+                if isinstance(error, BusyError) and self.pace is not None:
+                    raise
                 if attempt >= self.patience.retries:
                     times = f" (asked {attempt + 1} times)" if attempt else ""
                     raise error.final(f"{error}{times}") from error

@@ -61,6 +61,10 @@ class PassingError(Exception):
         self.final = final  # what it becomes when it does not pass
 
 
+class BusyError(PassingError):
+    """The server takes no more requests for now: 429, or 503."""
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """Who was asked for what: the words that a clear line needs."""
@@ -95,7 +99,9 @@ def refusal(asked: Asked, status: int, body: str, /, *, wait_seconds: float | No
     if status == 404 or (status in {400, 422} and _MISSING_MODEL.search(body)):
         return MissingModelError(words)
     if status == 429:
-        return PassingError(f"{asked.place} takes no more requests for now (429){says}", wait_seconds=wait_seconds)
+        return BusyError(f"{asked.place} takes no more requests for now (429){says}", wait_seconds=wait_seconds)
+    if status == 503:
+        return BusyError(f"{asked.place} failed (503){says}", wait_seconds=wait_seconds)
     if status in _PASSING or status >= 500:
         return PassingError(f"{asked.place} failed ({status}){says}", wait_seconds=wait_seconds)
     return ModelError(f"{asked.place} refused the request ({status}){says}")
