@@ -182,7 +182,7 @@ $(VENV)/.bench: $(PINNED) | $(VENV)/.created
 	@touch $(VENV)/.demo $@
 
 $(TRAIN)/.ready: $(PINNED) | $(TRAIN)/.created
-	@$(TRAIN_INSTALL) hatchling editables && $(TRAIN_INSTALL) --no-build-isolation -e '.[train,qlora]' $(TRAIN_TOOLS)
+	@$(TRAIN_INSTALL) hatchling editables && $(TRAIN_INSTALL) --no-build-isolation -e '.[train,qlora,data]' $(TRAIN_TOOLS)
 	@touch $@
 
 # The newest versions that fit pyproject.toml, from an environment of their own.

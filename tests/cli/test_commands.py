@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ocinterp import __version__
+from ocinterp import __version__, records
 from ocinterp.models.pocket import card
 from ocinterp.sandboxes import toolchains
 from ocinterp.testing import Says, code
@@ -118,6 +118,20 @@ def test_sessions_are_listed_shown_exported_and_removed(ocinterp: Run, serve: Ru
     assert ocinterp("sessions", "export", name, "x.doc").code == 2
     assert ocinterp("sessions", "rm", name).out == f"removed {name}\n"
     assert ocinterp("sessions", "show", name).code == 2
+
+
+def test_sessions_that_were_rated_are_exported_as_rows(ocinterp: Run, serve: Run, home: Path) -> None:
+    ocinterp("run", "print the answer", "--model", serve(Says(code("print(41)"))))
+    none = ocinterp("sessions", "export", "all", "rated.jsonl", "--as-dataset")
+    assert (none.code, "none of 1 sessions was rated: /feedback good" in none.err) == (2, True)
+    ocinterp("chat", "--model", serve(Says(code("print(42)"))), stdin="go\n/feedback good\n")
+    ended = ocinterp("sessions", "export", "all", "rated.jsonl", "--as-dataset")
+    assert (ended.code, ended.out) == (0, "1 sessions: rated.jsonl\n")
+    assert "read them before you hand them on" in ended.err
+    (row,) = records.read(home / "rated.jsonl")
+    assert row.turns[0].feedback[-1].rating == "good"
+    assert ocinterp("sessions", "export", "last", "one.jsonl", "--as-dataset").code == 0
+    assert list(records.read(home / "one.jsonl")) == [row]
 
 
 def test_a_damaged_database_still_yields_its_sessions(ocinterp: Run, serve: Run, home: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import importlib.util
 import json
@@ -9,7 +10,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,12 @@ import pytest
 from models.pocket.tiny import write
 from ocinterp import records
 from ocinterp.cli import steps
+from ocinterp.models.engine import Sampling
+from ocinterp.models.pocket.model import Pocket
 from ocinterp.synth.pocket.dialogues import dialogues
+from ocinterp.testing.fakes import code
+from ocinterp.testing.server import Says
+from ocinterp.types import Message
 
 Run = Callable[..., Any]
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -29,6 +35,9 @@ NANO = [
     *("--set", "shape.hidden=32", "--set", "shape.layers=1", "--set", "shape.intermediate=48"),
     *("--set", "shape.vocabulary=300", "--set", "packs=1", "--set", "epochs=25"),
 ]
+
+
+NOBODY = ("--least", "0", "--simulation", "0", "--correction", "0")
 
 
 @pytest.fixture
@@ -181,6 +190,55 @@ def test_a_run_that_is_interrupted_goes_on_with_the_same_command(home: Path, dat
     found = [json.loads(line)["step"] for line in (home / "model" / "metrics.jsonl").read_text().splitlines()]
     assert found == list(range(1, len(found) + 1))
     assert (home / "model" / "model.safetensors").exists()
+
+
+@needs_torch
+def test_a_chat_that_a_person_rated_becomes_rows_and_a_model_that_has_learnt_the_good_answer(
+    home: Path, ocinterp: Run, serve: Run
+) -> None:
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    model = serve(Says(code("print(41)")), Says(code("print(42)")))
+    lines = "what is the answer?\n/feedback bad It is one more.\nagain\n/feedback good\n"
+    assert ocinterp("chat", "--model", model, stdin=lines).code == 0
+    ended = ocinterp("sessions", "export", "all", "rated.jsonl", "--as-dataset")
+    assert (ended.code, ended.out) == (0, "1 sessions: rated.jsonl\n")
+    assert ocinterp("synth", "plan", "rated.jsonl", "--out", "run", *NOBODY).code == 0
+    assert ocinterp("synth", "run", "run").code == 0
+    assert (
+        ocinterp("synth", "export", "run", "--to", "trajectories", "--out", "rows.jsonl").out == "1 rows: rows.jsonl\n"
+    )
+    (row,) = records.read(home / "rows.jsonl")
+    assert [turn.right for turn in row.turns] == [False, True]
+    trained = ocinterp(
+        "train",
+        "pretrain",
+        "nano",
+        *NANO,
+        "--set",
+        "others=0",
+        "--set",
+        "epochs=400",
+        "--data",
+        "rows.jsonl",
+        "--out",
+        "model",
+    )
+    assert trained.code == 0, trained.err
+    messages = list(row.messages())
+    answers = [at for at, each in enumerate(messages) if each.role == "assistant"]
+    assert "print(42)" in answer_of(home / "model", messages[: answers[1]])
+    assert "print(41)" not in answer_of(home / "model", messages[: answers[0]])
+
+
+def answer_of(folder: Path, messages: Sequence[Message]) -> str:
+    """What a model in a folder says to a dialogue, greedily."""
+
+    async def said() -> str:
+        sampling = Sampling(max_tokens=60)
+        async with Pocket.load(folder).batched(sampling) as model:
+            return (await model.voice(sampling).generate(messages)).text
+
+    return asyncio.run(said())
 
 
 @needs_torch

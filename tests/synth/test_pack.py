@@ -86,3 +86,7 @@ def test_questions_that_are_too_far_apart_are_not_packed() -> None:
     found = nearest(unit(200), pack.WIDE)
     assert list(packs(found, "1", least=1.1)) == []
     assert all(min(each.products) >= 0.4 for each in packs(found, "1", least=0.4))
+
+
+def test_of_no_questions_there_are_no_packs() -> None:
+    assert list(packs(nearest(vectors.of([]), pack.WIDE), "seed")) == []

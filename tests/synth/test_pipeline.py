@@ -14,6 +14,7 @@ import pytest_asyncio
 
 pytest.importorskip("pyarrow", reason="pyarrow is not installed")
 
+from ocinterp import records
 from ocinterp.errors import BudgetExhausted, ModelError, UsageError
 from ocinterp.journal import UNLIMITED, Budget, Journal, Journaled, JournaledSandbox, Price
 from ocinterp.sandboxes.limits import Resources
@@ -25,6 +26,19 @@ from ocinterp.synth.pipeline import METHODS, STAGES, Course
 from ocinterp.synth.plan import Plan, Player, Sizes
 from ocinterp.synth.rows import Row, trajectory
 from ocinterp.testing.teacher import STRONG, WEAK, Teacher
+from ocinterp.types import (
+    Cell,
+    Completion,
+    ExecutionResult,
+    Feedback,
+    Message,
+    Outcome,
+    Run,
+    Source,
+    StopReason,
+    Trajectory,
+    Turn,
+)
 from ocinterp.verifiers.court import GUEST
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -75,6 +89,24 @@ def questions() -> list[dict[str, object]]:
     ]  # fmt: skip
 
 
+def chats() -> list[Trajectory]:
+    """Sessions that people had: in each the first answer was rated bad, and the second good."""
+    subjects = ("elephants", "violins", "glaciers")
+    found: list[Trajectory] = []
+    for number, each in enumerate(subjects):
+        asked = Message("user", f"Count the {each} of a zoo, a band or a map: {told(each)}.")
+        first, second = (Cell(f"{at}.1", f"print({number * at})") for at in (1, 2))
+        ran = [Run(cell, ExecutionResult(cell.id, Outcome.OK, stdout="0\n")) for cell in (first, second)]
+        bad = Feedback(Source.HUMAN, "No, the other way round.", "bad")
+        good = Feedback(Source.HUMAN, "", "good")
+        turns = (
+            Turn(Completion(f"```python\n{first.source}\n```"), (ran[0],), (bad,)),
+            Turn(Completion(f"```python\n{second.source}\n```"), (ran[1],), (good,)),
+        )
+        found.append(Trajectory(f"chat-{number}", (asked,), turns, StopReason.DONE, {"model": "a-model"}))
+    return found
+
+
 def written(place: Path) -> Plan:
     titles = [f"Problem {name}" for name in ("Ada", "Bob", "Cid", "Dan", "Eve", "Fay", "Gus", "Hal", "Ina", "Jon")]
     rows = {
@@ -84,7 +116,8 @@ def written(place: Path) -> Plan:
     }
     for name, those in rows.items():
         (place / name).write_text("".join(f"{json.dumps(each)}\n" for each in those))
-    inputs = tuple(sources.input_of(place / name) for name in rows)
+    records.write(place / "chats.jsonl", chats())
+    inputs = tuple(sources.input_of(place / name) for name in (*rows, "chats.jsonl"))
     return Plan(inputs, {"strong": Player(STRONG), "weak": Player(WEAK)}, least=2, apart=0.0, sizes=SIZES)
 
 
@@ -135,6 +168,9 @@ async def test_every_method_makes_rows_that_say_where_they_come_from(desks: Desk
         assert each.messages[-1].role == "assistant"
         assert each.messages[0].content.strip()
         by = {turn.by for turn in each.turns}
+        if each.method == "chat":
+            assert by == {"a-model"}
+            continue
         assert by == {"source"} if each.method in ("packing", "similar", "follow-up") else by <= {WEAK, STRONG}
         assert trajectory(each).turns
     assert {each.verify_kind for each in rows if each.method in ("similar", "follow-up")} == {"tests"}
@@ -143,6 +179,12 @@ async def test_every_method_makes_rows_that_say_where_they_come_from(desks: Desk
     assert any(heard.category and heard.followed for each in simulated for heard in each.feedback)
     assert all(each.calls and all(call.nanodollars > 0 for call in each.calls) for each in simulated)
     assert len({each.id for each in rows}) == len(rows)
+    had = [each.turns for each in chats()]
+    sat = [each for each in rows if each.method == "chat"]
+    assert len(sat) == len(had)
+    assert all([turn.train for turn in each.turns] == [False, True] for each in sat)
+    assert all([heard.rating for heard in each.feedback] == ["bad", "good"] for each in sat)
+    assert all(trajectory(each).turns in had for each in sat)
 
 
 async def test_running_it_again_asks_nothing_and_makes_the_same(desks: Desks) -> None:
@@ -252,7 +294,7 @@ async def test_an_answer_that_nobody_can_use_is_why_there_is_no_row(
     desks.plan = replace(desks.plan, least=0)
     async with desks.course() as course:
         await course.run()
-    assert {each.method for each in course.stage("assemble").rows(Row)} <= {"packing", "follow-up", "similar"}
+    assert {each.method for each in course.stage("assemble").rows(Row)} <= {"chat", "packing", "follow-up", "similar"}
     said = sources.reasons(course.stage("simulation"))
     assert said["the simulated person gave no object with feedback"] == SIZES.simulation
     assert sources.reasons(course.stage("correction"))["there was no code in it"] == SIZES.correction

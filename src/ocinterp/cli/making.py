@@ -28,7 +28,7 @@ _SPARES: Final = 32
 _PARTS: Final = ("weak", "strong", "person", "judge")
 _WHAT: Final = {
     "ingest": "rows that are questions", "dedup": "no copies", "decontaminate": "no benchmark's tasks",
-    "judge": "hard enough", "similar": "similar problems", "follow-up": "follow-ups", "correction": "corrections",
+    "judge": "hard enough", "chat": "sessions of people", "similar": "similar problems", "follow-up": "follow-ups", "correction": "corrections",
     "simulation": "interactions", "packing": "packs", "assemble": "rows of the dataset",
 }  # fmt: skip
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ocinterp.cli.added import With
+from ocinterp.errors import UsageError
 
 if TYPE_CHECKING:
     from ocinterp.chat.store import SessionStore, Stored
@@ -81,13 +82,54 @@ def resume(
 
 
 @app.command()
-def export(session: _ID, path: Annotated[Path, typer.Argument(help="x.ipynb, x.md, x.json or x.py")]) -> None:
-    """Write a session to a file, in the format its ending names."""
+def export(
+    session: Annotated[
+        str,
+        typer.Argument(help="A session's id, the beginning of one, or last; with --as-dataset also all.", metavar="ID"),
+    ],
+    path: Annotated[Path, typer.Argument(help="x.ipynb, x.md, x.json or x.py; with --as-dataset x.jsonl.")],
+    as_dataset: Annotated[
+        bool,
+        typer.Option(
+            "--as-dataset", help="As rows to train on, or for `ocinterp synth plan`: of all, those that were rated."
+        ),
+    ] = False,
+) -> None:
+    """Write a session to a file, in the format its ending names; or all that were rated as rows of a dataset."""
+    if as_dataset:
+        _export_rows(session, path)
+        return
     from ocinterp.chat.export import export as write
 
     stored = _load_or_salvage(session)
     write(stored.trajectory, path, title=stored.summary.title)
     print(f"wrote {path}")
+
+
+def _export_rows(session: str, path: Path) -> None:
+    """The dialogues as they were, ratings included: a row a line. UsageError where there are none."""
+    import sys
+
+    from ocinterp import records
+    from ocinterp.cli import report
+
+    report.check(path)
+    if session == "all":
+        with _store() as store:
+            found = store.list(sys.maxsize)
+            chosen = [store.load(each.id).trajectory for each in reversed(found) if each.good or each.bad]
+        if not chosen:
+            raise UsageError(
+                f"none of {len(found)} sessions was rated: /feedback good or bad rates an answer in `ocinterp chat`"
+            )
+    else:
+        chosen = [_load_or_salvage(session).trajectory]
+    records.write(path, chosen)
+    print(f"{len(chosen):,} sessions: {path}")
+    print(
+        "ocinterp: read them before you hand them on: they are as they were, with files, names and keys",
+        file=sys.stderr,
+    )
 
 
 @app.command()

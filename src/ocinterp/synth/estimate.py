@@ -39,7 +39,7 @@ class Measured:
 
     rows: int
     tokens: float
-    problems: int  # with programs of their own: they are not judged
+    problems: int  # with programs of their own, or dialogues that people had: they are not judged
 
 
 def measured(plan: Plan) -> Measured:
@@ -50,7 +50,7 @@ def measured(plan: Plan) -> Measured:
             if isinstance(found, Query):
                 rows += 1
                 size += len(found.text.encode())
-                problems += bool(found.facts.solutions)
+                problems += bool(found.facts.solutions or found.record)
     return Measured(rows, size / TOKEN_BYTES / max(1, rows), problems)
 
 
@@ -62,8 +62,10 @@ def estimates(plan: Plan, questions: Measured) -> Iterator[Estimate]:
     left = round(asked * (_HARD if plan.least else 1))
     corrected = min(plan.sizes.correction, left)
     simulated = min(plan.sizes.simulation, left - corrected)
-    yield _correction(plan, questions, corrected)
-    yield _simulation(plan, questions, simulated)
+    if corrected:
+        yield _correction(plan, questions, corrected)
+    if simulated:
+        yield _simulation(plan, questions, simulated)
     yield Estimate("packing", min(left - corrected - simulated, plan.sizes.packing))
 
 

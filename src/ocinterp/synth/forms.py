@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
+from ocinterp import records
+from ocinterp.errors import DataError
 from ocinterp.synth import statements
 from ocinterp.synth.queries import NO_FACTS, UNKNOWN, Facts, Solution
 from ocinterp.types import Message, Role
@@ -34,6 +36,7 @@ class Said:
     language: str = ""
     facts: Facts = NO_FACTS
     licence: str = ""
+    record: str = ""  # of the whole dialogue
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +246,21 @@ def _query(fields: Fields) -> Said:
     return _dialogue(_text(fields, "query"), "")
 
 
+def _trajectory(fields: Fields) -> Said:
+    """A dialogue of our own (docs/formats.md). What was told after the last answer is no part of what was said."""
+    line = json.dumps(fields, ensure_ascii=False)
+    try:
+        found = records.loads(line)
+    except DataError as error:
+        raise UnreadableError(str(error)) from error
+    messages = [each for each in found.messages() if each.role != "system"]
+    while messages and messages[-1].role != "assistant":
+        messages.pop()
+    if not messages or messages[0].role != "user":
+        raise UnreadableError("nobody has asked, or nobody has answered")
+    return Said(tuple(messages), record=line)
+
+
 # The more fields a form is told by, the earlier it is tried.
 FORMS: Final = (
     Form("taco", "Apache-2.0", frozenset({"question", "solutions", "starter_code", "input_output"}), _taco),
@@ -256,5 +274,6 @@ FORMS: Final = (
     Form("evol-instruct-code-80k", "CC-BY-NC-SA-4.0", frozenset({"instruction", "output"}), _alpaca),
     Form("sharegpt", UNKNOWN, frozenset({"conversations"}), _sharegpt),
     Form("openai", UNKNOWN, frozenset({"messages"}), _openai),
+    Form("trajectory", UNKNOWN, frozenset({"format", "task_id", "prompt", "turns"}), _trajectory),
     Form("query", UNKNOWN, frozenset({"query"}), _query),
 )

@@ -64,7 +64,7 @@ def _query(given: Given, raw: Raw, chosen: Form | None) -> Query | Rejected:
     )
     first, *later = said.messages
     answer = later.pop(0).content if later and later[0].role == "assistant" else ""
-    return Query(first.content, origin, answer, said.language, tuple(later), said.facts)
+    return Query(first.content, origin, answer, said.language, tuple(later), said.facts, said.record)
 
 
 def _said(raw: Raw, form: Form | None) -> Said:

@@ -19,7 +19,7 @@ from ocinterp.synth.queries import Rejected
 from ocinterp.synth.rows import Row
 from ocinterp.synth.stages import Judged
 
-METHODS: Final = ("similar", "follow-up", "correction", "simulation", "packing")
+METHODS: Final = ("chat", "similar", "follow-up", "correction", "simulation", "packing")
 STAGES: Final = ("ingest", "dedup", "decontaminate", "judge", *METHODS, "assemble")
 
 
@@ -77,6 +77,8 @@ class Course:
     async def _by_method(self, name: str, stage: Stage) -> Done:
         shares = stages.shares(self.desk, list(self.stage("judge").rows(Judged)))
         match name:
+            case "chat":
+                return await stages.chat(self.desk, shares.chat, stage)
             case "similar":
                 return await stages.similar_problems(self.desk, shares.similar, stage)
             case "follow-up":

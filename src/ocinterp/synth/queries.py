@@ -67,7 +67,10 @@ NO_FACTS: Final = Facts()
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What somebody asked, and what the source has as an answer. `later` is what was said after that, if anything was."""
+    """What somebody asked, and what the source has as an answer. `later` is what was said after that, if anything was.
+
+    `record` is the whole dialogue with what was run in it, where the source has that: a line of `ocinterp.records`.
+    """
 
     text: str
     origin: Origin
@@ -75,6 +78,7 @@ class Query:
     language: str = ""
     later: tuple[Message, ...] = ()
     facts: Facts = NO_FACTS
+    record: str = ""
 
     @property
     def id(self) -> str:

@@ -12,6 +12,7 @@ from itertools import count, islice
 from random import Random
 from typing import Final, TypeVar
 
+from ocinterp import records
 from ocinterp.models.refusals import ContextOverflow, EmptyAnswer
 from ocinterp.synth import correct, follow, hardness, pack, prompts, proof, similar, vectors
 from ocinterp.synth.crowd import in_order
@@ -42,12 +43,13 @@ class Judged:
 async def judge(desk: Desk, before: Stage, rows: int, stage: Stage) -> Done:
     """Questions that are hard enough by both prompts; all of them where the plan's `least` is 0, and then nobody is asked.
 
-    Problems that come with their programs are not judged: as in the paper, they have methods of their own.
+    Problems that come with their programs are not judged: as in the paper, they have methods of their own. Nor are dialogues
+    that people had.
     """
     least = desk.plan.least
 
     async def one(query: Query) -> Judged | str:
-        if not least or query.facts.solutions:
+        if not least or query.facts.solutions or query.record:
             return Judged(query)
         found = await hardness.scores(query.text, Bill(desk, "").model("judge"), least)
         said = ", ".join(str(each.value) for each in found)
@@ -115,6 +117,7 @@ def _about_judged(judged: Judged) -> Query:
 class Shares:
     """Which questions go to which method, in the order in which they were taken: none goes to two."""
 
+    chat: tuple[Judged, ...]
     similar: tuple[tuple[Judged, ...], ...]
     follow_ups: tuple[tuple[Judged, Followed], ...]
     correction: tuple[Judged, ...]
@@ -123,8 +126,10 @@ class Shares:
 
 
 def shares(desk: Desk, rows: Sequence[Judged]) -> Shares:
-    """Problems with several programs, and with tags and tests, first; of the others by chance."""
+    """Dialogues as they are; problems with several programs, and with tags and tests; of the others by chance."""
     sizes, seed = desk.plan.sizes, desk.plan.seed
+    had = tuple(each for each in rows if each.query.record)
+    rows = [each for each in rows if not each.query.record]
     by_id = {each.query.id: each for each in rows}
     queries = _joined([each.query for each in rows])
     followed = [each for each in follow.follow_ups(queries, seed) if each.query.facts.tests][: sizes.follow_up]
@@ -138,6 +143,7 @@ def shares(desk: Desk, rows: Sequence[Judged]) -> Shares:
     simulated = rest[sizes.correction : sizes.correction + sizes.simulation]
     packed = [each for each in rest[sizes.correction + sizes.simulation :] if each.query.answer.strip()]
     return Shares(
+        had,
         tuple(tuple(replace(by_id[each.id], query=each) for each in group) for group in alike),
         tuple((by_id[each.query.id], each) for each in followed),
         tuple(corrected),
@@ -157,6 +163,17 @@ def _joined(queries: Sequence[Query]) -> list[Query]:
             each = replace(each, facts=facts)
         found.append(each)
     return found
+
+
+async def chat(desk: Desk, rows: Sequence[Judged], stage: Stage) -> Done:
+    """Sessions that people had, and rated: nothing is asked or run."""
+
+    async def one(given: Judged) -> Row:
+        had = records.loads(given.query.record)
+        by = [had.provenance.get("model") or "unknown"] * len(had.turns)
+        return row(had, "chat", [given.query.origin], by)
+
+    return await _made(desk, stage, Row, rows, len(rows), one, _about_judged)
 
 
 async def simulation(desk: Desk, rows: Sequence[Judged], stage: Stage) -> Done:

@@ -34,6 +34,8 @@ def of(texts: Sequence[str]) -> Vectors:
 
     Texts are read three times. The same texts in the same order give the same vectors on one machine.
     """
+    if not texts:
+        return np.empty((0, WIDTH), np.float32)
     rare = _rarity(texts)
     axes = _axes(np.stack([_folded(each, rare) for each in texts[:: max(1, len(texts) // _SAMPLE)]]))
     found = np.empty((len(texts), axes.shape[1]), np.float32)
