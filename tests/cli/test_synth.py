@@ -81,14 +81,14 @@ def test_a_dataset_is_planned_made_and_looked_at(
     assert "at most, with 64 calls of 8 seconds at once: $0." in ended.out
     assert "no --benchmarks: rows may have their tasks in them" in ended.err
     ended = ocinterp("synth", "status", "run")
-    assert (ended.code, ended.out.count("not yet")) == (0, 11)
+    assert (ended.code, ended.out.count("not yet")) == (0, 12)
     ended = ocinterp("synth", "export", "run", "--out", "rows.jsonl")
     assert (ended.code, "run has no rows yet" in ended.err) == (2, True)
     ended = ocinterp("synth", "run", "run", "--stage", "judge")
     assert ended.code == 0
     assert "ocinterp: judge (30 rows go in)" in ended.err
     assert re.search(r"^ocinterp: judge: \d+ rows(, \d+ refused)?; \d+\.\d s, \$0\.\d{4}$", ended.err, re.MULTILINE)
-    assert ocinterp("synth", "status", "run").out.count("not yet") == 7
+    assert ocinterp("synth", "status", "run").out.count("not yet") == 8
     ended = ocinterp("synth", "run", "run", "--concurrency", "4")
     assert ended.code == 0
     assert re.search(r"^assemble +\d+ +\d+  rows of the dataset \(\d+ verified", ended.out, re.MULTILINE)
@@ -301,4 +301,4 @@ def test_a_run_in_another_process_can_be_stopped(home: Path, ocinterp: Command, 
         assert f"process {process.pid} ends when what is under way is done" in seen.err
         assert "stopped; `ocinterp synth run run` goes on" in process.stderr.read()
     assert process.returncode == 130
-    assert ocinterp("synth", "status", "run").out.count("not yet") == 8
+    assert ocinterp("synth", "status", "run").out.count("not yet") == 9

@@ -282,7 +282,7 @@ async def test_a_model_that_cannot_be_asked_ends_the_run_and_takes_no_row_with_i
     assert course.stage("judge").done is None
     async with desks.course() as course:
         found = dict(await course.run("judge"))
-    assert found["judge"].rows + found["judge"].rejected == 96
+    assert found["judge"].rows + found["judge"].rejected == 99
 
 
 async def test_an_answer_that_nobody_can_use_is_why_there_is_no_row(

@@ -29,7 +29,7 @@ _PARTS: Final = ("weak", "strong", "person", "judge")
 _WHAT: Final = {
     "ingest": "rows that are questions", "dedup": "no copies", "decontaminate": "no benchmark's tasks",
     "judge": "hard enough", "chat": "sessions of people", "similar": "similar problems", "follow-up": "follow-ups", "correction": "corrections",
-    "simulation": "interactions", "packing": "packs", "assemble": "rows of the dataset",
+    "simulation": "interactions", "packing": "packs", "verify": "pass their tests, or have none", "assemble": "rows of the dataset",
 }  # fmt: skip
 
 
@@ -132,11 +132,9 @@ async def ground(stack: AsyncExitStack, folder: Path, plan: Plan, settings: Sett
     """Where rows that are there are run again, as long as the stack is open."""
     from ocinterp.synth.again import Ground
     from ocinterp.synth.folder import Stage
-    from ocinterp.synth.stages import Judged
+    from ocinterp.synth.stages import Judged, tested
 
-    questions = {
-        each.query.origin.id: each.query for each in Stage(folder, "judge").rows(Judged) if each.query.facts.tests
-    }
+    questions = tested(Stage(folder, "judge").rows(Judged))
     cells = await stack.enter_async_context(_cells(plan, workers, 2 * workers))
     jobs = await stack.enter_async_context(setup.judging_sandbox(settings, plan.sandbox, workers))
     return Ground(cells, jobs, questions, workers)

@@ -30,7 +30,7 @@ _OUT = Annotated[Path, typer.Option("--out", "-o", help="The folder of the run."
 _RUN = Annotated[Path, typer.Argument(help="The folder of a run.", metavar="RUN")]
 _PRICE = "Dollars for a million tokens of that model: IN,OUT."
 _LEAST = "From which score of five a question is taken, by both prompts; 0: nobody judges."
-_STAGE = "Only to this stage: ingest, dedup, decontaminate, judge, chat, similar, follow-up, correction, simulation, packing."
+_STAGE = "Only to this stage: ingest, dedup, decontaminate, judge, chat, similar, follow-up, correction, simulation, packing, verify."
 
 
 @app.command()

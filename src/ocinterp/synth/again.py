@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 from ocinterp.jobs import Jobs
-from ocinterp.parse import extract_cells
 from ocinterp.protocols import Sandbox
 from ocinterp.synth import proof
 from ocinterp.synth.crowd import in_order
-from ocinterp.synth.queries import Query
 from ocinterp.synth.rows import Execution, Row
+from ocinterp.synth.verify import Questions, programs
 from ocinterp.types import Cell
 
 Answer = Literal["same", "other", "no program", "no tests"]
@@ -34,7 +33,7 @@ class Ground:
 
     sandbox: Sandbox
     jobs: Jobs
-    questions: Mapping[str, Query]
+    questions: Questions
     workers: int = 1
 
 
@@ -78,16 +77,8 @@ async def _outcomes(executions: Iterable[Execution], sandbox: Sandbox) -> list[s
 
 
 async def _judged(row: Row, ground: Ground) -> Again:
-    """Each of its programs in Python by the tests of its question: one question for all, or one for each."""
-    asked = [ground.questions.get(each.id) for each in row.sources]
-    given: list[tuple[Query, str]] = []
-    for at, turn in enumerate(row.turns):
-        query = asked[min(at, len(asked) - 1)] if asked else None
-        programs = [each.source for each in extract_cells(turn.text) if each.language == "python"]
-        if query is not None and programs:
-            given.append((query, programs[-1]))
-    held = await proof.passing(ground.jobs, given, workers=ground.workers)
-    if not given or None in held:
+    held = await proof.passing(ground.jobs, list(programs(row, ground.questions)), workers=ground.workers)
+    if not held or None in held:
         return Again(row, "no tests", "its tests pass", "its tests are not there, or could not be run")
     if all(held):
         return Again(row, "same", "its tests pass", "its tests pass")

@@ -12,7 +12,7 @@ import numpy as np
 
 from ocinterp.errors import UsageError
 from ocinterp.problems import Benchmark
-from ocinterp.synth import near, sources, stages
+from ocinterp.synth import near, sources, stages, verify
 from ocinterp.synth.desk import Desk
 from ocinterp.synth.folder import Done, Stage
 from ocinterp.synth.queries import Rejected
@@ -20,7 +20,7 @@ from ocinterp.synth.rows import Row
 from ocinterp.synth.stages import Judged
 
 METHODS: Final = ("chat", "similar", "follow-up", "correction", "simulation", "packing")
-STAGES: Final = ("ingest", "dedup", "decontaminate", "judge", *METHODS, "assemble")
+STAGES: Final = ("ingest", "dedup", "decontaminate", "judge", *METHODS, "verify", "assemble")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,8 @@ class Course:
         stage, plan = self.stage(name), self.desk.plan
         before = self.stage(STAGES[STAGES.index(name) - 1])
         rows = before.done.rows if before.done else 0
-        if name not in (*METHODS, "judge"):  # those say themselves how many rows are theirs
-            self.desk.watch.begin(name, 0 if name == "assemble" else rows)
+        if name not in (*METHODS, "judge", "verify"):  # those say themselves how many rows are theirs
+            self.desk.watch.begin(name, rows)
         match name:
             case "ingest":
                 return await asyncio.to_thread(sources.ingest, plan, stage)
@@ -69,8 +69,10 @@ class Course:
                 )
             case "judge":
                 return await stages.judge(self.desk, before, rows, stage)
+            case "verify":
+                return await self._verify(stage)
             case "assemble":
-                return await asyncio.to_thread(self._assemble, stage)
+                return await asyncio.to_thread(self._assemble, before, stage)
             case _:
                 return await self._by_method(name, stage)
 
@@ -90,10 +92,17 @@ class Course:
             case _:
                 return await stages.packing(self.desk, shares.packing, stage)
 
-    def _assemble(self, stage: Stage) -> Done:
-        """All rows of all methods in one place; of those that are nearly the same dialogue the first."""
+    async def _verify(self, stage: Stage) -> Done:
+        """All rows of all methods, by the tests of their questions where there are some."""
+        those = [self.stage(name) for name in METHODS]
+        questions = stages.tested(self.stage("judge").rows(Judged))
+        total = sum(each.done.rows for each in those if each.done)
+        return await verify.verify(self.desk, stages.all_rows(those), total, questions, stage)
+
+    def _assemble(self, before: Stage, stage: Stage) -> Done:
+        """All rows in one place; of those that are nearly the same dialogue the first."""
         stage.begin()
-        rows = list(stages.all_rows(self.stage(name) for name in METHODS))
+        rows = list(before.rows(Row))
         found = near.duplicates(("\n".join(each.content for each in row.messages) for row in rows), _SAME)
         kept = [replace(row, cluster=rows[int(at)].id) for row, at in zip(rows, found.group, strict=True)]
         left = np.nonzero(found.kept)[0].tolist()

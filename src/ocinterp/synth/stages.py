@@ -287,6 +287,11 @@ def _spoken(name: str, turns: Iterable[tuple[str, str]]) -> Trajectory:
     return found.stopped(StopReason.DONE)
 
 
+def tested(rows: Iterable[Judged]) -> dict[str, Query]:
+    """The questions that have tests, by the id of their origin."""
+    return {each.id: each for each in _joined([each.query for each in rows]) if each.facts.tests}
+
+
 def all_rows(stages: Iterable[Stage]) -> Iterator[Row]:
     """Of all methods, in order; a row that is there twice once."""
     seen: set[str] = set()
