@@ -125,6 +125,7 @@ SMALL_DIALOGUES := $(foreach n,1 2 3 4 5 6,$(SMALL)/dialogues-$n.jsonl.gz)
 GPU_TRAIN = TOKENIZERS_PARALLELISM=false $(TRAIN)/bin/ocinterp train
 
 small: $(SMALL)/small.json
+	$(TRAIN)/bin/python benchmarks/_pocket_table.py $(SMALL)/small.jsonl docs/models.md $(SMALL)/small/README.md
 
 $(SMALL)/requests-%.jsonl.gz: | $(TRAIN)/.ready
 	@mkdir -p $(@D)

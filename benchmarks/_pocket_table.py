@@ -3,7 +3,8 @@
     python benchmarks/_pocket_table.py EVALUATION.jsonl FILE...
 
 The attempts are those that `ocinterp eval pocket --json EVALUATION.json` keeps. In each FILE all that stands between the
-lines `<!-- pocket -->` and `<!-- /pocket -->` is replaced; in a model card without them, the sentence that there are no results.
+lines `<!-- NAME -->` and `<!-- /NAME -->` is replaced, where NAME is that of the evaluation: `nano` for NANO.jsonl. In a model card
+without them it is the sentence that there are no results.
 """
 
 from __future__ import annotations
@@ -34,9 +35,6 @@ ROWS: Final = {
     "human": "+ a person's words",
     "oracle": "+ the words of one who has the solution",
 }
-FIRST: Final = "<!-- pocket -->"
-LAST: Final = "<!-- /pocket -->"
-PLACE: Final = re.compile(rf"(?<={FIRST}\n).*?(?={LAST})", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +102,13 @@ def main() -> None:
     record, *places = map(Path, sys.argv[1:])
     lines = "".join(table(list(attempts.peek(record).values())))
     print(lines, end="")
+    first, last = f"<!-- {record.stem} -->", f"<!-- /{record.stem} -->"
+    place = re.compile(rf"(?<={first}\n).*?(?={last})", re.DOTALL)
     for path in places:
-        text = path.read_text(encoding="utf-8").replace(NO_RESULTS, f"{FIRST}\n{LAST}")
-        text, count = PLACE.subn(lambda _: lines, text)
+        text = path.read_text(encoding="utf-8").replace(NO_RESULTS, f"{first}\n{last}")
+        text, count = place.subn(lambda _: lines, text)
         if not count:
-            sys.exit(f"{path}: there is no {FIRST} to put the table after")
+            sys.exit(f"{path}: there is no {first} to put the table after")
         path.write_text(text, encoding="utf-8")
 
 
