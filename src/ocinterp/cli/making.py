@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ocinterp.synth.desk import Desk
     from ocinterp.synth.folder import Done
     from ocinterp.synth.plan import Plan, Player
+    from ocinterp.synth.pocket.teacher import Rule
 
 _MEMORY_BYTES: Final = 1024 * MIB
 _SPARES: Final = 32
@@ -31,6 +32,23 @@ _WHAT: Final = {
     "judge": "hard enough", "chat": "sessions of people", "similar": "similar problems", "follow-up": "follow-ups", "correction": "corrections",
     "simulation": "interactions", "packing": "packs", "verify": "pass their tests, or have none", "assemble": "rows of the dataset",
 }  # fmt: skip
+
+
+@dataclass
+class _Rule:
+    """Who answers by rule, once the questions of a run are there."""
+
+    folder: Path
+    _loaded: Rule | None = None
+
+    def loaded(self) -> Rule:
+        from ocinterp.synth.folder import Stage
+        from ocinterp.synth.pocket.teacher import Rule
+        from ocinterp.synth.stages import Judged
+
+        if self._loaded is None:
+            self._loaded = Rule.of(each.query for each in Stage(self.folder, "judge").rows(Judged))
+        return self._loaded
 
 
 @dataclass
@@ -90,11 +108,16 @@ class Making:
 
     async def _players(self, stack: AsyncExitStack, plan: Plan, journal: Journal) -> Callable[[str, str], Journaled]:
         """Every model that plays a part, ready to be asked; a model that plays several is opened once."""
+        from ocinterp.synth.pocket import teacher
+
         found: dict[str, tuple[Clients, Source, Player]] = {}
         clients: dict[int, Clients] = {}
         sources: dict[str, Source] = {}
+        rule = _Rule(self.folder)
         for part in _PARTS if plan.players else ():
             player = plan.player(part)
+            if player.model == teacher.NAME:
+                continue
             if player.max_tokens not in clients:
                 made = Clients(journal, player.max_tokens, self.concurrency)
                 clients[player.max_tokens] = await stack.enter_async_context(made)
@@ -104,6 +127,8 @@ class Making:
             found[part] = clients[player.max_tokens], sources[player.model], player
 
         def play(part: str, scope: str) -> Journaled:
+            if plan.players and plan.player(part).model == teacher.NAME:
+                return Journaled(rule.loaded(), journal, teacher.NAME, {}, scope=scope)
             if part not in found:
                 raise UsageError(f"the plan has no model for the part {part}: make one with --strong MODEL")
             them, source, player = found[part]

@@ -11,7 +11,7 @@ from ocinterp.cli import campaign
 from ocinterp.errors import UsageError
 
 if TYPE_CHECKING:
-    from ocinterp.synth.plan import Plan, Player
+    from ocinterp.synth.plan import Plan, Player, Sizes
 
 _AT_ONCE, _SECONDS = 64, 8.0  # of a call of a hosted model
 _ROW: Final = "{:<12} {:>9} {:>9} {:>11} {:>11} {:>9} {:>7}"
@@ -24,17 +24,17 @@ def plan(
     benchmarks: str,
     licences: str,
     least: int,
-    simulation: int,
-    correction: int,
+    sizes: Sizes,
+    timeout_seconds: float,
     seed: str,
 ) -> Plan:
     """The plan that a command line asks for. UsageError for what cannot be one."""
     from ocinterp.synth import parquet, sources
-    from ocinterp.synth.plan import Plan, Sizes
+    from ocinterp.synth.plan import Plan
 
     parquet.check()
     known = {part: _player(model, price) for part, (model, price) in players.items() if model}
-    if not known and (least or simulation or correction):
+    if not known and (least or sizes.simulation or sizes.correction):
         raise UsageError("name a model as --strong MODEL; without one: --least 0 --simulation 0 --correction 0")
     return Plan(
         tuple(sources.input_of(Path(each)) for each in files),
@@ -42,7 +42,8 @@ def plan(
         benchmarks=_names(benchmarks),
         licences=_names(licences),
         least=least,
-        sizes=Sizes(simulation=simulation, correction=correction),
+        sizes=sizes,
+        timeout_seconds=timeout_seconds,
         seed=seed,
     )
 

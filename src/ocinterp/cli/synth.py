@@ -50,10 +50,14 @@ def plan(
     least: Annotated[int, typer.Option(help=_LEAST, min=0, max=5)] = 4,
     simulation: Annotated[int, typer.Option(help="Interactions at most.", min=0)] = 51_000,
     correction: Annotated[int, typer.Option(help="Corrections at most.", min=0)] = 500,
+    similar: Annotated[int, typer.Option(help="Dialogues of similar problems at most.", min=0)] = 303,
+    follow_up: Annotated[int, typer.Option(help="Dialogues on one problem in several ways at most.", min=0)] = 200,
+    timeout: Annotated[float, typer.Option(help="Seconds that a program may run.", min=0.1)] = 10.0,
     seed: Annotated[str, typer.Option(help="Which questions go where.")] = "1",
 ) -> None:
     """Write down what a dataset is made of, and say what it may cost at most. Nobody is asked."""
     from ocinterp.cli import planning
+    from ocinterp.synth.plan import Sizes
 
     players = {
         "strong": (strong, price),
@@ -67,8 +71,8 @@ def plan(
         benchmarks=benchmarks,
         licences=licences,
         least=least,
-        simulation=simulation,
-        correction=correction,
+        sizes=Sizes(simulation, correction, similar, follow_up),
+        timeout_seconds=timeout,
         seed=seed,
     )
     planning.save(made, out)
@@ -232,6 +236,33 @@ def view(
     if not shown:
         print("ocinterp: no row is like that", file=sys.stderr)
         raise typer.Exit(1)
+
+
+@app.command()
+def questions(
+    file: Annotated[Path, typer.Argument(help="Where they are written: .jsonl.", metavar="FILE")],
+    count: Annotated[int, typer.Option(min=1, metavar="N", help="How many questions.")] = 1_000,
+    seed: Annotated[str, typer.Option(help="The same seed gives the same questions.")] = "1",
+) -> None:
+    """Make questions about small tasks, by rule, with programs and tests, for `synth plan`: with the model `rule` in it none is asked.
+
+    None is about a task of the benchmark `pocket`, or has a pair of operations, or a phrase, that is kept for it.
+    """
+    import json
+
+    from ocinterp.files import replace_file
+    from ocinterp.synth.pocket import questions as made
+
+    report.check(file)
+    with progress.shown("questions", count) as tick:
+
+        def lines() -> Iterator[bytes]:
+            for each in islice(made.rows(seed), count):
+                tick()
+                yield json.dumps(each, ensure_ascii=False).encode() + b"\n"
+
+        replace_file(file, lines())
+    print(f"ocinterp: {count:,} questions in {file}", file=sys.stderr)
 
 
 @app.command("pocket")

@@ -19,6 +19,8 @@ _WHO: Final = {
     "recorded": "a recorded session", "person": "a person",
 }  # fmt: skip
 
+_MADE: Final = {"pocket": "pocket (words, programs and tests by rule: `ocinterp synth questions`)"}
+
 Contamination = Mapping[str, Mapping[str, int]]  # by "benchmark task": how many rows are suspected, by what
 
 
@@ -103,7 +105,7 @@ def _sources(facts: Facts) -> Iterator[str]:
     yield "| dataset | licence | questions in rows |"
     yield "|---|---|---:|"
     for (dataset, name), count in facts.figures.sources.most_common():
-        yield f"| {dataset} | {name} | {count:,} |"
+        yield f"| {_MADE.get(dataset, dataset)} | {name} | {count:,} |"
     if licence(facts.figures) == "other":
         yield "\nA row is under the licences of all its `sources`: choose by them."
 

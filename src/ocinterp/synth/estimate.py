@@ -14,6 +14,7 @@ from ocinterp.synth.queries import Query
 
 TOKEN_BYTES: Final = 4  # of a token, as texts and programs have on average
 _TEMPLATE: Final = 300  # tokens of what stands around a question
+_SIMILAR: Final = 2.5  # problems of a dialogue
 _HARD: Final = 0.6  # of the questions that a judge lets pass by one prompt (67 and 82 of 100 in the paper)
 
 
@@ -59,7 +60,8 @@ def estimates(plan: Plan, questions: Measured) -> Iterator[Estimate]:
     asked = questions.rows - questions.problems
     if plan.least:
         yield _judging(plan, questions, asked)
-    left = round(asked * (_HARD if plan.least else 1))
+    placed = plan.sizes.follow_up + round(_SIMILAR * plan.sizes.similar)
+    left = round(asked * (_HARD if plan.least else 1)) + max(0, questions.problems - placed)
     corrected = min(plan.sizes.correction, left)
     simulated = min(plan.sizes.simulation, left - corrected)
     if corrected:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
 from ocinterp import records
@@ -15,6 +15,7 @@ from ocinterp.synth.queries import NO_FACTS, UNKNOWN, Facts, Solution
 from ocinterp.types import Message, Role
 
 Fields = Mapping[str, Any]
+QUESTION: Final = "ocinterp-question/1"
 
 _FENCE: Final = re.compile(r"```([\w+#-]+)")
 _ROLES: Final[Mapping[str, Role]] = {
@@ -37,6 +38,7 @@ class Said:
     facts: Facts = NO_FACTS
     licence: str = ""
     record: str = ""  # of the whole dialogue
+    dataset: str = ""  # where the row names one
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +248,22 @@ def _query(fields: Fields) -> Said:
     return _dialogue(_text(fields, "query"), "")
 
 
+def _question(fields: Fields) -> Said:
+    """A question of anybody's, with all that can be known of one (docs/dataset.md)."""
+    if fields["format"] != QUESTION:
+        raise UnreadableError(f"its format is {str(fields['format'])[:40]!r}: this reads {QUESTION}")
+    given = [_object(each) for each in _list(fields, "solutions")] if fields.get("solutions") else []
+    solutions = tuple(Solution(_text(each, "language"), _text(each, "source"), _text(each, "words")) for each in given)
+    name, entry_point, setup, tests, difficulty, language, licence, dataset, answer = (
+        _text(fields, each)
+        for each in ("name", "entry_point", "setup", "tests", "difficulty", "language", "licence", "dataset", "answer")
+    )
+    tags = tuple(_names(fields, "tags")) if fields.get("tags") else ()
+    facts = Facts(name, entry_point, setup, tests, (), solutions, tags, difficulty)
+    said = _dialogue(_text(fields, "question"), answer, language=language, facts=facts)
+    return replace(said, licence=licence, dataset=dataset)
+
+
 def _trajectory(fields: Fields) -> Said:
     """A dialogue of our own (docs/formats.md). What was told after the last answer is no part of what was said."""
     line = json.dumps(fields, ensure_ascii=False)
@@ -274,6 +292,7 @@ FORMS: Final = (
     Form("evol-instruct-code-80k", "CC-BY-NC-SA-4.0", frozenset({"instruction", "output"}), _alpaca),
     Form("sharegpt", UNKNOWN, frozenset({"conversations"}), _sharegpt),
     Form("openai", UNKNOWN, frozenset({"messages"}), _openai),
+    Form("ocinterp-question", UNKNOWN, frozenset({"format", "question"}), _question),
     Form("trajectory", UNKNOWN, frozenset({"format", "task_id", "prompt", "turns"}), _trajectory),
     Form("query", UNKNOWN, frozenset({"query"}), _query),
 )

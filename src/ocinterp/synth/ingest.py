@@ -60,7 +60,11 @@ def _query(given: Given, raw: Raw, chosen: Form | None) -> Query | Rejected:
         return Rejected(str(given.path), raw.row, str(error), repr(raw.fields)[:200])
     assert form is not None
     origin = Origin(
-        given.dataset or form.name, given.path.name, raw.row, raw.sha256, given.licence or said.licence or form.licence
+        given.dataset or said.dataset or form.name,
+        given.path.name,
+        raw.row,
+        raw.sha256,
+        given.licence or said.licence or form.licence,
     )
     first, *later = said.messages
     answer = later.pop(0).content if later and later[0].role == "assistant" else ""

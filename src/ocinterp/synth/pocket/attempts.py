@@ -26,6 +26,8 @@ Mistake = Literal[
     "TypeError",
 ]
 
+ErrorName = Literal["NameError", "SyntaxError", "TypeError"]
+
 # How often of 100, as far as a program offers the chance.
 SHARES: Final[dict[Mistake, int]] = {
     "other-meaning": 24,
@@ -76,6 +78,12 @@ def attempt(program: Program, chance: Random, open_steps: Sequence[int] = (), *,
         return None
     source = program.with_steps(steps).source()
     return Attempt(source, mistake, tuple(steps)) if source != program.source() else None
+
+
+def with_error(program: Program, chance: Random, error: ErrorName) -> Attempt | None:
+    """One whose code raises that, as far as it is run; None where the program offers no chance."""
+    source = _CODE[error](program.source(), program, chance)
+    return Attempt(source, error, program.steps) if source and source != program.source() else None
 
 
 def _other_meaning(program: Program, chance: Random, open_steps: Sequence[int], *, usual: float) -> list[Step] | None:

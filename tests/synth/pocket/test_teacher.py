@@ -1,0 +1,143 @@
+"""Questions about pocket tasks, and who answers by rule what the pipeline asks about them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from ocinterp.errors import DataError, ModelError
+from ocinterp.parse import extract_cells
+from ocinterp.synth import prompts
+from ocinterp.synth.ingest import Given, queries
+from ocinterp.synth.pocket import questions, teacher
+from ocinterp.synth.pocket.rehearsal import Rehearsal
+from ocinterp.synth.pocket.teacher import WISHES, Rule
+from ocinterp.synth.queries import Query
+from ocinterp.tasks.pocket.benchmark import held_out
+from ocinterp.tasks.syntax import meaning
+from ocinterp.types import Cell, Message
+
+SYSTEM = Message("system", prompts.INTERPRETER)
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> list[Query]:
+    """Sixty, as the pipeline reads them from a file."""
+    path = tmp_path_factory.mktemp("questions") / "q.jsonl"
+    path.write_text("".join(f"{json.dumps(each)}\n" for each in islice(questions.rows("test"), 60)))
+    found = list(queries(Given(path)))
+    return [each for each in found if isinstance(each, Query)]
+
+
+def holds(program: str, query: Query) -> bool:
+    """Whether a program of ours passes the question's tests."""
+    return Rehearsal().run(Cell("1", f"{program}\n\n\n{query.facts.tests}")).ok
+
+
+def code(text: str) -> str:
+    (cell,) = extract_cells(text)
+    return cell.source
+
+
+def test_a_question_has_programs_that_pass_its_tests_and_says_what_it_is_of(asked: list[Query]) -> None:
+    assert len(asked) == 60
+    for each in asked:
+        assert (each.origin.dataset, each.origin.licence) == ("pocket", "Apache-2.0")
+        assert each.facts.entry_point in each.text
+        assert each.facts.tags
+        assert holds(code(each.answer), each)
+        assert all(holds(one.source, each) for one in each.facts.solutions)
+        assert len({meaning(one.source) for one in each.facts.solutions}) == len(each.facts.solutions)
+    assert 10 < sum(len(each.facts.solutions) > 1 for each in asked) < 50
+    assert list(islice(questions.rows("test"), 3)) == list(islice(questions.rows("test"), 3))
+
+
+def test_no_question_is_about_a_task_of_the_benchmark() -> None:
+    kept = {meaning(each.program.source()) for each in held_out().values()}
+    for row in islice(questions.rows("other"), 200):
+        assert meaning(row["solutions"][0]["source"]) not in kept
+
+
+def rule(asked: list[Query]) -> Rule:
+    return Rule.of(asked)
+
+
+def test_a_wrong_answer_is_mended_by_the_step_that_is_wrong(asked: list[Query]) -> None:
+    query = next(each for each in asked if each.facts.difficulty == "hard")
+    right = query.facts.solutions[0].source
+    lines = [line for line in right.splitlines() if not line.lstrip().startswith("#")]
+    wrong = "\n".join([*lines[:-1], "    return None"])
+    dialogue = [SYSTEM, Message("user", query.text), Message("assistant", f"```python\n{wrong}\n```"), Message("user", "Execution result:\n(no output)")]  # fmt: skip
+    said = rule(asked).reply(dialogue)
+    assert said.startswith(f"Step {len(lines) - 1} has to be: ")
+    assert code(said) == right
+    dialogue[2] = Message("assistant", f"```python\n{right}\n```")
+    assert rule(asked).reply(dialogue) == "That is all that was asked for."
+
+
+def test_a_line_that_nobody_asked_for_is_named(asked: list[Query]) -> None:
+    query = asked[0]
+    slow = code(teacher.broken(questions.item_of(query.facts.name) or pytest.fail("no task"), "timeout"))
+    dialogue = [SYSTEM, Message("user", query.text), Message("assistant", f"```python\n{slow}\n```"), Message("user", "Timeout")]  # fmt: skip
+    said = rule(asked).reply(dialogue)
+    assert said.startswith("`start = 0` does not belong there.")
+    assert holds(code(said), query)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in prompts.MISTAKES if kind != "timeout"])
+def test_mistakes_show_as_what_they_are(asked: list[Query], kind: str) -> None:
+    order = Message("system", prompts.BROKEN.format(kind=prompts.MISTAKES[kind]))
+    shown: list[str] = []
+    for each in asked:
+        said = rule(asked).reply([order, Message("user", each.text)])
+        if "```" in said:
+            result = Rehearsal().run(Cell("1", code(said)))
+            shown.append(result.error.name if result.error else "")
+    names = {"syntax": {"SyntaxError", "IndentationError"}, "name": {"NameError", "UnboundLocalError"},
+             "type": {"TypeError", "AttributeError"}, "logic": {"AssertionError"}}[kind]  # fmt: skip
+    assert set(shown) <= names
+    assert len(shown) > 15
+
+
+def opinions(asked: list[Query]) -> Iterator[tuple[Query, dict[str, str]]]:
+    """What its person says of each question's own answer."""
+    person = Message("system", prompts.PERSON.format(categories="- syntax: it does not run"))
+    for each in asked:
+        dialogue = f"## user\n\n{each.text}\n\n## assistant\n\n{each.answer}"
+        yield each, json.loads(rule(asked).reply([person, Message("user", dialogue)]))
+
+
+def test_a_person_wishes_what_can_be_seen_and_the_judge_sees_it(asked: list[Query]) -> None:
+    content = 0
+    for query, opinion in opinions(asked):
+        if opinion["not_satisfied"] == "nothing":
+            content += 1
+            continue
+        wish = next(each for each in WISHES if each.words == opinion["feedback"])
+        assert wish.category == opinion["category"]
+        before = code(query.answer)
+        dialogue = [SYSTEM, Message("user", query.text), Message("assistant", query.answer), Message("user", f"Execution result:\n(no output)\n\n{wish.words}")]  # fmt: skip
+        after = rule(asked).reply(dialogue)
+        assert holds(code(after), query)
+        for answer, followed in ((after, True), (f"```python\n{before}\n```", False), ("No.", False)):
+            brief = prompts.FOLLOWED.format(before=before, said=wish.words, after=answer)
+            assert json.loads(rule(asked).reply([Message("user", brief)]))["followed"] is followed
+    assert 0 < content < 25
+
+
+async def test_a_question_of_others_has_no_rule(asked: list[Query]) -> None:
+    with pytest.raises(ModelError, match="there is no rule for this question: 'Sort it"):
+        await rule(asked).generate(
+            [SYSTEM, Message("user", "Sort it."), Message("assistant", "x"), Message("user", "y")]
+        )
+
+
+def test_a_form_of_another_number_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "q.jsonl"
+    path.write_text(json.dumps({"format": "ocinterp-question/2", "question": "x"}) + "\n")
+    with pytest.raises(DataError, match="its format is 'ocinterp-question/2': this reads ocinterp-question/1"):
+        list(queries(Given(path)))
