@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,9 +15,9 @@ from ocinterp.models.pocket import wary
 from ocinterp.models.pocket.llama import Cache, Span
 from ocinterp.models.refusals import ContextOverflow
 from ocinterp.models.resolve import InProcess
-from ocinterp.types import Message
+from ocinterp.types import Completion, Message
 
-HELLO = Message("user", "hello there")
+HELLO = Message("user", "hello(there)")
 
 
 def test_surprise_is_what_each_token_would_be_after_those_before_it() -> None:
@@ -43,7 +45,7 @@ async def test_each_foreign_request_is_spoken_of_once(
     async with inprocess.load_to_talk(InProcess("pocket", place, "tiny"), said.append) as model:
         first = await model.generate([HELLO])
         await model.generate([HELLO, Message("assistant", first.text), Message("user", "no")])
-        await model.generate([Message("system", "s"), Message("user", "another")])
+        await model.generate([Message("system", "s"), Message("user", "another(x)")])
     assert len(said) == notices
     assert all("its answer is a guess" in each for each in said)
 
@@ -68,3 +70,33 @@ async def test_what_the_system_says_alone_is_no_request(tmp_path: Path, monkeypa
     async with inprocess.load_to_talk(InProcess("pocket", place, "tiny"), said.append) as model:
         await model.generate([Message("system", "You are a computer.")])
     assert said == []
+
+
+async def test_a_request_without_a_function_is_asked_with_one_and_that_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wary, "FOREIGN", 1e9)
+    monkeypatch.setattr(inprocess, "_MOST_TOKENS", 5)
+    place = str(tiny.write(tmp_path / "model"))
+    said: list[str] = []
+    asked: list[list[str]] = []
+    async with inprocess.load_to_talk(InProcess("pocket", place, "tiny"), said.append) as model:
+        assert isinstance(model, wary.Wary)
+        plain = model.model.generate
+
+        async def heard(messages: Sequence[Message], /, **options: Any) -> Completion:
+            asked.append([each.content for each in messages])
+            return await plain(messages, **options)
+
+        monkeypatch.setattr(model.model, "generate", heard)
+        request = Message("user", "Sort the words.\n")
+        await model.generate([Message("system", "s"), request])
+        await model.generate([Message("system", "s"), request, Message("assistant", "x"), Message("user", "no")])
+        await model.generate([Message("user", "Write go(x): sort it.")])
+    assert asked == [
+        ["s", "Sort the words. Call the function solve(values)."],
+        ["s", "Sort the words. Call the function solve(values).", "x", "no"],
+        ["Write go(x): sort it."],
+    ]
+    assert len(said) == 1
+    assert "the request names no function" in said[0]

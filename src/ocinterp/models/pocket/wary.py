@@ -1,9 +1,13 @@
-"""A pocket model that knows what it does not know: it says so of a request that is unlike all it was trained on."""
+"""A pocket model that knows what it does not know: it says so of a request that is unlike all it was trained on.
+
+All requests that it was trained on name the function. One that names none is asked with a name put to it, and that is said too.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Self
 
 import numpy as np
@@ -18,6 +22,12 @@ FOREIGN: Final = 7.5  # nats a token: half-way between requests of its kind and 
 _SAID: Final = (
     "this request is unlike anything that the built-in model was trained on, which is small functions on lists, texts, "
     "words, tables and numbers: its answer is a guess"
+)
+_NAMED: Final = re.compile(r"\b[A-Za-z_]\w*\(")
+_NAME: Final = " Call the function solve(values)."
+_UNNAMED: Final = (
+    "the request names no function, as all do that the built-in model was trained on: it is asked for solve(values). "
+    "It reads best what is like: Write a function total(values) that takes a list of numbers: ..."
 )
 
 
@@ -49,10 +59,22 @@ class Wary:
 
     async def generate(self, messages: Sequence[Message], /, *, on_text: Callable[[str], None] = ignore) -> Completion:
         """As of Batched."""
-        request = next((each for each in messages if each.role == "user"), None)
-        if request is not None and request.content not in self._seen:
-            self._seen.add(request.content)
-            ids = self.model.form.prompt([request])[: self.llama.config.max_position_embeddings]
-            if surprise(self.llama, ids) > FOREIGN:
-                self.notice(_SAID)
+        first = next((at for at, each in enumerate(messages) if each.role == "user"), None)
+        if first is not None:
+            request = messages[first]
+            named = _NAMED.search(request.content) is not None
+            if request.content not in self._seen:
+                self._seen.add(request.content)
+                self._judge(request, named=named)
+            if not named:
+                asked = replace(request, content=f"{request.content.rstrip()}{_NAME}")
+                messages = [*messages[:first], asked, *messages[first + 1 :]]
         return await self.model.generate(messages, on_text=on_text)
+
+    def _judge(self, request: Message, *, named: bool) -> None:
+        """Say what is to be said of a request, which is one thing at most."""
+        ids = self.model.form.prompt([request])[: self.llama.config.max_position_embeddings]
+        if surprise(self.llama, ids) > FOREIGN:
+            self.notice(_SAID)
+        elif not named:
+            self.notice(_UNNAMED)
