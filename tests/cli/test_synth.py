@@ -248,6 +248,9 @@ def test_a_row_that_is_not_as_it_says_is_found(home: Path, ocinterp: Command, se
     assert f"{len(rows)} rows: {len(rows) - 1} as they were, 1 otherwise\n" in seen.out
     assert f"  {wrong.id} ({wrong.method}): ok before, now ZeroDivisionError\n" in seen.out
     assert ocinterp("synth", "verify", "run", "-n", "1").out.startswith("1 rows: 1 otherwise\n")
+    if importlib.util.find_spec("duckdb") is not None:
+        none = ocinterp("synth", "verify", "run", "--where", "method = 'simulations'")
+        assert (none.code, "no row is like that" in none.err) == (1, True)
 
 
 def test_what_a_process_left_that_died_goes_and_nothing_else(home: Path, ocinterp: Command, serve: Serve) -> None:
@@ -270,8 +273,10 @@ def test_what_a_process_left_that_died_goes_and_nothing_else(home: Path, ocinter
 def test_a_run_in_another_process_can_be_stopped(home: Path, ocinterp: Command, serve: Serve) -> None:
     pytest.importorskip("pyarrow", reason="pyarrow is not installed")
 
+    seconds = 0.3
+
     async def slowly(asked: Asked) -> Fixed:
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(seconds)
         return await teacher.answer(asked)
 
     model = serve(slowly, repeat_last=True)
@@ -300,5 +305,12 @@ def test_a_run_in_another_process_can_be_stopped(home: Path, ocinterp: Command, 
         assert seen.code == 0
         assert f"process {process.pid} ends when what is under way is done" in seen.err
         assert "stopped; `ocinterp synth run run` goes on" in process.stderr.read()
+    assert process.returncode == 130
+    seconds = 600.0
+    with subprocess.Popen(command, cwd=home, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        next(line for line in process.stderr if "judge (30 rows go in)" in line)
+        assert ocinterp("synth", "stop", "run", "--now").code == 0
+        assert "interrupted" in process.stderr.read()
     assert process.returncode == 130
     assert ocinterp("synth", "status", "run").out.count("not yet") == 9

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from ocinterp.errors import ModelError
 from ocinterp.models.http import HttpModel
 from ocinterp.models.pace import Pace
+from ocinterp.models.refusals import RefusedError
 from ocinterp.testing.server import Asked, Fixed, Refuses, Says, ScriptedServer
 from ocinterp.types import Message
 
@@ -88,7 +88,7 @@ async def test_as_many_as_before_are_asked_again_when_all_is_well() -> None:
     assert pace.limit == 16.0
 
 
-async def test_what_a_server_asks_for_is_waited_for_however_long_it_is() -> None:
+async def test_what_a_server_asks_for_is_waited_for() -> None:
     time = Time()
     script = [Refuses.because(429, "come back", Retry_After="1800"), "Hello."]
     pace = Pace(1, clock=time, sleep=time.sleep)
@@ -103,6 +103,17 @@ async def test_after_hours_without_an_answer_the_run_ends_and_says_so() -> None:
     async with ScriptedServer([Refuses.because(429, "slow down")], repeat_last=True) as server:
         with pytest.raises(ExceptionGroup) as ended:
             await answers(server, pace, 4)
-    assert "it has not taken one for 2 hours" in str(ended.value.exceptions[0])
-    assert isinstance(ended.value.exceptions[0], ModelError)
+    assert "that is not waited for longer than 2 hours" in str(ended.value.exceptions[0])
+    assert isinstance(ended.value.exceptions[0], RefusedError)
     assert time.now > 7200
+
+
+async def test_who_is_asked_to_wait_for_days_does_not() -> None:
+    time = Time()
+    pace = Pace(4, clock=time, sleep=time.sleep)
+    async with ScriptedServer([Refuses.because(429, "quota", Retry_After="604800")], repeat_last=True) as server:
+        async with HttpModel(server.url, "m", pace=pace) as model:
+            with pytest.raises(RefusedError, match=r"longer than 4 hours \(it asks for 604800 s\)"):
+                await model.generate(ASK)
+        assert server.count == 1
+    assert time.now == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -11,7 +12,7 @@ import pytest
 from ocinterp.synth import card, charts, croissant
 from ocinterp.synth.charts import Chart, Figures, figures
 from ocinterp.synth.folder import Done
-from ocinterp.synth.plan import Plan
+from ocinterp.synth.plan import Plan, Player
 from ocinterp.synth.queries import Origin
 from ocinterp.synth.rows import Execution, Heard, Method, Row, Said
 from ocinterp.types import Message, Outcome, Source
@@ -88,6 +89,10 @@ def test_a_rule_is_not_called_a_model() -> None:
     assert "| 1 | a rule of this program, no model |" in told
     assert "| 1 | the model `weak` |" in told
     assert "No model was asked." in told
+    found = facts(figures([row(1)]))
+    told = card.write(replace(found, plan=Plan((), {"strong": Player("rule"), "weak": Player("a-model")})))
+    assert "By rule, and no model: strong." in told
+    assert "Models of the plan: weak: `a-model` at temperature 0." in told
     assert "| ingest | 5 | 1 (1 near) |" in told
 
 

@@ -49,7 +49,7 @@ def row(method: Method, sources: Sequence[Query], *answers: str, executions: tup
     return Row(name, method, messages, said, executions, sources=tuple(each.origin for each in sources))
 
 
-def asked(*rows: Row) -> list[list[tuple[Query, str]]]:
+def asked(*rows: Row) -> list[list[tuple[Query | None, str]]]:
     return [list(programs(each, QUESTIONS)) for each in rows]
 
 
@@ -64,7 +64,16 @@ async def test_each_program_is_judged_by_the_question_that_it_answers() -> None:
         [(ADDS, ADD), (ADDS, ADD)],
         [(ADDS, ADD)],
     ]
-    assert asked(replace(several, sources=(Origin("d", "f", 9, "other"),))) == [[]]
+    other = Origin("d", "f", 9, "other")
+    assert asked(replace(several, sources=(ADDS.origin, other))) == [[(ADDS, ADD), (None, TAKE)]]
+
+
+async def test_a_program_is_all_of_the_last_answer_that_has_what_was_asked_for() -> None:
+    both = f"```python\n{ADD}\n```\n\nFor example:\n\n```python\nprint(go(5))\n```"
+    called = row("simulation", (ADDS,), TAKE, "", "print(go(1))")
+    spoken = replace(called, turns=(called.turns[0], replace(called.turns[1], text=both), called.turns[2]))
+    assert asked(spoken) == [[(ADDS, f"{ADD}\n\nprint(go(5))")]]
+    assert asked(row("simulation", (ADDS,), "print(1)")) == [[(ADDS, "print(1)")]]
 
 
 async def made(sandbox: NamespaceSandbox, folder: Path, *rows: Row, **more: Any) -> tuple[Done, Stage]:
@@ -82,10 +91,11 @@ async def test_who_passes_is_verified_who_does_not_is_refused_and_the_others_sta
 ) -> None:
     right, wrong = row("packing", (ADDS, TAKES), ADD, TAKE), row("packing", (ADDS, TAKES), ADD, ADD)
     plain = replace(row("packing", (), ADD), verified=True, verify_kind="executed")
-    done, stage = await made(sandbox, tmp_path, right, wrong, plain)
-    assert (done.rows, done.rejected) == (2, 1)
+    partly = replace(row("packing", (ADDS, TAKES), ADD, TAKE), id="p", sources=(ADDS.origin, Origin("d", "f", 9, "o")))
+    done, stage = await made(sandbox, tmp_path, right, wrong, plain, partly)
+    assert (done.rows, done.rejected) == (3, 1)
     kept = list(stage.rows(Row))
-    assert kept == [replace(right, verified=True, verify_kind="tests"), plain]
+    assert kept == [replace(right, verified=True, verify_kind="tests"), plain, partly]
     (refused,) = stage.rejected()
     assert (refused.reason, refused.head) == ("1 of 2 programs fail their question's tests", wrong.id)
 

@@ -15,7 +15,7 @@ from ocinterp.models.batched import Batched
 from ocinterp.models.engine import Limits, Sampling
 from ocinterp.models.http import HttpModel
 from ocinterp.models.pace import Pace
-from ocinterp.models.refusals import ContextOverflow, MissingModelError
+from ocinterp.models.refusals import ContextOverflow, MissingModelError, RefusedError
 from ocinterp.models.resolve import InProcess, Served
 
 Source = Served | InProcess
@@ -76,7 +76,7 @@ class Clients:
             sample=sample,
             scope=scope,
             kind=kind,
-            free=(ContextOverflow, MissingModelError),  # refused before a word was read
+            free=(ContextOverflow, MissingModelError, RefusedError),  # refused before a word was read
         )
 
 

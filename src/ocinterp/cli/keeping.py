@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ocinterp.synth.rows import Row
 
 _LOOK_SECONDS: Final = 0.1
+_BETWEEN_SECONDS: Final = 0.5
 _NAMED: Final = 3  # rows of a kind that are named
 _LINE: Final = "{:<14} {:>9} {:>9} {:>9}"
 
@@ -36,10 +37,12 @@ def stop(folder: Path, *, now: bool) -> None:
         raise UsageError(f"nobody makes {folder} now: there is nothing to stop")
     _signal(process, signal.SIGTERM)
     print(f"ocinterp: process {process} ends when what is under way is done", file=sys.stderr)
-    if now:
-        _signal(process, signal.SIGINT)  # the second sign ends it at once
+    since = time.monotonic()
     while holder(folder / JOURNAL) == process:
         time.sleep(_LOOK_SECONDS)
+        if now and time.monotonic() - since > _BETWEEN_SECONDS:
+            since = time.monotonic()
+            _signal(process, signal.SIGINT)  # the second sign ends it at once; two that come together are heard as one
     print(f"ocinterp: it has ended; `ocinterp synth run {folder}` goes on", file=sys.stderr)
 
 

@@ -128,7 +128,7 @@ class Making:
 
         def play(part: str, scope: str) -> Journaled:
             if plan.players and plan.player(part).model == teacher.NAME:
-                return Journaled(rule.loaded(), journal, teacher.NAME, {}, scope=scope)
+                return Journaled(rule.loaded(), journal, teacher.NAME, {}, 0, scope=scope, count=lambda _: 0)
             if part not in found:
                 raise UsageError(f"the plan has no model for the part {part}: make one with --strong MODEL")
             them, source, player = found[part]

@@ -60,7 +60,8 @@ def save(made: Plan, out: Path) -> None:
     questions = estimate.measured(made)
     plans.save(made, out)
     print(
-        f"{questions.rows:,} questions of {questions.tokens:,.0f} tokens on average, {questions.problems:,} with programs of their own\n"
+        f"{questions.rows:,} questions of {questions.tokens:,.0f} tokens on average, {questions.problems:,} with programs of their own"
+        f"{f', {questions.dialogues:,} sessions of people' if questions.dialogues else ''}\n"
     )
     print(_ROW.format("stage", "rows", "calls", "tokens in", "tokens out", "dollars", "hours"))
     total = 0.0

@@ -132,8 +132,8 @@ def verify(
     """Run the last program of each row again, or judge it again by its question's tests; exit code 1 if a row is not as it says."""
     from ocinterp.cli import settings, setup, verifying
 
-    if not setup.run_to_end(verifying.verify(folder, settings.load(), where, limit, workers), saved=False):
-        raise typer.Exit(1)
+    if code := setup.run_to_end(verifying.verify(folder, settings.load(), where, limit, workers), saved=False):
+        raise typer.Exit(code)
 
 
 @app.command()

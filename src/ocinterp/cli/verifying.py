@@ -23,8 +23,10 @@ _WORDS: Final = {
 }  # fmt: skip
 
 
-async def verify(folder: Path, settings: Settings, where: str, limit: int | None, workers: int | None) -> bool:
-    """Whether all rows are as they say; those that are not are told of. The first `limit` that an SQL condition holds for."""
+async def verify(folder: Path, settings: Settings, where: str, limit: int | None, workers: int | None) -> int:
+    """The exit code: 0 where all rows are as they say; 1 where some are not, which are told of, or cannot be judged any more, or there
+    are none; 130 where somebody has stopped it. The first `limit` that an SQL condition holds for.
+    """
     from ocinterp.synth import asking, plan
     from ocinterp.synth.again import again
     from ocinterp.synth.folder import made
@@ -34,13 +36,14 @@ async def verify(folder: Path, settings: Settings, where: str, limit: int | None
     ids = set(asking.matching(stage, where, limit or sys.maxsize)) if where else None
     rows = (each for each in stage.rows(Row) if ids is None or each.id in ids)
     total = len(ids) if ids is not None else (stage.done.rows if stage.done else 0)
+    total = min(total, limit or total)
     found: Counter[str] = Counter()
     others: list[Again] = []
     wish = steps.Wish(told="ending after the rows that are under way")
     at_once = setup.workers_of(workers)
     async with AsyncExitStack() as stack:
         ground = await making.ground(stack, folder, chosen, settings, at_once)
-        tick = stack.enter_context(progress.shown("run again", min(total, limit or total)))
+        tick = stack.enter_context(progress.shown("run again", total))
         stack.enter_context(wish.heard())
         async for each in again(islice(rows, limit), ground, 2 * at_once, wish):
             tick()
@@ -49,7 +52,12 @@ async def verify(folder: Path, settings: Settings, where: str, limit: int | None
                 others.append(each)
     for line in _told(found, others):
         print(line)
-    return not others and not wish.made
+    if wish.made:
+        print(f"ocinterp: stopped after {found.total():,} of {total:,} rows", file=sys.stderr)
+        return 130
+    if not found:
+        print("ocinterp: no row is like that", file=sys.stderr)
+    return 1 if others or found["no tests"] or not found else 0
 
 
 def _told(found: Counter[str], others: list[Again]) -> Iterator[str]:

@@ -26,6 +26,7 @@ from ocinterp.models.refusals import (
     EmptyAnswer,
     MissingModelError,
     PassingError,
+    RefusedError,
     refusal,
     refused_field,
     wait_asked,
@@ -46,7 +47,8 @@ class Patience:
     """How long to wait for what, and how often to ask again.
 
     The first token waits for a queue, for a local model to load, and for a long prompt to be read; so it may take
-    minutes. `total_seconds` is for one `generate`, all attempts and waits included. The wait before attempt n + 1 is
+    minutes. `total_seconds` is for one `generate`, all attempts and waits included, but for those for a server that takes no more
+    requests (`pace`). The wait before attempt n + 1 is
     `first_wait_seconds` * 2**n, less a random half, or what the server asks for; never more than
     `longest_wait_seconds`.
     """
@@ -116,7 +118,8 @@ class HttpModel:
             except BusyError as error:
                 if not self.pace.refused(self._asked.place, error.wait_seconds):
                     hours = f"{self.pace.patience_seconds / 3600:g} hours"
-                    raise error.final(f"{error}; it has not taken one for {hours}") from error
+                    asked = f" (it asks for {error.wait_seconds:.0f} s)" if error.wait_seconds else ""
+                    raise RefusedError(f"{error}; that is not waited for longer than {hours}{asked}") from error
             else:
                 self.pace.answered()
                 return found

@@ -18,7 +18,7 @@ from ocinterp.protocols import ignore
 @dataclass
 class Pace:
     """Shared by all who ask one server. Waits are `first_seconds`, doubled with each refusal in a row, to `longest_seconds`, or what
-    the server asks for, however long that is. After `patience_seconds` without a single answer there is no more waiting.
+    the server asks for. After `patience_seconds` without a single answer, or where a server asks for longer, there is no more waiting.
     """
 
     most: int
@@ -72,7 +72,7 @@ class Pace:
         now = self.clock()
         if not self._refused:
             self._refused, self._answered_at = True, now
-        if now - self._answered_at > self.patience_seconds:
+        if now - self._answered_at + (asked_seconds or 0.0) > self.patience_seconds:
             return False
         if now >= self._open_at:
             wait = max(self._wait, asked_seconds or 0.0)

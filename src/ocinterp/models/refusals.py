@@ -52,6 +52,10 @@ class MissingModelError(ModelError):
     """The server does not have the model, or there is no model server at this address."""
 
 
+class RefusedError(ModelError):
+    """The server has taken no request for so long that nobody waits any more. Nobody charges for that."""
+
+
 class PassingError(Exception):
     """A failure that may pass: worth asking again, after `wait_seconds` if the server named a time."""
 

@@ -77,8 +77,10 @@ async def _outcomes(executions: Iterable[Execution], sandbox: Sandbox) -> list[s
 
 
 async def _judged(row: Row, ground: Ground) -> Again:
-    held = await proof.passing(ground.jobs, list(programs(row, ground.questions)), workers=ground.workers)
-    if not held or None in held:
+    given = list(programs(row, ground.questions))
+    known = [(query, program) for query, program in given if query is not None]
+    held = await proof.passing(ground.jobs, known, workers=ground.workers)
+    if not held or None in held or len(known) < len(given):
         return Again(row, "no tests", "its tests pass", "its tests are not there, or could not be run")
     if all(held):
         return Again(row, "same", "its tests pass", "its tests pass")

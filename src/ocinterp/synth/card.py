@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ocinterp import __version__
-from ocinterp.synth.charts import Figures, charts
+from ocinterp.synth.charts import Chart, Figures, charts
 from ocinterp.synth.folder import Done
 from ocinterp.synth.plan import Plan
 from ocinterp.synth.queries import UNKNOWN
@@ -72,7 +72,7 @@ def _rows(facts: Facts) -> Iterator[str]:
     )
     for chart in charts(found):
         if chart.title != "answers by":
-            yield from _table(chart.title, chart.bars, chart.of)
+            yield from _table(chart)
 
 
 def _speakers(facts: Facts) -> Iterator[str]:
@@ -81,13 +81,16 @@ def _speakers(facts: Facts) -> Iterator[str]:
     yield "|---:|---|"
     for name, count in facts.figures.speakers.most_common():
         yield f"| {count:,} | {_WHO.get(name, f'the model `{name}`')} |"
-    players = facts.plan.players
+    players = {part: each for part, each in facts.plan.players.items() if each.model not in _WHO}
+    by_rule = sorted(part for part, each in facts.plan.players.items() if each.model in _WHO)
+    if by_rule:
+        yield f"\nBy rule, and no model: {', '.join(by_rule)}."
     if players:
         said = ", ".join(
             f"{part}: `{each.model}` at temperature {each.temperature:g}" for part, each in players.items()
         )
         yield f"\nModels of the plan: {said}. All calls together cost ${facts.dollars:,.4f}."
-    else:
+    if not facts.plan.players:
         yield "\nNo model was asked."
 
 
@@ -150,7 +153,7 @@ def _fields(facts: Facts) -> Iterator[str]:
         yield f"\n## What a model learns from it\n\n{facts.results.strip()}"
 
 
-def _table(title: str, bars: Mapping[str, float], of: float | None) -> Iterator[str]:
-    yield f"\n| {title} | rows | share |"
+def _table(chart: Chart) -> Iterator[str]:
+    yield f"\n| {chart.title} | {chart.what} | share |"
     yield "|---|---:|---:|"
-    yield from (f"| {name} | {value:,.0f} | {value / of if of else 0:.1%} |" for name, value in bars.items())
+    yield from (f"| {name} | {value:,.0f} | {value / (chart.of or 1):.1%} |" for name, value in chart.bars.items())

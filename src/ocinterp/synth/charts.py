@@ -20,11 +20,12 @@ _MOST_BARS: Final = 12  # those that are left come together as one
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Bars with names. `of` is what a whole is: bars are told as shares of it too."""
+    """Bars with names, of so many `what`. `of` is what a whole is: bars are told as shares of it too."""
 
     title: str
     bars: Mapping[str, float]
     of: float | None = None
+    what: str = "rows"
 
 
 @dataclass
@@ -49,7 +50,7 @@ class Figures:
     def count(self, row: Row) -> None:
         self.rows += 1
         self.methods[row.method] += 1
-        self.verified[row.verify_kind or "not run to its end"] += 1
+        self.verified[row.verify_kind or ("not run to its end" if row.executions else "not run")] += 1
         self.answers[len(row.turns)] += 1
         self.speakers.update(each.by for each in row.turns)
         size = sum(len(each.content.encode(errors="surrogatepass")) for each in row.messages) // TOKEN_BYTES
@@ -88,16 +89,17 @@ def charts(found: Figures) -> Iterator[Chart]:
         f"{_SIZES[-1]:,} and more": found.tokens[0]
     }
     yield Chart("tokens of a row (about)", _trimmed(sizes), found.rows)
-    yield Chart("answers by", _sorted(found.speakers), found.speakers.total())
+    yield Chart("answers by", _sorted(found.speakers), found.speakers.total(), "answers")
     if found.languages:
         yield Chart("languages of code", _sorted(found.languages), found.rows)
     if with_code := found.ran.total():
         yield Chart("code has run to its end", dict(_running(found.ran)), with_code)
-    for title, counts in (
-        ("what stopped programs", found.errors), ("feedback of people", found.categories), ("feedback was followed", found.followed)
+    for title, counts, what in (
+        ("what stopped programs", found.errors, "programs"), ("feedback of people", found.categories, "remarks"),
+        ("feedback was followed", found.followed, "remarks"),
     ):  # fmt: skip
         if counts:
-            yield Chart(title, _sorted(counts), counts.total())
+            yield Chart(title, _sorted(counts), counts.total(), what)
 
 
 def _sorted(counts: Mapping[str, int]) -> dict[str, float]:

@@ -40,24 +40,26 @@ class Measured:
 
     rows: int
     tokens: float
-    problems: int  # with programs of their own, or dialogues that people had: they are not judged
+    problems: int  # with programs of their own: they are not judged
+    dialogues: int = 0  # that people had: nobody is asked about them
 
 
 def measured(plan: Plan) -> Measured:
     """Reads all inputs once. DataError for a file that cannot be read."""
-    rows = size = problems = 0
+    rows = size = problems = dialogues = 0
     for each in plan.inputs:
         for found in ingest.queries(Given(Path(each.path), each.dataset, each.licence, each.form)):
             if isinstance(found, Query):
                 rows += 1
                 size += len(found.text.encode())
-                problems += bool(found.facts.solutions or found.record)
-    return Measured(rows, size / TOKEN_BYTES / max(1, rows), problems)
+                problems += bool(found.facts.solutions)
+                dialogues += bool(found.record)
+    return Measured(rows, size / TOKEN_BYTES / max(1, rows), problems, dialogues)
 
 
 def estimates(plan: Plan, questions: Measured) -> Iterator[Estimate]:
     """Of the stages that ask models, each at its most: dialogues of as many answers as there may be."""
-    asked = questions.rows - questions.problems
+    asked = questions.rows - questions.problems - questions.dialogues
     if plan.least:
         yield _judging(plan, questions, asked)
     placed = plan.sizes.follow_up + round(_SIMILAR * plan.sizes.similar)

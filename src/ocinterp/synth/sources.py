@@ -63,7 +63,8 @@ def dedup(plan: Plan, before: Stage, stage: Stage) -> Done:
     def texts() -> Iterator[str]:
         for each in before.rows(Query):
             where.append(each.origin.where)
-            yield each.text
+            said = [each.answer, *(one.content for one in each.later)] if each.record else []
+            yield "\n".join([each.text, *said])  # two sessions may begin alike
 
     found = near.duplicates(texts(), plan.near)
     kept, rejected = found.kept, list[Rejected]()

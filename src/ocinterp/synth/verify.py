@@ -13,6 +13,7 @@ from ocinterp.synth.desk import Desk
 from ocinterp.synth.folder import Done, Stage
 from ocinterp.synth.queries import Query, Rejected
 from ocinterp.synth.rows import Row
+from ocinterp.tasks import syntax
 
 Questions = Mapping[str, Query]  # those with tests, by the id of their origin
 
@@ -47,36 +48,41 @@ async def verify(desk: Desk, rows: Iterator[Row], total: int, questions: Questio
 
 
 async def _verdicts(desk: Desk, rows: Sequence[Row], questions: Questions) -> list[str | None]:
-    """Of each row why it does not pass: empty where it does, None where nothing is known."""
+    """Of each row why it does not pass: empty where all of its programs do, None where that is not known of all of them."""
     given = [list(programs(row, questions)) for row in rows]
-    held = iter(await proof.passing(desk.jobs, [each for those in given for each in those], workers=desk.workers))
+    known = [(query, program) for those in given for query, program in those if query is not None]
+    held = iter(await proof.passing(desk.jobs, known, workers=desk.workers))
     found: list[str | None] = []
     for those in given:
-        said = list(islice(held, len(those)))
+        said = [None if query is None else next(held) for query, _ in those]
         failed = said.count(False)
-        if not said or (None in said and not failed):
-            found.append(None)
+        if failed:
+            found.append(f"{failed} of {len(said)} programs fail their question's tests")
         else:
-            found.append(f"{failed} of {len(said)} programs fail their question's tests" if failed else "")
+            found.append("" if said and None not in said else None)
     return found
 
 
-def programs(row: Row, questions: Questions) -> Iterator[tuple[Query, str]]:
-    """The programs of a row that its questions' tests can judge, each with its question.
+def programs(row: Row, questions: Questions) -> Iterator[tuple[Query | None, str]]:
+    """The programs that end a matter in a row, each with its question; None where that has no tests.
 
     All answers of a row that is several questions, each the next one's, or one question asked in several ways; of a dialogue that
-    ends somewhere the last one.
+    ends somewhere the last one that has what was asked for. A program is all of an answer's code: its cells are run one after the other.
     """
-    asked = [questions.get(each.id) for each in row.sources]
-    written = [(at, _python(turn.text)) for at, turn in enumerate(row.turns)]
-    ends = [(at, program) for at, program in written if program]
-    for at, program in ends if row.method in _OF_ALL else ends[-1:]:
-        query = asked[min(at, len(asked) - 1)] if asked else None
-        if query is not None:
-            yield query, program
+    asked = [questions.get(each.id) for each in row.sources] or [None]
+    written = [(at, program) for at, turn in enumerate(row.turns) if (program := _python(turn.text))]
+    if row.method not in _OF_ALL:
+        name = _defined(asked[0])
+        whole = [(at, program) for at, program in written if not name or name in syntax.defined(program)]
+        written = (whole or written)[-1:]
+    yield from ((asked[min(at, len(asked) - 1)], program) for at, program in written)
+
+
+def _defined(query: Query | None) -> str:
+    """The name that a program for a question must define; empty where nobody has said so."""
+    return query.facts.entry_point.partition("(")[0].partition(".")[0] if query is not None else ""
 
 
 def _python(text: str) -> str:
-    """The last program in Python of an answer."""
-    found = [each.source for each in extract_cells(text) if each.language == "python"]
-    return found[-1] if found else ""
+    """All Python of an answer."""
+    return "\n\n".join(each.source for each in extract_cells(text) if each.language == "python")

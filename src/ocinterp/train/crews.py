@@ -5,13 +5,16 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final, Self
 
+from ocinterp.errors import DataError
 from ocinterp.train.lessons import Lesson
 from ocinterp.train.rows import Counts, Format, Row, rows
 
@@ -73,7 +76,12 @@ class Crew:
 
 
 def _taken(portion: Future[_Done], counts: Counts) -> list[Row]:
-    found, more = portion.result()
+    try:
+        found, more = portion.result()
+    except BrokenProcessPool as error:
+        raise DataError(
+            "a process that tokenizes was killed, maybe for want of memory: free some and run it again"
+        ) from error
     counts.add(more)
     return found
 
@@ -84,7 +92,16 @@ _work: tuple[Format, int, bool] | None = None  # of a process that was started f
 def _begin(form: Format, longest: int, texts: bool) -> None:
     global _work
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that reads ends the others
+    threading.Thread(target=_follow, daemon=True).start()
     _work = form, longest, texts
+
+
+def _follow() -> None:
+    """End with the process that reads, however it ends."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _portion(lessons: tuple[Lesson, ...]) -> _Done:

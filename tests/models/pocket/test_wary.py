@@ -58,7 +58,7 @@ async def test_a_request_longer_than_the_model_reads_is_judged_by_its_beginning(
     said: list[str] = []
     async with inprocess.load_to_talk(InProcess("pocket", place, "tiny"), said.append) as model:
         with pytest.raises(ContextOverflow):
-            await model.generate([Message("user", "long " * 200)])
+            await model.generate([Message("user", "f(x) " + "long " * 200)])
     assert len(said) == 1
 
 

@@ -73,7 +73,7 @@ def test_a_wrong_answer_is_mended_by_the_step_that_is_wrong(asked: list[Query]) 
     wrong = "\n".join([*lines[:-1], "    return None"])
     dialogue = [SYSTEM, Message("user", query.text), Message("assistant", f"```python\n{wrong}\n```"), Message("user", "Execution result:\n(no output)")]  # fmt: skip
     said = rule(asked).reply(dialogue)
-    assert said.startswith(f"Step {len(lines) - 1} has to be: ")
+    assert said.startswith(f"Step {len(lines) - 1} is: ")
     assert code(said) == right
     dialogue[2] = Message("assistant", f"```python\n{right}\n```")
     assert rule(asked).reply(dialogue) == "That is all that was asked for."
@@ -84,7 +84,7 @@ def test_a_line_that_nobody_asked_for_is_named(asked: list[Query]) -> None:
     slow = code(teacher.broken(questions.item_of(query.facts.name) or pytest.fail("no task"), "timeout"))
     dialogue = [SYSTEM, Message("user", query.text), Message("assistant", f"```python\n{slow}\n```"), Message("user", "Timeout")]  # fmt: skip
     said = rule(asked).reply(dialogue)
-    assert said.startswith("`start = 0` does not belong there.")
+    assert said.startswith("`start = 0` is not needed.")
     assert holds(code(said), query)
 
 
@@ -127,6 +127,26 @@ def test_a_person_wishes_what_can_be_seen_and_the_judge_sees_it(asked: list[Quer
             brief = prompts.FOLLOWED.format(before=before, said=wish.words, after=answer)
             assert json.loads(rule(asked).reply([Message("user", brief)]))["followed"] is followed
     assert 0 < content < 25
+
+
+def test_a_seed_may_have_any_letters_and_other_names_are_no_tasks(tmp_path: Path) -> None:
+    row = next(questions.rows("2024/05"))
+    assert questions.item_of(row["name"]) is not None
+    assert questions.item_of("pocket/foo") is None
+    path = tmp_path / "q.jsonl"
+    path.write_text(json.dumps({**row, "dataset": "mine"}) + "\n")
+    (query,) = queries(Given(path))
+    assert isinstance(query, Query)
+    assert not Rule.of([query]).names
+
+
+def test_nothing_is_printed_while_mistakes_are_tried(asked: list[Query], capsys: pytest.CaptureFixture[str]) -> None:
+    for each in asked:
+        for kind in prompts.MISTAKES:
+            task = questions.item_of(each.facts.name)
+            assert task is not None
+            teacher.broken(task, kind)
+    assert capsys.readouterr().out == ""
 
 
 async def test_a_question_of_others_has_no_rule(asked: list[Query]) -> None:

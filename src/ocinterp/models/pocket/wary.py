@@ -23,7 +23,7 @@ _SAID: Final = (
     "this request is unlike anything that the built-in model was trained on, which is small functions on lists, texts, "
     "words, tables and numbers: its answer is a guess"
 )
-_NAMED: Final = re.compile(r"\b[A-Za-z_]\w*\(")
+_NAMED: Final = re.compile(r"\b[A-Za-z_]\w*\((?!s?\))")  # with an argument; "item(s)" and "sorted()" are none
 _NAME: Final = " Call the function solve(values)."
 _UNNAMED: Final = (
     "the request names no function, as all do that the built-in model was trained on: it is asked for solve(values). "
@@ -63,18 +63,17 @@ class Wary:
         if first is not None:
             request = messages[first]
             named = _NAMED.search(request.content) is not None
+            asked = request if named else replace(request, content=f"{request.content.rstrip()}{_NAME}")
             if request.content not in self._seen:
                 self._seen.add(request.content)
-                self._judge(request, named=named)
-            if not named:
-                asked = replace(request, content=f"{request.content.rstrip()}{_NAME}")
-                messages = [*messages[:first], asked, *messages[first + 1 :]]
+                self._judge(asked, named=named)
+            messages = [*messages[:first], asked, *messages[first + 1 :]]
         return await self.model.generate(messages, on_text=on_text)
 
-    def _judge(self, request: Message, *, named: bool) -> None:
-        """Say what is to be said of a request, which is one thing at most."""
-        ids = self.model.form.prompt([request])[: self.llama.config.max_position_embeddings]
+    def _judge(self, asked: Message, *, named: bool) -> None:
+        """Say what is to be said of a request, as the model is asked it."""
+        ids = self.model.form.prompt([asked])[: self.llama.config.max_position_embeddings]
         if surprise(self.llama, ids) > FOREIGN:
             self.notice(_SAID)
-        elif not named:
+        if not named:
             self.notice(_UNNAMED)

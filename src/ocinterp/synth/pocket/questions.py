@@ -25,7 +25,7 @@ _HARD: Final = ("easy", "easy", "medium", "hard")  # by the number of steps
 def rows(seed: str) -> Iterator[dict[str, Any]]:
     """Without end, and always the same for a seed; as a file of questions has them (docs/dataset.md)."""
     for number in count(1):
-        name = f"pocket/{seed}/{number}"
+        name = f"{DATASET}/{seed}/{number}"
         found = item_of(name)
         if found is not None:
             yield _row(name, found)
@@ -34,7 +34,9 @@ def rows(seed: str) -> Iterator[dict[str, Any]]:
 @cache
 def item_of(name: str) -> Item | None:
     """The task behind a question; None where chance found none."""
-    _, seed, number = name.split("/")
+    seed, _, number = name.removeprefix(f"{DATASET}/").rpartition("/")
+    if not name.startswith(f"{DATASET}/") or not number.isdecimal():
+        return None
     return item(f"questions {seed}", "train", Random(name).choice(_PARTS), int(number))
 
 

@@ -18,8 +18,8 @@ from ocinterp.types import Cell, ExecutionResult, Failure, Outcome
 class Rehearsal:
     """One interpreter's worth of variables, from cell to cell."""
 
-    def __init__(self) -> None:
-        self._variables: dict[str, Any] = {"__name__": "__main__"}
+    def __init__(self, **variables: Any) -> None:
+        self._variables: dict[str, Any] = {"__name__": "__main__", **variables}
         self._tests = 0
 
     def run(self, cell: Cell) -> ExecutionResult:

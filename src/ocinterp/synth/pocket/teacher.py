@@ -1,7 +1,8 @@
 """Who answers by rule, where the dataset pipeline asks a model about pocket tasks: it knows what was meant, and invents nothing.
 
 It is no model, and rows say so (`rule`). Whatever it says of a program is so: a step that it names is the first one that is
-otherwise, a wish of its person can be seen to be fulfilled or not, and a program that it gives in the place of a wrong one is the task's own.
+otherwise than in the task's own program, a wish of its person can be seen to be fulfilled or not, and its programs are the task's own. A
+program that is right in another way it cannot tell from a wrong one, and puts its own in its place.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from ocinterp.protocols import ignore
 from ocinterp.synth import prompts
 from ocinterp.synth.pocket import comments
 from ocinterp.synth.pocket.attempts import ErrorName, attempt, with_error
-from ocinterp.synth.pocket.questions import item_of
+from ocinterp.synth.pocket.questions import DATASET, item_of
 from ocinterp.synth.pocket.rehearsal import Rehearsal
 from ocinterp.synth.queries import Query
 from ocinterp.tasks.pocket.benchmark import Item
@@ -28,7 +29,6 @@ from ocinterp.types import Cell, Completion, Message, Usage
 
 NAME: Final = "rule"
 _TRIES: Final = 20
-_BYTES: Final = 4  # of a token, about
 _ERRORS: Final[Mapping[str, ErrorName]] = {"syntax": "SyntaxError", "name": "NameError", "type": "TypeError"}
 _DIALOGUE: Final = re.compile(r"## user\n\n(.*?)\n\n## assistant\n", re.DOTALL)
 _SECTION: Final = re.compile(r"# The program before\n\n(.*?)\n\n# What the person said\n\n(.*?)\n\n# The answer\n\n(.*?)\n\nAnswer", re.DOTALL)  # fmt: skip
@@ -85,14 +85,13 @@ class Rule:
     @staticmethod
     def of(questions: Iterable[Query]) -> Rule:
         """Of those among questions that are pocket tasks."""
-        return Rule({each.text: each.facts.name for each in questions if each.facts.name.startswith("pocket/")})
+        return Rule({each.text: each.facts.name for each in questions if each.origin.dataset == DATASET})
 
     async def generate(self, messages: Sequence[Message], /, *, on_text: Callable[[str], None] = ignore) -> Completion:
         """ModelError for a question that is none of its own."""
         text = self.reply(messages)
         on_text(text)
-        asked = sum(len(each.content.encode()) for each in messages)
-        return Completion(text, usage=Usage(asked // _BYTES, len(text.encode()) // _BYTES))
+        return Completion(text, usage=Usage(0, 0))  # nobody has read or said a token
 
     def reply(self, messages: Sequence[Message]) -> str:
         """What it says to a dialogue of the pipeline."""
@@ -130,16 +129,16 @@ def _answer(item: Item, messages: Sequence[Message]) -> str:
 
 
 def _why(item: Item, written: str) -> str:
-    """Which step of a program is not what was asked for, or which line nobody asked for."""
+    """Where a program is not the task's own, which need not be wrong there: what the step is, or what is not needed."""
     if not written:
         return "Here is the program."
     words, mine = comments.right(item), item.program.source().splitlines()
     theirs = [line for line in written.splitlines() if line.strip() and not line.lstrip().startswith("#")]
     if missing := [at for at, line in enumerate(mine) if line not in theirs]:
         step = missing[0] - (len(mine) - len(words))  # its steps are its last lines
-        return f"Step {step + 1} has to be: {words[step]}." if step >= 0 else "Its beginning is wrong."
+        return f"Step {step + 1} is: {words[step]}." if step >= 0 else "I would begin it like this."
     other = next((line.strip() for line in theirs if line not in mine), "")
-    return f"`{other}` does not belong there." if other else "The order of its lines is wrong."
+    return f"`{other}` is not needed." if other else "The steps are in this order."
 
 
 def _block(program: str) -> str:
@@ -204,6 +203,6 @@ _SHOWN: Final[Mapping[str, frozenset[str]]] = {
 
 
 def _raised(program: str) -> str:
-    """The name of what a program of our own raises; empty where it runs to its end."""
-    result = Rehearsal().run(Cell("1.1", program))
+    """The name of what a program of our own raises; empty where it runs to its end. It prints nothing."""
+    result = Rehearsal(print=ignore).run(Cell("1.1", program))
     return result.error.name if result.error else ""
