@@ -160,13 +160,14 @@ $(POCKET)/nano.json: $(POCKET)/nano/model.safetensors
 # A dataset of the size of the paper's, over pocket tasks: the built-in model answers first, the rest is by rule, every row is
 # verified by its question's tests. Nobody is paid.
 DATASET := build/dataset
+DATASET_QUESTIONS := 118000
 DATASET_SIZES := --simulation 30000 --correction 11000 --similar 8000 --follow-up 8000
 
 dataset: $(DATASET)/card/README.md
 
 $(DATASET)/questions.jsonl: | $(VENV)/.dev
 	@mkdir -p $(@D)
-	$(BIN)/ocinterp synth questions $@ --count 118000 --seed dataset
+	$(BIN)/ocinterp synth questions $@ --count $(DATASET_QUESTIONS) --seed dataset
 
 $(DATASET)/run/plan.toml: $(DATASET)/questions.jsonl
 	$(BIN)/ocinterp synth plan $< --out $(@D) --weak pocket --strong rule --least 0 --timeout 0.5 $(DATASET_SIZES)
