@@ -10,6 +10,7 @@ import json
 import re
 import subprocess
 import sys
+import threading
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -273,9 +274,10 @@ def test_what_a_process_left_that_died_goes_and_nothing_else(home: Path, ocinter
 def test_a_run_in_another_process_can_be_stopped(home: Path, ocinterp: Command, serve: Serve) -> None:
     pytest.importorskip("pyarrow", reason="pyarrow is not installed")
 
-    seconds = 0.3
+    seconds, under_way = 0.3, threading.Event()
 
     async def slowly(asked: Asked) -> Fixed:
+        under_way.set()
         await asyncio.sleep(seconds)
         return await teacher.answer(asked)
 
@@ -307,9 +309,10 @@ def test_a_run_in_another_process_can_be_stopped(home: Path, ocinterp: Command, 
         assert "stopped; `ocinterp synth run run` goes on" in process.stderr.read()
     assert process.returncode == 130
     seconds = 600.0
+    under_way.clear()
     with subprocess.Popen(command, cwd=home, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
-        next(line for line in process.stderr if "judge (30 rows go in)" in line)
+        assert under_way.wait(60)
         assert ocinterp("synth", "stop", "run", "--now").code == 0
         assert "interrupted" in process.stderr.read()
     assert process.returncode == 130

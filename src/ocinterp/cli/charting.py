@@ -22,11 +22,13 @@ _WIDEST: Final = 100  # of a line
 def show(folder: Path, picture: Path) -> None:
     """Print a run's charts, and draw them, where matplotlib is."""
     from ocinterp.synth import charts, parquet, plan
+    from ocinterp.synth.folder import made
+    from ocinterp.synth.rows import Row
 
     report.check(picture)
     plan.load(folder)
     parquet.check()
-    found = charts.of_run(folder)
+    found = charts.of_run(folder, charts.figures(made(folder).rows(Row)))
     width = min(_WIDEST, shutil.get_terminal_size().columns)
     for number, each in enumerate(found):
         print("\n" * (number > 0) + "\n".join(lines(each, width)))

@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -19,6 +19,8 @@ from ocinterp.journal import alone, compact, holder
 
 if TYPE_CHECKING:
     from ocinterp.synth.rows import Row
+
+_About = tuple[str, ...]  # a row's method, and the questions that it is of
 
 _LOOK_SECONDS: Final = 0.1
 _BETWEEN_SECONDS: Final = 0.5
@@ -104,31 +106,28 @@ def difference(one: Path, two: Path) -> Iterator[str]:
         "the plans are the same"
     ]
     yield ""
-    first, second = ({each.id: each for each in made(run).rows(Row)} for run in (one, two))
+    first, second = ({each.id: _about(each) for each in made(run).rows(Row)} for run in (one, two))
     yield _LINE.format("rows", str(one)[-9:], str(two)[-9:], "in both")
-    both = first.keys() & second.keys()
-    counts = [
-        Counter(rows[each].method for each in those)
-        for rows, those in ((first, first), (second, second), (first, both))
-    ]
+    both = {each: about for each, about in first.items() if each in second}
+    counts = [Counter(method for method, *_ in rows.values()) for rows in (first, second, both)]
     for method in sorted({*counts[0], *counts[1]}):
         yield _LINE.format(method, *(f"{each[method]:,}" for each in counts))
     yield _LINE.format("all", *(f"{each.total():,}" for each in counts))
     yield from _others(first, second, one, two)
 
 
-def _others(first: dict[str, Row], second: dict[str, Row], one: Path, two: Path) -> Iterator[str]:
+def _about(row: Row) -> _About:
+    return row.method, *(each.id for each in row.sources)
+
+
+def _others(first: Mapping[str, _About], second: Mapping[str, _About], one: Path, two: Path) -> Iterator[str]:
     """Rows that only one of them has: of the same questions, by the same method, or of others."""
-
-    def about(row: Row) -> tuple[str, ...]:
-        return row.method, *(each.id for each in row.sources)
-
-    mine = {about(each): each for each in first.values() if each.id not in second}
-    yours = {about(each): each for each in second.values() if each.id not in first}
+    mine = {about: each for each, about in first.items() if each not in second}
+    yours = {about: each for each, about in second.items() if each not in first}
     groups = (
-        ("made anew of the same questions", [yours[each].id for each in mine if each in yours]),
-        (f"only in {one}", [row.id for each, row in mine.items() if each not in yours]),
-        (f"only in {two}", [row.id for each, row in yours.items() if each not in mine]),
+        ("made anew of the same questions", [yours[about] for about in mine if about in yours]),
+        (f"only in {one}", [each for about, each in mine.items() if about not in yours]),
+        (f"only in {two}", [each for about, each in yours.items() if about not in mine]),
     )
     for what, ids in groups:
         if ids:

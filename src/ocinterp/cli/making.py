@@ -92,10 +92,8 @@ class Making:
         from ocinterp.synth.folder import JOURNAL
 
         workers = setup.workers_of(self.workers)
-        cells, jobs = (
-            _cells(plan, workers, self.concurrency),
-            setup.judging_sandbox(self.settings, plan.sandbox, workers),
-        )
+        cells = _cells(plan, workers, self.concurrency)
+        jobs = setup.judging_sandbox(self.settings, plan.sandbox, workers)
         async with AsyncExitStack() as stack:
             journal = await stack.enter_async_context(Journal(self.folder / JOURNAL, budget=self.budget))
             players = await self._players(stack, plan, journal)

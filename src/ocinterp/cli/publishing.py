@@ -49,7 +49,7 @@ def publish(folder: Path, out: Path, title: str, results: Path | None) -> int:
     replace_file(out / "croissant.json", [described.encode()])
     replace_file(out / "contamination.json", [json.dumps(facts.contamination, indent=1).encode()])
     if importlib.util.find_spec("matplotlib") is not None:
-        charts.draw(charts.of_run(folder), out / "stats.png")
+        charts.draw(charts.of_run(folder, figures), out / "stats.png")
     replace_file(out / "README.md", [card.write(facts).encode()])
     return figures.rows
 

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from ocinterp.synth import pipeline
 from ocinterp.synth.estimate import TOKEN_BYTES
-from ocinterp.synth.folder import made
 from ocinterp.synth.rows import Row
 
 _SIZES: Final = (128, 256, 512, 1024, 2048, 4096, 8192)  # tokens
@@ -72,12 +71,10 @@ def figures(rows: Iterable[Row]) -> Figures:
     return found
 
 
-def of_run(folder: Path) -> list[Chart]:
-    """Of a run that has its rows: first what is left after each stage. UsageError where it has none yet."""
-    stage = made(folder)
+def of_run(folder: Path, found: Figures) -> list[Chart]:
+    """Of a run, with what was counted of its rows: first what is left after each stage."""
     funnel = {name: float(done.rows) for name, done in pipeline.funnel(folder) if done is not None}
-    first = [Chart("rows after each stage", funnel)]
-    return [*first, *charts(figures(stage.rows(Row)))]
+    return [Chart("rows after each stage", funnel), *charts(found)]
 
 
 def charts(found: Figures) -> Iterator[Chart]:

@@ -21,7 +21,8 @@ from ocinterp.tasks.syntax import meaning
 from ocinterp.types import Message, Outcome, StopReason, Task, Trajectory, Turn
 
 MENDINGS: Final = 3
-_SHOWN: Final[Mapping[str, frozenset[str]]] = {
+# By the kind of a mistake what it is that shows it; one that never ends is shown by its time.
+SHOWN: Final[Mapping[str, frozenset[str]]] = {
     "syntax": frozenset({"SyntaxError", "IndentationError", "TabError"}),
     "name": frozenset({"NameError", "UnboundLocalError"}),
     "type": frozenset({"TypeError", "AttributeError"}),
@@ -59,7 +60,7 @@ def _check_broken(turn: Turn, kind: str) -> None:
     if failed is None:
         raise NoRowError("it did not fail")
     name = failed.error.name if failed.error else ""
-    shown = failed.outcome is Outcome.TIMEOUT if kind == "timeout" else name in _SHOWN[kind]
+    shown = failed.outcome is Outcome.TIMEOUT if kind == "timeout" else name in SHOWN[kind]
     if not shown:
         raise NoRowError(f"it failed otherwise: {name or failed.outcome}")
     if found := _GIVEN_AWAY.search(turn.completion.text):

@@ -48,8 +48,11 @@ async def verify(desk: Desk, rows: Iterator[Row], total: int, questions: Questio
 
 
 async def _verdicts(desk: Desk, rows: Sequence[Row], questions: Questions) -> list[str | None]:
-    """Of each row why it does not pass: empty where all of its programs do, None where that is not known of all of them."""
-    given = [list(programs(row, questions)) for row in rows]
+    """Of each row why it does not pass: empty where all of its programs do, None where that is not known of all of them.
+
+    None also for rows that their own stage has judged by these tests already.
+    """
+    given = [[] if row.verify_kind == "tests" else list(programs(row, questions)) for row in rows]
     known = [(query, program) for those in given for query, program in those if query is not None]
     held = iter(await proof.passing(desk.jobs, known, workers=desk.workers))
     found: list[str | None] = []

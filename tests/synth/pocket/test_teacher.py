@@ -150,7 +150,7 @@ def test_nothing_is_printed_while_mistakes_are_tried(asked: list[Query], capsys:
 
 
 async def test_a_question_of_others_has_no_rule(asked: list[Query]) -> None:
-    with pytest.raises(ModelError, match="there is no rule for this question: 'Sort it"):
+    with pytest.raises(ModelError, match=r"there is no rule for this question, .*: 'Sort it.*'; a plan"):
         await rule(asked).generate(
             [SYSTEM, Message("user", "Sort it."), Message("assistant", "x"), Message("user", "y")]
         )

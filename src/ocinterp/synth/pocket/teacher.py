@@ -18,6 +18,7 @@ from ocinterp.errors import ModelError
 from ocinterp.parse import extract_cells
 from ocinterp.protocols import ignore
 from ocinterp.synth import prompts
+from ocinterp.synth.correct import SHOWN
 from ocinterp.synth.pocket import comments
 from ocinterp.synth.pocket.attempts import ErrorName, attempt, with_error
 from ocinterp.synth.pocket.questions import DATASET, item_of
@@ -110,7 +111,10 @@ class Rule:
     def _item(self, question: str) -> Item:
         found = item_of(self.names[question]) if question in self.names else None
         if found is None:
-            raise ModelError(f"there is no rule for this question: {question[:60]!r}")
+            raise ModelError(
+                f"there is no rule for this question, which `ocinterp synth questions` has not made: {question[:60]!r}; "
+                "a plan with such questions needs a model in the place of `rule`"
+            )
         return found
 
 
@@ -182,7 +186,7 @@ def _with_mistake(item: Item, kind: str, chance: Random) -> str | None:
             found = with_error(item.program, chance, _ERRORS[kind])
         else:
             found = attempt(item.program, chance, item.wording.open_steps)
-        if found is not None and _raised(f"{found.source}\n\n\n{end}") in _SHOWN[kind]:
+        if found is not None and _raised(f"{found.source}\n\n\n{end}") in SHOWN[kind]:
             return f"{found.source}\n\n\n{end}"
     return f"{_added(item)}\n\n\n{end}" if kind == "type" else None
 
@@ -192,14 +196,6 @@ def _added(item: Item) -> str:
     more = "'1'" if isinstance(item.examples.visible[0].answer, int | float) else "1"
     head, _, last = item.program.source().rpartition("return ")
     return f"{head}return ({last}) + {more}"
-
-
-_SHOWN: Final[Mapping[str, frozenset[str]]] = {
-    "syntax": frozenset({"SyntaxError", "IndentationError"}),
-    "name": frozenset({"NameError", "UnboundLocalError"}),
-    "type": frozenset({"TypeError", "AttributeError"}),
-    "logic": frozenset({"AssertionError"}),
-}
 
 
 def _raised(program: str) -> str:
