@@ -16,7 +16,7 @@ from ocinterp.tasks.pocket import benchmark
 
 def run() -> None:
     each, *options = sys.argv[1:]
-    vars(benchmark).update(EACH=int(each), VERSION="more")
+    benchmark.EACH, benchmark.VERSION = int(each), "more"
     sys.argv = ["ocinterp", "eval", "pocket", *options]
     main()
 

@@ -16,10 +16,13 @@ import resource
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from importlib.util import find_spec
 from itertools import accumulate, islice
+from multiprocessing.connection import Connection
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from _measure import machine
 
@@ -73,12 +76,12 @@ def alone(part: Callable[..., None], *given: object) -> tuple[float, float]:
     return found
 
 
-def _measured(answer: object, part: Callable[..., None], *given: object) -> None:
+def _measured(answer: Connection, part: Callable[..., None], *given: object) -> None:
     started = time.process_time()
     part(*given)
     took = time.process_time() - started
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    answer.send((took, most))  # pyright: ignore[reportAttributeAccessIssue]
+    answer.send((took, most))
 
 
 def ingest(folder: Path, rows: Path) -> None:
@@ -110,12 +113,11 @@ def ours(count: int) -> None:
 
 def datasketch(count: int) -> None:
     """The same: signatures of 128 of runs of five words, and every pair that is near."""
-    from datasketch import MinHash, MinHashLSH  # pyright: ignore[reportMissingImports, reportUnknownVariableType]
-
-    index = MinHashLSH(threshold=0.7, num_perm=128)
+    sketches: Any = import_module("datasketch")  # not among the development tools
+    index = sketches.MinHashLSH(threshold=0.7, num_perm=128)
     for number, text in enumerate(texts(count)):
         words = text.split()
-        signature = MinHash(num_perm=128)
+        signature = sketches.MinHash(num_perm=128)
         signature.update_batch([" ".join(words[at : at + 5]).encode() for at in range(len(words) - 4)])
         index.query(signature)
         index.insert(str(number), signature)

@@ -19,7 +19,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
@@ -42,7 +42,7 @@ async def slowly(asked: Asked) -> Fixed:
 
 
 @contextmanager
-def serving() -> Iterator[ScriptedServer]:
+def serving() -> Generator[ScriptedServer]:
     """The server, in a thread of its own."""
     loop = asyncio.new_event_loop()
     server = ScriptedServer([slowly], repeat_last=True, models=(teacher.WEAK, teacher.STRONG))
@@ -71,8 +71,12 @@ def command(*arguments: str) -> list[str]:
 
 def start(folder: Path) -> subprocess.Popen[bytes]:
     """A run in a session of its own, so that all of it can be killed."""
-    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    return subprocess.Popen(command("run", str(folder), "--concurrency", "8"), start_new_session=True, **silent)  # pyright: ignore[reportArgumentType]
+    return subprocess.Popen(
+        command("run", str(folder), "--concurrency", "8"),
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
 
 
 def killed(folder: Path, kills: int) -> int:
