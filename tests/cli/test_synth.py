@@ -19,9 +19,11 @@ import pytest
 
 from cli.conftest import Command, Serve
 from ocinterp import records
-from ocinterp.synth.folder import Stage
+from ocinterp.journal import Entry, Reader
+from ocinterp.synth.folder import JOURNAL, Stage
 from ocinterp.synth.rows import Row
 from ocinterp.testing import teacher
+from ocinterp.testing.batches import Batches
 from ocinterp.testing.server import Asked, Fixed
 
 
@@ -160,6 +162,42 @@ def test_a_dataset_is_planned_made_and_looked_at(
     again = ocinterp("synth", "run", "run")
     assert again.out == ended.out
     assert again.err.count("0 settled") == 0
+
+
+def test_what_can_wait_goes_to_the_batch_api_for_half_the_price(home: Path, ocinterp: Command, serve: Serve) -> None:
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    batches = Batches(teacher.told)
+    model = serve(teacher.answer, repeat_last=True, more=batches.serve)
+    for out in ("at-once", "later"):
+        ocinterp("synth", "plan", asked(home), "--out", out, "--strong", model, "--price", "1000,2000", *PLAN)
+    one = ocinterp("synth", "run", "at-once")
+    two = ocinterp("synth", "run", "later", "--batch")
+    assert (one.code, two.code, one.out == two.out) == (0, 0, True)
+    assert re.search(r"30 requests are at 127\.0\.0\.1:\d+ as batch-1", two.err)
+    assert len(batches.batches) == 2  # by the first prompt, and by the second
+    rows = [list(Stage(home / each, "assemble").rows(Row)) for each in ("at-once", "later")]
+    assert [each.messages for each in rows[0]] == [each.messages for each in rows[1]]
+    entries: list[dict[str, Entry]] = []
+    for each in ("at-once", "later"):
+        with Reader(home / each / JOURNAL) as journal:
+            entries.append({entry.key: entry for entry in journal.entries() if entry.kind == "completion"})
+    assert entries[0].keys() == entries[1].keys()
+    judged = [key for key, entry in entries[0].items() if not entry.scope]
+    assert len(judged) == len(batches.asked) > 30
+    for key, entry in entries[0].items():
+        share = 2 if key in judged else 1
+        assert entry.spent.nanodollars == share * entries[1][key].spent.nanodollars > 0
+    assert ocinterp("synth", "run", "later", "--batch").out == two.out
+
+
+def test_batches_are_of_servers(home: Path, ocinterp: Command, serve: Serve) -> None:
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    ocinterp("synth", "plan", asked(home), "--out", "run", "--strong", serve(teacher.answer, repeat_last=True), *PLAN)
+    ended = ocinterp("synth", "run", "run", "--batch")
+    assert (ended.code, "has no Batch API: run it without --batch" in ended.err) == (3, True)
+    ocinterp("synth", "plan", asked(home), "--out", "own", "--strong", "pocket", *PLAN)
+    ended = ocinterp("synth", "run", "own", "--batch")
+    assert (ended.code, "--batch is for models behind a server" in ended.err) == (2, True)
 
 
 def test_a_run_needs_a_plan_and_keeps_to_it(home: Path, ocinterp: Command, serve: Serve) -> None:

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocinterp.errors import BudgetExhausted, DataError, ModelError, OcinterpError
-from ocinterp.journal import NOTHING, Budget, Cost, Done, Journal, Reader, Request
+from ocinterp.journal import NOTHING, Budget, Cost, Done, Journal, Reader, Request, ticket
 
 
 def request(name: object) -> Request:
@@ -410,3 +410,56 @@ def test_a_budget_is_never_exceeded_and_no_reservation_is_lost(every: list[Plan]
 
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(scenario(Path(folder, "journal.sqlite")))
+
+
+async def test_an_act_that_outlived_its_attempt_is_counted_once(path: Path) -> None:
+    """Somebody else goes on with it when this process is gone: the attempts that were broken off are the same act."""
+    cost, most = Cost(1, 10, 0, 5, 700), Cost(1, 100, 0, 50, 9_000)
+    for number in range(2):  # broken off twice
+        held = Counter(cost=cost)
+        held.go.clear()
+        async with Journal(path) as journal:
+            task = asyncio.create_task(journal.once(request(1), held, reserve=most))
+            await held.begun.wait()
+            task.cancel()
+            await asyncio.wait([task])
+            assert journal.spent.nanodollars == (number + 1) * most.nanodollars
+
+    async def found() -> Done:
+        under_way = ticket()
+        assert under_way is not None
+        assert under_way.key == request(1).key.hex()
+        under_way.go_on()
+        return Done("42", cost)
+
+    async with Journal(path, budget=Budget(calls=3)) as journal:
+        assert await journal.once(request(1), found, reserve=most) == "42"
+        assert journal.spent == cost
+        assert journal.report().doubts == 0
+        (entry,) = journal.entries()
+        assert (entry.attempts, entry.spent, entry.possible) == (1, cost, NOTHING)
+    assert ticket() is None
+
+
+async def test_what_was_really_asked_before_stays_in_doubt(path: Path) -> None:
+    most = Cost(1, 100, 0, 50, 9_000)
+    for _ in range(3):
+        held = Counter()
+        held.go.clear()
+        async with Journal(path) as journal:
+            task = asyncio.create_task(journal.once(request(1), held, reserve=most))
+            await held.begun.wait()
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def found() -> Done:
+        under_way = ticket()
+        assert under_way is not None
+        under_way.go_on(asked=2)
+        return Done("42", Cost(1))
+
+    async with Journal(path) as journal:
+        await journal.once(request(1), found, reserve=most)
+        (entry,) = journal.entries()
+        assert (entry.attempts, entry.spent, entry.possible) == (2, Cost(1), most)
+        assert journal.spent == Cost(1) + most

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Self
 
-from ocinterp.journal import Journal, Journaled, Price
+from ocinterp.errors import UsageError
+from ocinterp.journal import Journal, Journaled, Price, ticket
 from ocinterp.models import inprocess
 from ocinterp.models.batched import Batched
+from ocinterp.models.bulk import Bulk
 from ocinterp.models.engine import Limits, Sampling
 from ocinterp.models.http import HttpModel
 from ocinterp.models.pace import Pace
 from ocinterp.models.refusals import ContextOverflow, MissingModelError, RefusedError
 from ocinterp.models.resolve import InProcess, Served
+from ocinterp.protocols import Model
 
 Source = Served | InProcess
 
@@ -33,6 +35,7 @@ class Clients:
         default_factory=dict[tuple[Served, float], HttpModel], init=False
     )
     _paces: dict[str, Pace] = field(default_factory=dict[str, Pace], init=False)  # by server
+    _bulks: dict[tuple[Source, float], Bulk] = field(default_factory=dict[tuple[Source, float], Bulk], init=False)
     _loaded: dict[InProcess, Batched] = field(default_factory=dict[InProcess, Batched], init=False)
 
     async def __aenter__(self) -> Self:
@@ -55,22 +58,49 @@ class Clients:
                 client = _client(source, each, self.max_tokens, pace)
                 self._served[source, each] = await self._stack.enter_async_context(client)
 
+    async def open_bulk(self, source: Source, temperature: float, mark: str) -> None:
+        """The same for its Batch API; `mark` is of this run. UsageError for a model in this process."""
+        if isinstance(source, InProcess):
+            raise UsageError("--batch is for models behind a server that has a Batch API")
+        if (source, temperature) not in self._bulks:
+            bulk = Bulk(
+                source.base_url,
+                source.name,
+                mark,
+                ticket,
+                source.api_key,
+                source.key_name,
+                temperature,
+                self.max_tokens,
+                proxy=source.proxy,
+                notice=_say,
+            )
+            self._bulks[source, temperature] = await self._stack.enter_async_context(bulk)
+
     def paid(
         self, source: Source, temperature: float, price: Price, scope: str, sample: int = 0, kind: str = "completion"
     ) -> Journaled:
         """A model that was opened, for the `sample`th independent answers within `scope`."""
-        settings: Mapping[str, object] = {"temperature": temperature}
         if isinstance(source, InProcess):
             loaded = self._loaded[source]
             model, name = loaded.voice(Sampling(temperature, self.max_tokens, seed=sample)), loaded.name
-        else:
-            model = self._served[source, temperature]
-            name = f"{model.name} at {model.base_url}"
+            return self._journaled(model, name, temperature, price, scope, sample, kind)
+        served = self._served[source, temperature]
+        return self._journaled(served, f"{served.name} at {served.base_url}", temperature, price, scope, sample, kind)
+
+    def paid_in_bulk(self, source: Source, temperature: float, price: Price, scope: str) -> Journaled:
+        """A model whose Batch API was opened. Its answers are the same acts as those of `paid`."""
+        bulk = self._bulks[source, temperature]
+        return self._journaled(bulk, f"{bulk.name} at {bulk.base_url}", temperature, price, scope, 0, "completion")
+
+    def _journaled(
+        self, model: Model, name: str, temperature: float, price: Price, scope: str, sample: int, kind: str
+    ) -> Journaled:
         return Journaled(
             model,
             self.journal,
             name,
-            settings,
+            {"temperature": temperature},
             max_tokens=self.max_tokens,
             price=price,
             sample=sample,

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ocinterp.cli import setup, steps
-from ocinterp.cli.clients import Clients, Source
+from ocinterp.cli.casting import Casting
 from ocinterp.cli.settings import Settings
-from ocinterp.errors import UsageError
-from ocinterp.journal import Budget, Journal, Journaled, JournaledSandbox, Price
+from ocinterp.journal import Budget, Journal, JournaledSandbox
 from ocinterp.sandboxes.limits import MIB, Resources, Service
 from ocinterp.sandboxes.probe import AnySandbox, sandbox_named
 
@@ -21,34 +20,15 @@ if TYPE_CHECKING:
     from ocinterp.synth.again import Ground
     from ocinterp.synth.desk import Desk
     from ocinterp.synth.folder import Done
-    from ocinterp.synth.plan import Plan, Player
-    from ocinterp.synth.pocket.teacher import Rule
+    from ocinterp.synth.plan import Plan
 
 _MEMORY_BYTES: Final = 1024 * MIB
 _SPARES: Final = 32
-_PARTS: Final = ("weak", "strong", "person", "judge")
 _WHAT: Final = {
     "ingest": "rows that are questions", "dedup": "no copies", "decontaminate": "no benchmark's tasks",
     "judge": "hard enough", "chat": "sessions of people", "similar": "similar problems", "follow-up": "follow-ups", "correction": "corrections",
     "simulation": "interactions", "packing": "packs", "verify": "pass their tests, or have none", "assemble": "rows of the dataset",
 }  # fmt: skip
-
-
-@dataclass
-class _Rule:
-    """Who answers by rule, once the questions of a run are there."""
-
-    folder: Path
-    _loaded: Rule | None = None
-
-    def loaded(self) -> Rule:
-        from ocinterp.synth.folder import Stage
-        from ocinterp.synth.pocket.teacher import Rule
-        from ocinterp.synth.stages import Judged
-
-        if self._loaded is None:
-            self._loaded = Rule.of(each.query for each in Stage(self.folder, "judge").rows(Judged))
-        return self._loaded
 
 
 @dataclass
@@ -61,6 +41,7 @@ class Making:
     until: str
     concurrency: int
     workers: int | None
+    batch: bool = False  # requests that can wait go to the Batch API
 
     async def carry_out(self) -> bool:
         """Make what is not there yet; whether all of it is there now. The journal has what was paid for, whatever happens."""
@@ -96,52 +77,15 @@ class Making:
         jobs = setup.judging_sandbox(self.settings, plan.sandbox, workers)
         async with AsyncExitStack() as stack:
             journal = await stack.enter_async_context(Journal(self.folder / JOURNAL, budget=self.budget))
-            players = await self._players(stack, plan, journal)
+            cast = Casting(self.folder, plan, self.settings, journal, self.concurrency)
+            await cast.open(stack, batch=self.batch)
             await stack.enter_async_context(cells)
             await stack.enter_async_context(jobs)
             known = {"seconds": plan.timeout_seconds, "memory": _MEMORY_BYTES}
             kept = JournaledSandbox(cells, journal, cells.name, known)
             told = stack.enter_context(Told(lambda: journal.spent, self.budget))
-            yield Desk(plan, players, kept, jobs, self.concurrency, workers, stop, told), journal
-
-    async def _players(self, stack: AsyncExitStack, plan: Plan, journal: Journal) -> Callable[[str, str], Journaled]:
-        """Every model that plays a part, ready to be asked; a model that plays several is opened once."""
-        from ocinterp.synth.pocket import teacher
-
-        found: dict[str, tuple[Clients, Source, Player]] = {}
-        clients: dict[int, Clients] = {}
-        sources: dict[str, Source] = {}
-        rule = _Rule(self.folder)
-        for part in _PARTS if plan.players else ():
-            player = plan.player(part)
-            if player.model == teacher.NAME:
-                continue
-            if player.max_tokens not in clients:
-                made = Clients(journal, player.max_tokens, self.concurrency)
-                clients[player.max_tokens] = await stack.enter_async_context(made)
-            if player.model not in sources:
-                sources[player.model] = await self._source(player.model)
-            await clients[player.max_tokens].open(sources[player.model], {player.temperature})
-            found[part] = clients[player.max_tokens], sources[player.model], player
-
-        def play(part: str, scope: str) -> Journaled:
-            if plan.players and plan.player(part).model == teacher.NAME:
-                return Journaled(rule.loaded(), journal, teacher.NAME, {}, 0, scope=scope, count=lambda _: 0)
-            if part not in found:
-                raise UsageError(f"the plan has no model for the part {part}: make one with --strong MODEL")
-            them, source, player = found[part]
-            return them.paid(source, player.temperature, Price(player.price_in, player.price_out), scope)
-
-        return play
-
-    async def _source(self, name: str) -> Source:
-        from ocinterp.models.resolve import Person, Replay, resolve
-
-        choice = await resolve(name, config=self.settings.config, environ=self.settings.environ)
-        print(f"ocinterp: {choice.line}", file=sys.stderr)
-        if isinstance(choice.model, Person | Replay):
-            raise UsageError("many rows are asked about at once, which takes a model: NAME@URL, pocket or hf:NAME")
-        return choice.model
+            patient = cast.play_later if self.batch else None
+            yield Desk(plan, cast.play, kept, jobs, self.concurrency, workers, stop, told, patient), journal
 
 
 def _cells(plan: Plan, workers: int, at_once: int) -> AnySandbox:

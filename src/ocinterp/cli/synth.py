@@ -30,6 +30,7 @@ _OUT = Annotated[Path, typer.Option("--out", "-o", help="The folder of the run."
 _RUN = Annotated[Path, typer.Argument(help="The folder of a run.", metavar="RUN")]
 _PRICE = "Dollars for a million tokens of that model: IN,OUT."
 _LEAST = "From which score of five a question is taken, by both prompts; 0: nobody judges."
+_BATCH = "Send what can wait to the server's Batch API, for half the price: it has a day to answer."
 _STAGE = "Only to this stage: ingest, dedup, decontaminate, judge, chat, similar, follow-up, correction, simulation, packing, verify."
 
 
@@ -85,11 +86,12 @@ def run(
     budget: Annotated[str | None, typer.Option(help="5 (dollars), 200000tokens or 500calls.", metavar="X")] = None,
     concurrency: Annotated[int, typer.Option(help="Rows under way at once.", metavar="N", min=1)] = 64,
     workers: Annotated[int | None, typer.Option(help="Programs judged at once.", metavar="N", min=1)] = None,
+    batch: Annotated[bool, typer.Option("--batch", help=_BATCH)] = False,
 ) -> None:
     """Make the rows of a plan, or go on with them: nothing that was paid for is asked again."""
     from ocinterp.cli import campaign, making, settings, setup
 
-    made = making.Making(folder, settings.load(), campaign.budget_of(budget), stage, concurrency, workers)
+    made = making.Making(folder, settings.load(), campaign.budget_of(budget), stage, concurrency, workers, batch)
     hint = f"`ocinterp synth run {folder}` goes on"
     if not setup.run_to_end(made.carry_out(), saved=False, hint=hint):
         raise typer.Exit(130)

@@ -1,6 +1,6 @@
 """Every paid or slow act, keyed by what was asked: done once, written down before it is handed out, never over budget."""
 
-from ocinterp.journal.acts import Done, Journal
+from ocinterp.journal.acts import Done, Journal, Ticket, ticket
 from ocinterp.journal.costs import FREE, NOTHING, UNLIMITED, Budget, Cost, Price
 from ocinterp.journal.file import Entry, Reader, Report, alone, compact, holder
 from ocinterp.journal.model import Journaled, most_tokens
@@ -22,8 +22,10 @@ __all__ = [
     "Reader",
     "Report",
     "Request",
+    "Ticket",
     "alone",
     "compact",
     "holder",
     "most_tokens",
+    "ticket",
 ]

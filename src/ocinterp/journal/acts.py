@@ -30,6 +30,7 @@ _END = """
 UPDATE attempts SET calls = ?, prompt_tokens = ?, cached_tokens = ?, completion_tokens = ?, nanodollars = ?, known = ?,
     state = ?, ended = ?, error = ? WHERE id = ?
 """
+_DROP = "DELETE FROM attempts WHERE id = ?"
 _MARK = "UPDATE entries SET state = ? WHERE key = ? AND state != 'settled'"
 _SETTLE = "UPDATE entries SET state = 'settled', answer = ?, digest = ? WHERE key = ? AND state != 'settled'"
 
@@ -46,6 +47,27 @@ Act = Callable[[], Awaitable[Done]]
 Forget = Callable[["_Shared"], None]
 
 _around: ContextVar[tuple[_Shared, ...]] = ContextVar("around", default=())  # the acts that this one is a part of
+
+
+class Ticket:
+    """What the journal knows an act by, for whoever carries it out: where acts outlive this process, they are found by it."""
+
+    def __init__(self, key: bytes) -> None:
+        self.key: Final = key.hex()
+        self.asked = 0
+
+    def go_on(self, asked: int = 1) -> None:
+        """Say that the act was begun by an earlier attempt, of which nobody knew the end: this is its end, and no other act.
+
+        `asked` is how often it was really begun in all; the other attempts that were broken off did not reach anybody.
+        """
+        self.asked = asked
+
+
+def ticket() -> Ticket | None:
+    """That of the act that this is a part of; None outside of any."""
+    around = _around.get()
+    return around[-1].ticket if around else None
 
 
 class Journal:
@@ -173,8 +195,19 @@ class Journal:
             raise
         shared.over = True
         shared.cost = shared.reserve if done.cost is None else done.cost
-        await self._writer.write(*_settled(key, attempt, done.answer, shared.cost, known=done.cost is not None))
+        attempt, drop = self._as_it_was(shared, attempt)
+        await self._writer.write(*drop, *_settled(key, attempt, done.answer, shared.cost, known=done.cost is not None))
         return done.answer
+
+    def _as_it_was(self, shared: _Shared, attempt: int) -> tuple[int, list[Statement]]:
+        """The attempt that an answer belongs to, and the statements that remove those that were none."""
+        doubts = self._reader.doubts(shared.request.key) if shared.ticket.asked else []
+        if not doubts:
+            return attempt, []
+        none = doubts[shared.ticket.asked :]
+        for _, cost in (doubts[0], *none):
+            self._account.take_back(cost)
+        return doubts[0][0], [(_DROP, (each,)) for each in (attempt, *(each for each, _ in none))]
 
     def _forget(self, shared: _Shared) -> None:
         """Whoever asks from now on begins anew, or finds the answer in the file."""
@@ -191,6 +224,7 @@ class _Shared:
         self, request: Request, act: Act, reserve: Cost, free: tuple[type[OcinterpError], ...], forget: Forget
     ) -> None:
         self.request, self.act, self.reserve, self.free = request, act, reserve, free
+        self.ticket = Ticket(request.key)
         self.cost = NOTHING  # as far as it is known: nothing, what is reserved, what it was
         self.over = False  # what came of the act will be written, whoever still wants it
         self._forget = forget

@@ -162,6 +162,11 @@ class Account:
         self.used += cost
         self._freed.set()
 
+    def take_back(self, cost: Cost) -> None:
+        """Count no more what was possibly spent, and was not."""
+        self.used -= cost
+        self._freed.set()
+
     def _refuse(self, total: Cost, cost: Cost) -> None:
         if found := self.budget.complaint(total):
             raise BudgetExhausted(

@@ -171,6 +171,16 @@ class Reader:
             return None
         return self._sound(key, *row)
 
+    def doubts(self, key: bytes) -> list[tuple[int, Cost]]:
+        """The attempts at an entry that were broken off: their numbers, and what each may have cost."""
+        with explained(self.path):
+            rows = self._database.execute(
+                f"SELECT a.id, {', '.join(_COSTS)} FROM attempts a JOIN entries e ON a.entry = e.id "
+                "WHERE e.key = ? AND a.state = 'doubt' ORDER BY a.id",
+                (key,),
+            ).fetchall()
+        return [(row[0], Cost(*row[1:])) for row in rows]
+
     def last_attempt(self) -> int:
         """The number of the last attempt; 0 when there was none."""
         with explained(self.path):

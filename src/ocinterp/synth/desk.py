@@ -31,7 +31,10 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """`at_once` rows are under way; after `stop` says so none is begun."""
+    """`at_once` rows are under way; after `stop` says so none is begun.
+
+    Where requests can wait for a batch (`patient`), those of the stages that ask but once are for these players, `patient_rows` at once.
+    """
 
     plan: Plan
     players: Players
@@ -41,6 +44,13 @@ class Desk:
     workers: int = 1
     stop: Callable[[], bool] = lambda: False
     watch: Watch = field(default_factory=Watch)
+    patient: Players | None = None
+    patient_rows: int = 20_000
+
+    @property
+    def rows_that_wait(self) -> int:
+        """How many rows are under way at once in a stage that asks but once."""
+        return self.patient_rows if self.patient else self.at_once
 
 
 @dataclass
@@ -53,6 +63,10 @@ class Bill:
 
     def model(self, part: str) -> Model:
         return _Billed(self.desk.players(part, self.scope), self)
+
+    def patient(self, part: str) -> Model:
+        """The same for a request whose answer is all that is wanted of it: it may wait for a batch."""
+        return _Billed((self.desk.patient or self.desk.players)(part, self.scope), self)
 
     def name(self, part: str) -> str:
         """Who plays a part, by the name that the journal has."""

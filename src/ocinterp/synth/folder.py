@@ -12,6 +12,7 @@ journal, and rows come in the same order.
 from __future__ import annotations
 
 import json
+import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -94,6 +95,15 @@ class Stage:
         text = json.dumps({"rows": rows, "rejected": count, "numbers": dict(numbers)})
         replace_file(self.place / "done.json", [text.encode()])
         return done
+
+
+def identity(folder: Path) -> str:
+    """What tells this run from all others, for servers that remember what it has sent them."""
+    path = folder / ".run"
+    if not path.exists():
+        replace_file(path, [secrets.token_hex(8).encode()])
+    with explained(path):
+        return path.read_text("ascii")
 
 
 def made(folder: Path) -> Stage:

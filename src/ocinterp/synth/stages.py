@@ -51,11 +51,11 @@ async def judge(desk: Desk, before: Stage, rows: int, stage: Stage) -> Done:
     async def one(query: Query) -> Judged | str:
         if not least or query.facts.solutions or query.record:
             return Judged(query)
-        found = await hardness.scores(query.text, Bill(desk, "").model("judge"), least)
+        found = await hardness.scores(query.text, Bill(desk, "").patient("judge"), least)
         said = ", ".join(str(each.value) for each in found)
         return Judged(query, found) if hardness.hard(found, least) else f"it is not hard enough: {said}"
 
-    return await _made(desk, stage, Judged, before.rows(Query), rows, one, _about_query)
+    return await _made(desk, stage, Judged, before.rows(Query), rows, one, _about_query, desk.rows_that_wait)
 
 
 async def _made(
@@ -66,14 +66,17 @@ async def _made(
     total: int,
     act: Callable[[_T], Awaitable[_R | str]],
     about: Callable[[_T], Query],
+    at_once: int = 0,
 ) -> Done:
-    """Carry out `act` for each of `total` rows and write what it gives; a text is why there is nothing."""
+    """Carry out `act` for each of `total` rows, `at_once` or as many as the desk says, and write what it gives; a text is why
+    there is nothing.
+    """
     stage.begin()
     desk.watch.begin(stage.name, total)
     rejected: list[Rejected] = []
     part: list[_R] = []
     number, kept = count(), 0
-    async for given, made in in_order(rows, _excused(act), desk.at_once, desk.stop):
+    async for given, made in in_order(rows, _excused(act), at_once or desk.at_once, desk.stop):
         desk.watch.row(not isinstance(made, str))
         if isinstance(made, str):
             query = about(given)
@@ -233,7 +236,7 @@ async def similar_problems(desk: Desk, groups: Sequence[Sequence[Judged]], stage
         wanted = [(each.query, each.query.facts.solutions[0]) for each in given]
         return await _of_solutions(desk, "similar", [(query.text, query, solution) for query, solution in wanted])
 
-    return await _made(desk, stage, Row, groups, len(groups), one, lambda each: each[0].query)
+    return await _made(desk, stage, Row, groups, len(groups), one, lambda each: each[0].query, desk.rows_that_wait)
 
 
 async def follow_ups(desk: Desk, those: Sequence[tuple[Judged, Followed]], stage: Stage) -> Done:
@@ -245,7 +248,7 @@ async def follow_ups(desk: Desk, those: Sequence[tuple[Judged, Followed]], stage
         told = zip(asked, followed.solutions, strict=True)
         return await _of_solutions(desk, "follow-up", [(words, followed.query, solution) for words, solution in told])
 
-    return await _made(desk, stage, Row, those, len(those), one, lambda each: each[0].query)
+    return await _made(desk, stage, Row, those, len(those), one, lambda each: each[0].query, desk.rows_that_wait)
 
 
 async def _of_solutions(desk: Desk, method: Method, turns: Sequence[tuple[str, Query, Solution]]) -> Row | str:
@@ -272,7 +275,7 @@ async def _before(bill: Bill, said: Sequence[tuple[str, str]], asked: str, solut
     """What a model says before a program (the paper's annotator)."""
     dialogue = "\n\n".join(f"User: {one}\n\nProgrammer: {two}" for one, two in said)
     brief = prompts.BEFORE_CODE.format(dialogue=f"{dialogue}\n\nUser: {asked}".strip(), code=solution.source)
-    text = (await bill.model("strong").generate((Message("user", brief),))).text.strip()
+    text = (await bill.patient("strong").generate((Message("user", brief),))).text.strip()
     if not text or "```" in text:
         raise NoRowError("a model was to say what stands before a program, and gave code or nothing")
     return text

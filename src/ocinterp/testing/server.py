@@ -109,7 +109,7 @@ OVER = Refuses.because(500, "the script is over")
 class ScriptedServer:
     """Gives the replies of a script in the order of the requests, and keeps the requests. Listens while entered.
 
-    `models` is what /v1/models lists; with `ollama` also what /api/tags lists. `left` is set when a client walked
+    `models` is what /v1/models lists; with `ollama` also what /api/tags lists; `more` adds routes of other APIs. `left` is set when a client walked
     away from an answer.
     """
 
@@ -118,6 +118,7 @@ class ScriptedServer:
     models: Sequence[str] = ("scripted",)
     ollama: bool = False
     port: int = 0  # 0: any free one, known once entered
+    more: Callable[[web.Application], None] = lambda _: None
     requests: list[Asked] = field(default_factory=list[Asked], init=False)
     left: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _runner: web.AppRunner | None = field(default=None, init=False, repr=False)
@@ -142,6 +143,7 @@ class ScriptedServer:
         app.router.add_get("/v1/models", self._list)
         if self.ollama:
             app.router.add_get("/api/tags", self._tag)
+        self.more(app)
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1, access_log=None)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self.port).start()

@@ -1,0 +1,107 @@
+"""Who plays which part in the making of a dataset: models by their names, each paid through the journal."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from ocinterp.cli.clients import Clients, Source
+from ocinterp.cli.settings import Settings
+from ocinterp.errors import UsageError
+from ocinterp.journal import Journal, Journaled, Price
+
+if TYPE_CHECKING:
+    from ocinterp.synth.plan import Plan, Player
+    from ocinterp.synth.pocket.teacher import Rule
+
+PARTS: Final = ("weak", "strong", "person", "judge")
+_PATIENT: Final = ("strong", "judge")  # have something to do that can wait
+
+
+@dataclass(frozen=True, slots=True)
+class _Seat:
+    """Somebody who plays a part."""
+
+    clients: Clients
+    source: Source
+    player: Player
+
+
+@dataclass
+class Casting:
+    """The players of a run, once `open` has made them ready: a model that plays several parts is opened once."""
+
+    folder: Path
+    plan: Plan
+    settings: Settings
+    journal: Journal
+    concurrency: int
+    _seats: dict[str, _Seat] = field(default_factory=dict[str, _Seat], init=False)
+    _clients: dict[int, Clients] = field(default_factory=dict[int, Clients], init=False)  # by what they may say at most
+    _sources: dict[str, Source] = field(default_factory=dict[str, Source], init=False)
+    _rule: Rule | None = field(default=None, init=False)
+
+    async def open(self, stack: AsyncExitStack, *, batch: bool) -> None:
+        """Make all ready for as long as the stack is open; `batch`: their Batch APIs too. UsageError for what is no model."""
+        from ocinterp.synth import folder
+
+        for part in PARTS if self.plan.players else ():
+            if self._by_rule(part):
+                continue
+            player = self.plan.player(part)
+            if player.max_tokens not in self._clients:
+                made = Clients(self.journal, player.max_tokens, self.concurrency)
+                self._clients[player.max_tokens] = await stack.enter_async_context(made)
+            seat = _Seat(self._clients[player.max_tokens], await self._source(player.model), player)
+            await seat.clients.open(seat.source, {player.temperature})
+            if batch and part in _PATIENT:
+                await seat.clients.open_bulk(seat.source, player.temperature, folder.identity(self.folder))
+            self._seats[part] = seat
+
+    def play(self, part: str, scope: str) -> Journaled:
+        """The model of a part. UsageError where the plan has none."""
+        from ocinterp.synth.pocket import teacher
+
+        if self._by_rule(part):
+            return Journaled(self._rules(), self.journal, teacher.NAME, {}, 0, scope=scope, count=lambda _: 0)
+        seat = self._seats.get(part)
+        if seat is None:
+            raise UsageError(f"the plan has no model for the part {part}: make one with --strong MODEL")
+        price = Price(seat.player.price_in, seat.player.price_out)
+        return seat.clients.paid(seat.source, seat.player.temperature, price, scope)
+
+    def play_later(self, part: str, scope: str) -> Journaled:
+        """The same by a Batch API, for half the price, as OpenAI has it and others after it."""
+        if (seat := self._seats.get(part)) is None:
+            return self.play(part, scope)
+        half = Price(seat.player.price_in / 2, seat.player.price_out / 2)
+        return seat.clients.paid_in_bulk(seat.source, seat.player.temperature, half, scope)
+
+    def _by_rule(self, part: str) -> bool:
+        from ocinterp.synth.pocket import teacher
+
+        return bool(self.plan.players) and self.plan.player(part).model == teacher.NAME
+
+    def _rules(self) -> Rule:
+        """Who answers by rule, once the questions of a run are there."""
+        from ocinterp.synth.folder import Stage
+        from ocinterp.synth.pocket.teacher import Rule
+        from ocinterp.synth.stages import Judged
+
+        if self._rule is None:
+            self._rule = Rule.of(each.query for each in Stage(self.folder, "judge").rows(Judged))
+        return self._rule
+
+    async def _source(self, name: str) -> Source:
+        from ocinterp.models.resolve import Person, Replay, resolve
+
+        if name not in self._sources:
+            choice = await resolve(name, config=self.settings.config, environ=self.settings.environ)
+            print(f"ocinterp: {choice.line}", file=sys.stderr)
+            if isinstance(choice.model, Person | Replay):
+                raise UsageError("many rows are asked about at once, which takes a model: NAME@URL, pocket or hf:NAME")
+            self._sources[name] = choice.model
+        return self._sources[name]
