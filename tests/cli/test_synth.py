@@ -7,10 +7,13 @@ import hashlib
 import importlib
 import importlib.util
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -19,12 +22,18 @@ import pytest
 
 from cli.conftest import Command, Serve
 from ocinterp import records
-from ocinterp.journal import Entry, Reader
+from ocinterp.cli import gateway
+from ocinterp.errors import UsageError
+from ocinterp.journal import Entry, Reader, holder
+from ocinterp.models.pocket import card
 from ocinterp.synth.folder import JOURNAL, Stage
 from ocinterp.synth.rows import Row
 from ocinterp.testing import teacher
 from ocinterp.testing.batches import Batches
 from ocinterp.testing.server import Asked, Fixed
+
+
+BUILT_IN = card.BUILT_IN  # as it is outside of these tests
 
 
 def methods(path: Path) -> Counter[str]:
@@ -190,14 +199,52 @@ def test_what_can_wait_goes_to_the_batch_api_for_half_the_price(home: Path, ocin
     assert ocinterp("synth", "run", "later", "--batch").out == two.out
 
 
-def test_batches_are_of_servers(home: Path, ocinterp: Command, serve: Serve) -> None:
+def test_batches_are_of_servers(home: Path, ocinterp: Command, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("pyarrow", reason="pyarrow is not installed")
     ocinterp("synth", "plan", asked(home), "--out", "run", "--strong", serve(teacher.answer, repeat_last=True), *PLAN)
     ended = ocinterp("synth", "run", "run", "--batch")
     assert (ended.code, "has no Batch API: run it without --batch" in ended.err) == (3, True)
+    monkeypatch.setattr(card, "BUILT_IN", BUILT_IN)
     ocinterp("synth", "plan", asked(home), "--out", "own", "--strong", "pocket", *PLAN)
     ended = ocinterp("synth", "run", "own", "--batch")
     assert (ended.code, "--batch is for models behind a server" in ended.err) == (2, True)
+
+
+def test_a_run_with_a_gateway_asks_nothing_twice_whenever_it_is_killed(
+    home: Path, ocinterp: Command, serve: Serve
+) -> None:
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    asked_for: list[Asked] = []
+
+    async def slowly(given: Asked) -> Fixed:
+        asked_for.append(given)
+        await asyncio.sleep(0.3)
+        return await teacher.answer(given)
+
+    ocinterp("synth", "plan", asked(home), "--out", "run", "--strong", serve(slowly, repeat_last=True), *PLAN)
+    started = [sys.executable, "-c", "from ocinterp.cli.main import main; main()", "synth", "run", "run", "--gateway"]
+    for count in (5, 40, 60):
+        process = subprocess.Popen(started, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        until = time.monotonic() + 60
+        while len(asked_for) < count and process.poll() is None and time.monotonic() < until:
+            time.sleep(0.02)
+        process.kill()
+        process.wait()
+    ended = ocinterp("synth", "run", "run", "--gateway")
+    assert (ended.code, "verified" in ended.out) == (0, True)
+    with Reader(home / "run" / JOURNAL) as journal:
+        calls = [each for each in journal.entries() if each.kind == "completion"]
+    assert len(asked_for) == len(calls) == sum(each.attempts for each in calls)
+    assert {(each.state, each.possible.calls) for each in calls} == {("settled", 0)}
+    where = json.loads((home / "run" / ".gateway.json").read_text())
+    with pytest.raises(UsageError, match="has a gateway: process"):
+        gateway.check(home / "run")
+    os.kill(where["process"], signal.SIGTERM)
+    while (home / "run" / ".gateway.json").exists() or holder(home / "run" / gateway.STORE) is not None:
+        time.sleep(0.02)
+    assert not Path(where["socket"]).exists()
+    assert "gateway.sqlite: " in ocinterp("synth", "gc", "run").out
+    assert not (home / "run" / gateway.STORE).exists()
 
 
 def test_a_run_needs_a_plan_and_keeps_to_it(home: Path, ocinterp: Command, serve: Serve) -> None:

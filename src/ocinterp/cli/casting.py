@@ -39,6 +39,7 @@ class Casting:
     settings: Settings
     journal: Journal
     concurrency: int
+    gateway: Path | None = None  # its socket
     _seats: dict[str, _Seat] = field(default_factory=dict[str, _Seat], init=False)
     _clients: dict[int, Clients] = field(default_factory=dict[int, Clients], init=False)  # by what they may say at most
     _sources: dict[str, Source] = field(default_factory=dict[str, Source], init=False)
@@ -53,7 +54,7 @@ class Casting:
                 continue
             player = self.plan.player(part)
             if player.max_tokens not in self._clients:
-                made = Clients(self.journal, player.max_tokens, self.concurrency)
+                made = Clients(self.journal, player.max_tokens, self.concurrency, self.gateway)
                 self._clients[player.max_tokens] = await stack.enter_async_context(made)
             seat = _Seat(self._clients[player.max_tokens], await self._source(player.model), player)
             await seat.clients.open(seat.source, {player.temperature})

@@ -6,6 +6,7 @@ import asyncio
 import sys
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Self
 
 from ocinterp.errors import UsageError
@@ -17,6 +18,7 @@ from ocinterp.models.engine import Limits, Sampling
 from ocinterp.models.http import HttpModel
 from ocinterp.models.pace import Pace
 from ocinterp.models.refusals import ContextOverflow, MissingModelError, RefusedError
+from ocinterp.models.relay import Relay
 from ocinterp.models.resolve import InProcess, Served
 from ocinterp.protocols import Model
 
@@ -25,11 +27,14 @@ Source = Served | InProcess
 
 @dataclass
 class Clients:
-    """Models that are open until the context ends, each once; `concurrency` is how many are asked at once."""
+    """Models that are open until the context ends, each once; `concurrency` is how many are asked at once, `gateway` the socket of
+    who asks them.
+    """
 
     journal: Journal
     max_tokens: int
     concurrency: int
+    gateway: Path | None = None
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack, init=False)
     _served: dict[tuple[Served, float], HttpModel] = field(
         default_factory=dict[tuple[Served, float], HttpModel], init=False
@@ -55,7 +60,9 @@ class Clients:
         for each in temperatures:
             if (source, each) not in self._served:
                 pace = self._paces.setdefault(source.base_url, Pace(self.concurrency, notice=_say))
-                client = _client(source, each, self.max_tokens, pace)
+                client = _client(
+                    source, each, self.max_tokens, pace, Relay(self.gateway, ticket) if self.gateway else None
+                )
                 self._served[source, each] = await self._stack.enter_async_context(client)
 
     async def open_bulk(self, source: Source, temperature: float, mark: str) -> None:
@@ -114,7 +121,7 @@ def _say(line: str) -> None:
     print(f"ocinterp: {line}", file=sys.stderr)
 
 
-def _client(served: Served, temperature: float, max_tokens: int, pace: Pace) -> HttpModel:
+def _client(served: Served, temperature: float, max_tokens: int, pace: Pace, relay: Relay | None) -> HttpModel:
     return HttpModel(
         served.base_url,
         served.name,
@@ -125,5 +132,6 @@ def _client(served: Served, temperature: float, max_tokens: int, pace: Pace) -> 
         max_tokens=max_tokens,
         live=False,
         pace=pace,
+        relay=relay,
         notice=_say,
     )

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from ocinterp.cli import gateway
 from ocinterp.errors import UsageError
 from ocinterp.journal import alone, compact, holder
 
@@ -66,8 +67,13 @@ def clear(folder: Path) -> Iterator[str]:
     from ocinterp.synth.folder import JOURNAL, Stage
 
     plan.load(folder)
-    journal = folder / JOURNAL
+    journal, store = folder / JOURNAL, folder / gateway.STORE
     with alone(journal):
+        if Stage(folder, pipeline.STAGES[-1]).done is not None and store.exists():
+            with alone(store):
+                for each in sorted(folder.glob(f"{store.name}*")):
+                    if not each.name.endswith(".lock"):
+                        yield _gone(each, folder, "answers that the journal has")
         for each in sorted(folder.rglob(".*.tmp")):
             yield _gone(each, folder, "was being written")
         for name in pipeline.STAGES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ocinterp.cli import setup, steps
+from ocinterp.cli import gateway, setup, steps
 from ocinterp.cli.casting import Casting
 from ocinterp.cli.settings import Settings
 from ocinterp.journal import Budget, Journal, JournaledSandbox
@@ -42,6 +43,7 @@ class Making:
     concurrency: int
     workers: int | None
     batch: bool = False  # requests that can wait go to the Batch API
+    gateway: bool = False  # a process of its own asks the servers
 
     async def carry_out(self) -> bool:
         """Make what is not there yet; whether all of it is there now. The journal has what was paid for, whatever happens."""
@@ -77,7 +79,8 @@ class Making:
         jobs = setup.judging_sandbox(self.settings, plan.sandbox, workers)
         async with AsyncExitStack() as stack:
             journal = await stack.enter_async_context(Journal(self.folder / JOURNAL, budget=self.budget))
-            cast = Casting(self.folder, plan, self.settings, journal, self.concurrency)
+            socket = await asyncio.to_thread(gateway.started, self.folder) if self.gateway else None
+            cast = Casting(self.folder, plan, self.settings, journal, self.concurrency, socket)
             await cast.open(stack, batch=self.batch)
             await stack.enter_async_context(cells)
             await stack.enter_async_context(jobs)

@@ -31,6 +31,7 @@ _RUN = Annotated[Path, typer.Argument(help="The folder of a run.", metavar="RUN"
 _PRICE = "Dollars for a million tokens of that model: IN,OUT."
 _LEAST = "From which score of five a question is taken, by both prompts; 0: nobody judges."
 _BATCH = "Send what can wait to the server's Batch API, for half the price: it has a day to answer."
+_GATEWAY = "Let a process of its own ask the servers: what is under way when this one is killed is not asked again."
 _STAGE = "Only to this stage: ingest, dedup, decontaminate, judge, chat, similar, follow-up, correction, simulation, packing, verify."
 
 
@@ -87,14 +88,31 @@ def run(
     concurrency: Annotated[int, typer.Option(help="Rows under way at once.", metavar="N", min=1)] = 64,
     workers: Annotated[int | None, typer.Option(help="Programs judged at once.", metavar="N", min=1)] = None,
     batch: Annotated[bool, typer.Option("--batch", help=_BATCH)] = False,
+    gateway: Annotated[bool, typer.Option("--gateway", help=_GATEWAY)] = False,
 ) -> None:
     """Make the rows of a plan, or go on with them: nothing that was paid for is asked again."""
     from ocinterp.cli import campaign, making, settings, setup
 
-    made = making.Making(folder, settings.load(), campaign.budget_of(budget), stage, concurrency, workers, batch)
+    made = making.Making(
+        folder, settings.load(), campaign.budget_of(budget), stage, concurrency, workers, batch, gateway
+    )
     hint = f"`ocinterp synth run {folder}` goes on"
     if not setup.run_to_end(made.carry_out(), saved=False, hint=hint):
         raise typer.Exit(130)
+
+
+@app.command("gateway", hidden=True)
+def serve_gateway(
+    folder: _RUN,
+    linger: Annotated[float, typer.Option(help="Seconds without a request after which it ends.", min=0.1)] = 600.0,
+) -> None:
+    """Ask model servers for `synth run RUN --gateway`, which starts this when it is needed."""
+    import asyncio
+
+    from ocinterp.cli import gateway
+
+    gateway.check(folder)
+    asyncio.run(gateway.serve(folder, linger))
 
 
 @app.command()

@@ -59,7 +59,8 @@ class Ticket:
     def go_on(self, asked: int = 1) -> None:
         """Say that the act was begun by an earlier attempt, of which nobody knew the end: this is its end, and no other act.
 
-        `asked` is how often it was really begun in all; the other attempts that were broken off did not reach anybody.
+        `asked` is how often it was really begun in all, this time included where it was; the other attempts that were broken off
+        did not reach anybody.
         """
         self.asked = asked
 
@@ -138,6 +139,13 @@ class Journal:
             self._hits += 1
         return await shared.join()
 
+    def begun(self, request: Request) -> int | None:
+        """How often an act was broken off that may have been done all the same, or is under way, or settled. None: it was never begun,
+        or failed the last time.
+        """
+        state = self._reader.state(request.key)
+        return None if state in {None, "failed"} else len(self._reader.doubts(request.key))
+
     @property
     def spent(self) -> Cost:
         """What is used of the budget, by earlier runs too: `report` without a look into the file."""
@@ -201,13 +209,14 @@ class Journal:
 
     def _as_it_was(self, shared: _Shared, attempt: int) -> tuple[int, list[Statement]]:
         """The attempt that an answer belongs to, and the statements that remove those that were none."""
-        doubts = self._reader.doubts(shared.request.key) if shared.ticket.asked else []
-        if not doubts:
+        asked = shared.ticket.asked
+        none = self._reader.doubts(shared.request.key)[asked - 1 :] if asked else []
+        if not none:
             return attempt, []
-        none = doubts[shared.ticket.asked :]
-        for _, cost in (doubts[0], *none):
+        for _, cost in none:
             self._account.take_back(cost)
-        return doubts[0][0], [(_DROP, (each,)) for each in (attempt, *(each for each, _ in none))]
+        (own, _), *others = none
+        return own, [(_DROP, (each,)) for each in (attempt, *(number for number, _ in others))]
 
     def _forget(self, shared: _Shared) -> None:
         """Whoever asks from now on begins anew, or finds the answer in the file."""

@@ -171,6 +171,12 @@ class Reader:
             return None
         return self._sound(key, *row)
 
+    def state(self, key: bytes) -> State | None:
+        """How an entry stands; None where there is none."""
+        with explained(self.path):
+            row = self._database.execute("SELECT state FROM entries WHERE key = ?", (key,)).fetchone()
+        return None if row is None else row[0]
+
     def doubts(self, key: bytes) -> list[tuple[int, Cost]]:
         """The attempts at an entry that were broken off: their numbers, and what each may have cost."""
         with explained(self.path):

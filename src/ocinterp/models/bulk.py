@@ -10,7 +10,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol, Self, cast
+from typing import Any, Final, Self, cast
 
 import aiohttp
 
@@ -20,6 +20,7 @@ from ocinterp.models.listing import headers
 from ocinterp.models.refusals import Asked, EmptyAnswer, PassingError, refusal, refused_field, wait_asked
 from ocinterp.models.replies import Answer, at, decode_object, well_formed
 from ocinterp.models.secret import Secret
+from ocinterp.models.tickets import Ticket
 from ocinterp.protocols import ignore
 from ocinterp.types import Completion, Message
 
@@ -30,17 +31,6 @@ _OVER: Final = frozenset({"completed", "failed", "expired", "cancelled"})
 _FULL: Final = "token_limit_exceeded"  # more is waiting at the server than it allows; that passes
 _PAGE: Final = 100
 _TRIES: Final = 12  # with waits up to a minute
-
-
-class Ticket(Protocol):
-    """What an act is known by, for longer than this process lives."""
-
-    @property
-    def key(self) -> str: ...
-
-    def go_on(self, asked: int = 1) -> None:
-        """The act was begun before, so often; this is its end."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import NoReturn, Self
 
 import aiohttp
 
 from ocinterp.errors import ModelError
-from ocinterp.models import endpoints
+from ocinterp.models import endpoints, relay
 from ocinterp.models.listing import closest, enumerate_some, fetch_names, headers
 from ocinterp.models.pace import Pace
 from ocinterp.models.refusals import (
@@ -31,6 +32,7 @@ from ocinterp.models.refusals import (
     refused_field,
     wait_asked,
 )
+from ocinterp.models.relay import Relay
 from ocinterp.models.replies import Answer, DivergedError, at, decode_object, well_formed
 from ocinterp.models.secret import Secret
 from ocinterp.models.sse import EventParser
@@ -73,7 +75,7 @@ class HttpModel:
     `key_name` is what to tell people to set when there is something wrong with the key. Settings that are None are
     not sent. `live` False holds the text back until it is whole: nobody sees it grow, but a broken stream can then
     always be asked for again. `notice` gets a line whenever there is a wait. With a `pace` a server that takes no more
-    requests for now is waited for, and that is no attempt.
+    requests for now is waited for, and that is no attempt. With a `relay` a gateway asks the server, and answers come whole.
     """
 
     base_url: str
@@ -90,6 +92,7 @@ class HttpModel:
     notice: Callable[[str], None] = field(default=ignore, repr=False)
     sleep: Callable[[float], Awaitable[None]] = field(default=asyncio.sleep, repr=False)
     pace: Pace | None = field(default=None, repr=False)
+    relay: Relay | None = field(default=None, repr=False)
     _reached: bool = field(default=False, init=False, repr=False)
     _client: aiohttp.ClientSession | None = field(default=None, init=False, repr=False)
     _without: set[str] = field(default_factory=set[str], init=False, repr=False)  # fields that the server refused
@@ -144,7 +147,7 @@ class HttpModel:
         attempt = 0
         while True:
             try:
-                return await self._attempt(messages, answer)
+                return await self._attempt(messages, answer, attempt)
             except PassingError as error:
                 if isinstance(error, BusyError) and self.pace is not None:
                     raise
@@ -161,11 +164,11 @@ class HttpModel:
         asked = (error.wait_seconds or 0.0) * random.uniform(1.0, 1.1)  # so that not all come back at once
         return min(max(grown, asked), self.patience.longest_wait_seconds)
 
-    async def _attempt(self, messages: Sequence[Message], answer: Answer) -> Completion:
+    async def _attempt(self, messages: Sequence[Message], answer: Answer, number: int) -> Completion:
         while True:  # ends, for no field is refused twice
             answer.restart()
             try:
-                await self._exchange(self._body(messages), answer)
+                await self._exchange(self._body(messages), answer, number)
                 break
             except _FieldError as refused:
                 self._without.add(str(refused))
@@ -188,20 +191,13 @@ class HttpModel:
             **{name: value for name, value in settings.items() if value is not None},
         }
 
-    async def _exchange(self, body: dict[str, object], answer: Answer) -> None:
-        clock = asyncio.timeout(self.patience.first_token_seconds)
+    async def _exchange(self, body: dict[str, object], answer: Answer, number: int) -> None:
+        clock = asyncio.timeout(None if self.relay else self.patience.first_token_seconds)
         try:
-            async with (
-                clock,
-                self._session().post(
-                    f"{self.base_url}/chat/completions",
-                    json=body,
-                    headers=headers(self.api_key),
-                    proxy=self.proxy,
-                    allow_redirects=False,  # a POST would arrive as a GET, and the key at a stranger's
-                ) as response,
-            ):
+            async with clock, self._post(body, number) as response:
                 self._reached = True
+                if self.relay:
+                    self.relay.heard(response.headers)
                 if response.status != 200:
                     await self._refuse(response, body)
                 await self._hear(response, answer, clock)
@@ -216,6 +212,14 @@ class HttpModel:
                 raise
             if not answer.finish_reason:
                 raise PassingError(f"{self._asked.place} fell silent; a longer time-out may help") from error
+
+    def _post(self, body: dict[str, object], number: int) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        url, told, proxy = f"{self.base_url}/chat/completions", dict(headers(self.api_key)), self.proxy
+        if self.relay:
+            told |= self.relay.headers(url, proxy, body, number)
+            url, proxy = relay.URL, None
+        # A redirected POST would arrive as a GET, and the key at a stranger's.
+        return self._session().post(url, json=body, headers=told, proxy=proxy, allow_redirects=False)
 
     async def _refuse(self, response: aiohttp.ClientResponse, body: dict[str, object]) -> NoReturn:
         said = (await response.read()).decode("utf-8", "replace")
@@ -300,11 +304,14 @@ class HttpModel:
     def _session(self) -> aiohttp.ClientSession:
         if self._client is None:
             self._client = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0),  # whoever calls decides how many at once
+                connector=self._connector(),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=self.patience.connect_seconds),
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
         return self._client
+
+    def _connector(self) -> aiohttp.BaseConnector:  # whoever calls decides how many at once
+        return aiohttp.UnixConnector(str(self.relay.socket), limit=0) if self.relay else aiohttp.TCPConnector(limit=0)
 
 
 async def _drain(response: aiohttp.ClientResponse) -> None:

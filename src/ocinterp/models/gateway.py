@@ -1,0 +1,121 @@
+"""A gateway: a process that asks model servers for others, and goes on when they die.
+
+A request that is under way when its asker is killed is not broken off; its answer is kept, and whoever asks for the same act again
+gets it. Answers are kept in a journal of the gateway's own, so that its own death costs no more than what was under way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import time
+from dataclasses import dataclass, field
+from typing import Any, Final, Self, cast
+
+import aiohttp
+from aiohttp import web
+
+from ocinterp.errors import ModelError, OcinterpError
+from ocinterp.journal import Cost, Done, Journal, Request
+from ocinterp.models.relay import ASKED, NAME, PROXY, TO
+from ocinterp.models.replies import decode_object
+
+MOST_BYTES: Final = 256 * 1024 * 1024  # of a request
+ANSWER_SECONDS: Final = 1800.0  # for a whole answer
+_PASSED_ON: Final = ("Authorization", "User-Agent", "Content-Type")
+
+
+class _RefusedError(ModelError):
+    """A server's answer that is no success: it is handed on, and not kept."""
+
+    def __init__(self, status: int, body: bytes, kind: str, retry_after: str | None) -> None:
+        super().__init__(f"refused ({status})")
+        self.status, self.body, self.kind, self.retry_after = status, body, kind, retry_after
+
+
+@dataclass
+class Gateway:
+    """An application for aiohttp's server. Use as a context manager, with a journal that is open."""
+
+    journal: Journal
+    _client: aiohttp.ClientSession = field(init=False)
+    _live: dict[str, asyncio.Task[str]] = field(default_factory=dict[str, "asyncio.Task[str]"], init=False)
+    _last: float = field(default_factory=time.monotonic, init=False)
+
+    async def __aenter__(self) -> Self:
+        self._client = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0),
+            timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS, sock_connect=10.0),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=True,
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.close()
+
+    @property
+    def idle_seconds(self) -> float:
+        """Since somebody asked for something, or something was under way."""
+        if self._live:
+            self._last = time.monotonic()
+        return time.monotonic() - self._last
+
+    async def drain(self) -> None:
+        """Wait for what is under way."""
+        while self._live:
+            await asyncio.wait(list(self._live.values()))
+
+    def application(self) -> web.Application:
+        app = web.Application(client_max_size=MOST_BYTES)
+        app.router.add_post("/forward", self._forward)
+        return app
+
+    async def _forward(self, request: web.Request) -> web.Response:
+        self._last = time.monotonic()
+        name, url = request.headers.get(NAME, ""), request.headers.get(TO, "")
+        if not name or not url:
+            return web.Response(status=400, text=f"{NAME} and {TO} must be there")
+        asked = Request("forward", url, name)
+        earlier = self.journal.begun(asked)
+        before = name in self._live or earlier is not None
+        if name not in self._live:
+            body = await request.read()
+            headers = {each: request.headers[each] for each in _PASSED_ON if each in request.headers}
+            task = asyncio.create_task(self._kept(asked, headers, body, request.headers.get(PROXY)))
+            self._live[name] = task
+            task.add_done_callback(lambda _: self._live.pop(name, None))
+        told = {ASKED: str(1 + (earlier or 0))} if before else {}
+        try:
+            answer = decode_object(await asyncio.shield(self._live[name]))
+        except _RefusedError as error:
+            more = {"Retry-After": error.retry_after} if error.retry_after else {}
+            return web.Response(status=error.status, body=error.body, content_type=error.kind, headers={**told, **more})
+        except OcinterpError as error:
+            return web.json_response({"error": {"message": str(error)}}, status=502, headers=told)
+        assert answer is not None
+        body = base64.b64decode(cast("str", answer["body"]))
+        return web.Response(body=body, content_type=cast("str", answer["type"]), headers=told)
+
+    async def _kept(self, asked: Request, headers: dict[str, str], body: bytes, proxy: str | None) -> str:
+        async def act() -> Done:
+            return Done(await self._ask(asked.model, headers, body, proxy), Cost(1))
+
+        return await self.journal.once(asked, act)
+
+    async def _ask(self, url: str, headers: dict[str, str], body: bytes, proxy: str | None) -> str:
+        """A server's whole answer. _RefusedError for one that is no success, ModelError where there is none."""
+        given: Any = {"data": body, "headers": headers, "proxy": proxy, "allow_redirects": False}
+        try:
+            async with self._client.post(url, **given) as response:
+                said, kind = await response.read(), response.content_type
+                if response.status != 200:
+                    raise _RefusedError(response.status, said, kind, response.headers.get("Retry-After"))
+        except aiohttp.ClientConnectorError as error:
+            raise ModelError(f"no server answers there: {error.os_error.strerror or error}") from error
+        except aiohttp.ClientError as error:
+            raise ModelError(f"the connection was cut before the answer was whole ({type(error).__name__})") from error
+        except TimeoutError as error:
+            raise ModelError(f"no answer within {ANSWER_SECONDS:g} s") from error
+        return json.dumps({"type": kind, "body": base64.b64encode(said).decode()})
