@@ -32,7 +32,6 @@ from ocinterp.testing import teacher
 from ocinterp.testing.batches import Batches
 from ocinterp.testing.server import Asked, Fixed
 
-
 BUILT_IN = card.BUILT_IN  # as it is outside of these tests
 
 
