@@ -40,10 +40,14 @@ class Casting:
     journal: Journal
     concurrency: int
     gateway: Path | None = None  # its socket
+    rows: Path = field(init=False)  # where the questions are that somebody answers by rule
     _seats: dict[str, _Seat] = field(default_factory=dict[str, _Seat], init=False)
     _clients: dict[int, Clients] = field(default_factory=dict[int, Clients], init=False)  # by what they may say at most
     _sources: dict[str, Source] = field(default_factory=dict[str, Source], init=False)
     _rule: Rule | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self.rows = self.folder
 
     async def open(self, stack: AsyncExitStack, *, batch: bool) -> None:
         """Make all ready for as long as the stack is open; `batch`: their Batch APIs too. UsageError for what is no model."""
@@ -93,7 +97,7 @@ class Casting:
         from ocinterp.synth.stages import Judged
 
         if self._rule is None:
-            self._rule = Rule.of(each.query for each in Stage(self.folder, "judge").rows(Judged))
+            self._rule = Rule.of(each.query for each in Stage(self.rows, "judge").rows(Judged))
         return self._rule
 
     async def _source(self, name: str) -> Source:

@@ -6,7 +6,7 @@ import asyncio
 import sys
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ocinterp.synth.again import Ground
     from ocinterp.synth.desk import Desk
     from ocinterp.synth.folder import Done
+    from ocinterp.synth.pipeline import Course
     from ocinterp.synth.plan import Plan
 
 _MEMORY_BYTES: Final = 1024 * MIB
@@ -44,15 +45,17 @@ class Making:
     workers: int | None
     batch: bool = False  # requests that can wait go to the Batch API
     gateway: bool = False  # a process of its own asks the servers
+    sample: int = 0  # of how many questions rows are made; 0: of all
 
     async def carry_out(self) -> bool:
         """Make what is not there yet; whether all of it is there now. The journal has what was paid for, whatever happens."""
-        from ocinterp.synth import parquet
+        from ocinterp.synth import parquet, sample
         from ocinterp.synth import plan as plans
         from ocinterp.synth.pipeline import Course
         from ocinterp.tasks import store
 
         parquet.check()
+        sample.refuse(self.folder)
         plan = plans.load(self.folder)
         plans.freeze(self.folder)
         benchmarks = [store.load(each, self.settings.datasets_folder) for each in plan.benchmarks]
@@ -60,17 +63,47 @@ class Making:
         with wish.heard():
             async with self._desk(plan, wish) as (desk, journal):
                 course = Course(self.folder, desk, benchmarks)
-                found = await course.run(self.until)
+                if self.sample:
+                    course, found = await self._sampled(course)
+                else:
+                    found = await course.run(self.until)
                 print(f"ocinterp: {journal.report()}", file=sys.stderr)
         for line in table(found):
             print(line)
         if wish.made:
-            print(f"ocinterp: stopped; `ocinterp synth run {self.folder}` goes on", file=sys.stderr)
+            again = f"{self.folder} --sample {self.sample}" if self.sample else f"{self.folder}"
+            print(f"ocinterp: stopped; `ocinterp synth run {again}` goes on", file=sys.stderr)
         return course.stage(self.until).done is not None
+
+    async def _sampled(self, course: Course) -> tuple[Course, list[tuple[str, Done]]]:
+        """What comes of some questions, in a run of their own, and what all would cost by that."""
+        from ocinterp.synth import sample
+        from ocinterp.synth.pipeline import STAGES, Course
+
+        early = STAGES.index(self.until) <= STAGES.index(sample.LAST) if self.until in STAGES else True
+        found = await course.run(self.until if early else sample.LAST)
+        whole = course.stage(sample.LAST).done
+        if early or whole is None:
+            return course, found
+        drawn, share = await asyncio.to_thread(sample.draw, self.folder, course.desk.plan, self.sample)
+        ledger: dict[str, int] = {}
+        place = self.folder / sample.FOLDER
+        inner = Course(place, replace(course.desk, plan=drawn, ledger=ledger), course.benchmarks)
+        found = await inner.run(self.until)
+        cost = sum(ledger.values()) / 1e9
+        about = f"; all {whole.rows:,} at that price: about ${cost / share:,.2f}" if share else ""
+        print(
+            f"ocinterp: {round(share * whole.rows):,} questions cost ${cost:,.4f}{about}\n"
+            f"ocinterp: `ocinterp synth view {place}` shows rows; `ocinterp synth run {self.folder}` makes the others; "
+            "what was asked is not asked again",
+            file=sys.stderr,
+        )
+        return inner, found
 
     @asynccontextmanager
     async def _desk(self, plan: Plan, stop: Callable[[], bool]) -> AsyncGenerator[tuple[Desk, Journal]]:
         from ocinterp.cli.watching import Told
+        from ocinterp.synth import sample
         from ocinterp.synth.desk import Desk
         from ocinterp.synth.folder import JOURNAL
 
@@ -81,6 +114,7 @@ class Making:
             journal = await stack.enter_async_context(Journal(self.folder / JOURNAL, budget=self.budget))
             socket = await asyncio.to_thread(gateway.started, self.folder) if self.gateway else None
             cast = Casting(self.folder, plan, self.settings, journal, self.concurrency, socket)
+            cast.rows = self.folder / sample.FOLDER if self.sample else self.folder
             await cast.open(stack, batch=self.batch)
             await stack.enter_async_context(cells)
             await stack.enter_async_context(jobs)
@@ -88,7 +122,7 @@ class Making:
             kept = JournaledSandbox(cells, journal, cells.name, known)
             told = stack.enter_context(Told(lambda: journal.spent, self.budget))
             patient = cast.play_later if self.batch else None
-            yield Desk(plan, cast.play, kept, jobs, self.concurrency, workers, stop, told, patient), journal
+            yield Desk(plan, cast.play, kept, jobs, self.concurrency, workers, stop, told, patient=patient), journal
 
 
 def _cells(plan: Plan, workers: int, at_once: int) -> AnySandbox:

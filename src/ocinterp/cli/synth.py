@@ -32,6 +32,7 @@ _PRICE = "Dollars for a million tokens of that model: IN,OUT."
 _LEAST = "From which score of five a question is taken, by both prompts; 0: nobody judges."
 _BATCH = "Send what can wait to the server's Batch API, for half the price: it has a day to answer."
 _GATEWAY = "Let a process of its own ask the servers: what is under way when this one is killed is not asked again."
+_SAMPLE = "Only of so many questions, drawn by lot, in RUN/sample, to look at first; what all would cost is said."
 _STAGE = "Only to this stage: ingest, dedup, decontaminate, judge, chat, similar, follow-up, correction, simulation, packing, verify."
 
 
@@ -89,13 +90,13 @@ def run(
     workers: Annotated[int | None, typer.Option(help="Programs judged at once.", metavar="N", min=1)] = None,
     batch: Annotated[bool, typer.Option("--batch", help=_BATCH)] = False,
     gateway: Annotated[bool, typer.Option("--gateway", help=_GATEWAY)] = False,
+    sample: Annotated[int, typer.Option(help=_SAMPLE, metavar="N", min=0, show_default=False)] = 0,
 ) -> None:
     """Make the rows of a plan, or go on with them: nothing that was paid for is asked again."""
     from ocinterp.cli import campaign, making, settings, setup
 
-    made = making.Making(
-        folder, settings.load(), campaign.budget_of(budget), stage, concurrency, workers, batch, gateway
-    )
+    money = campaign.budget_of(budget)
+    made = making.Making(folder, settings.load(), money, stage, concurrency, workers, batch, gateway, sample)
     hint = f"`ocinterp synth run {folder}` goes on"
     if not setup.run_to_end(made.carry_out(), saved=False, hint=hint):
         raise typer.Exit(130)

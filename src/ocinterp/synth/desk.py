@@ -44,6 +44,7 @@ class Desk:
     workers: int = 1
     stop: Callable[[], bool] = lambda: False
     watch: Watch = field(default_factory=Watch)
+    ledger: dict[str, int] | None = None  # billionths of a dollar of each call that was asked for, by its key
     patient: Players | None = None
     patient_rows: int = 20_000
 
@@ -80,7 +81,10 @@ class _Billed:
 
     async def generate(self, messages: Sequence[Message], /, *, on_text: Callable[[str], None] = ignore) -> Completion:
         said = await self.model.generate(messages, on_text=on_text)
-        self.bill.calls.append(_call(self.model, messages, said))
+        call = _call(self.model, messages, said)
+        self.bill.calls.append(call)
+        if self.bill.desk.ledger is not None:
+            self.bill.desk.ledger[call.key] = call.nanodollars
         return said
 
 

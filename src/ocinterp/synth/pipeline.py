@@ -35,7 +35,7 @@ class Course:
         return Stage(self.folder, name)
 
     async def run(self, until: str = STAGES[-1]) -> list[tuple[str, Done]]:
-        """All stages to `until`, and what each came to. Stops after the one that `desk.stop` breaks off.
+        """All stages to `until` that are not done, and what each came to. Stops after the one that `desk.stop` breaks off.
 
         UsageError for a stage that there is not, BudgetExhausted and SandboxError where a run cannot go on.
         """

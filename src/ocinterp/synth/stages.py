@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 from ocinterp import records
 from ocinterp.models.refusals import ContextOverflow, EmptyAnswer
 from ocinterp.synth import correct, follow, hardness, pack, prompts, proof, similar, vectors
+from ocinterp.synth.chance import lot
 from ocinterp.synth.crowd import in_order
 from ocinterp.synth.desk import Bill, Desk
 from ocinterp.synth.folder import Done, Stage
@@ -141,7 +142,7 @@ def shares(desk: Desk, rows: Sequence[Judged]) -> Shares:
     alike = [group for group, _ in zip(similar.groups(tested, seed), range(sizes.similar), strict=False)]
     used |= {each.id for group in alike for each in group}
     rest = [each for each in rows if each.query.id not in used]
-    Random(f"shares {seed}").shuffle(rest)
+    rest.sort(key=lambda each: lot(each.query.id, f"shares {seed}"))
     corrected = rest[: sizes.correction]
     simulated = rest[sizes.correction : sizes.correction + sizes.simulation]
     packed = [each for each in rest[sizes.correction + sizes.simulation :] if each.query.answer.strip()]
