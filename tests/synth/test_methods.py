@@ -12,7 +12,6 @@ from ocinterp.sandboxes.limits import Resources
 from ocinterp.sandboxes.profiles import STDLIB
 from ocinterp.sandboxes.zygotes import NamespaceSandbox
 from ocinterp.synth import prompts, replies
-from ocinterp.synth.chance import by_lot
 from ocinterp.synth.correct import correct
 from ocinterp.synth.queries import Origin, Query
 from ocinterp.synth.replies import NoRowError
@@ -186,12 +185,3 @@ async def test_objects_are_found_in_a_reply() -> None:
     assert replies.having("nothing", "a") is None
     assert list(replies.objects("{" * 3000)) == []
     assert replies.words(["a", None, 1]) == "a; 1"
-
-
-def test_a_question_that_is_added_changes_the_lot_of_no_other() -> None:
-    names = [f"q{at}" for at in range(50)]
-    before = by_lot(names, "1")
-    assert sorted(before) == sorted(names)
-    assert before != names
-    assert [each for each in by_lot([*names, "new"], "1") if each != "new"] == before
-    assert by_lot(names, "2") != before
