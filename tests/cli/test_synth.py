@@ -278,6 +278,20 @@ def test_a_sample_is_looked_at_first_and_not_asked_again(home: Path, ocinterp: C
     assert {each.id for each in Stage(home / "run" / "sample", "assemble").rows(Row)} == rows.keys()
 
 
+def test_tests_that_programs_agree_on_prove_rows_or_refuse_them(home: Path, ocinterp: Command, serve: Serve) -> None:
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    model = serve(teacher.answer, repeat_last=True)
+    plan = ("--least", "0", "--simulation", "20", "--correction", "10", "--cross-check", "3")
+    planned = ocinterp("synth", "plan", asked(home), "--out", "run", "--strong", model, *plan)
+    assert re.search(r"^verify +30 +120 ", planned.out, re.MULTILINE)
+    ended = ocinterp("synth", "run", "run")
+    assert ended.code == 0
+    kinds = Counter(each.verify_kind for each in Stage(home / "run", "assemble").rows(Row))
+    assert kinds["cross-checked"] > 10
+    assert set(kinds) <= {"cross-checked", "executed"}
+    assert re.fullmatch(r"\d+ rows: \d+ as they were\n", ocinterp("synth", "verify", "run").out)
+
+
 def test_a_run_needs_a_plan_and_keeps_to_it(home: Path, ocinterp: Command, serve: Serve) -> None:
     pytest.importorskip("pyarrow", reason="pyarrow is not installed")
     for command in ("run", "status"):

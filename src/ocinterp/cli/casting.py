@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ocinterp.synth.pocket.teacher import Rule
 
 PARTS: Final = ("weak", "strong", "person", "judge")
+_CHECKING: Final = ("tester", "solver")
 _PATIENT: Final = ("strong", "judge")  # have something to do that can wait
 
 
@@ -53,7 +54,8 @@ class Casting:
         """Make all ready for as long as the stack is open; `batch`: their Batch APIs too. UsageError for what is no model."""
         from ocinterp.synth import folder
 
-        for part in PARTS if self.plan.players else ():
+        parts = (*PARTS, *(_CHECKING if self.plan.cross_check else ()))
+        for part in parts if self.plan.players else ():
             if self._by_rule(part):
                 continue
             player = self.plan.player(part)

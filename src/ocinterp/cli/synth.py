@@ -33,6 +33,9 @@ _LEAST = "From which score of five a question is taken, by both prompts; 0: nobo
 _BATCH = "Send what can wait to the server's Batch API, for half the price: it has a day to answer."
 _GATEWAY = "Let a process of its own ask the servers: what is under way when this one is killed is not asked again."
 _SAMPLE = "Only of so many questions, drawn by lot, in RUN/sample, to look at first; what all would cost is said."
+_CROSS_CHECK = (
+    "Have tests written for questions without any, and believe those that K independent programs agree on; 0: none."
+)
 _STAGE = "Only to this stage: ingest, dedup, decontaminate, judge, chat, similar, follow-up, correction, simulation, packing, verify."
 
 
@@ -46,11 +49,13 @@ def plan(
     judge: Annotated[
         str, typer.Option(help="The model that judges questions, and whether feedback was followed.")
     ] = "",
+    tester: Annotated[str, typer.Option(help="The model that writes tests, with --cross-check.")] = "",
     price: Annotated[str, typer.Option(help=_PRICE, metavar="P,P")] = "",
     weak_price: Annotated[str, typer.Option(help="The same of the weak one.", metavar="P,P")] = "",
     benchmarks: Annotated[str, typer.Option(help="Imported datasets that must not be in it.", metavar="B,B")] = "",
     licences: Annotated[str, typer.Option(help="Only rows under these; all without it.", metavar="L,L")] = "",
     least: Annotated[int, typer.Option(help=_LEAST, min=0, max=5)] = 4,
+    cross_check: Annotated[int, typer.Option(help=_CROSS_CHECK, metavar="K", min=0, max=9)] = 0,
     simulation: Annotated[int, typer.Option(help="Interactions at most.", min=0)] = 51_000,
     correction: Annotated[int, typer.Option(help="Corrections at most.", min=0)] = 500,
     similar: Annotated[int, typer.Option(help="Dialogues of similar problems at most.", min=0)] = 303,
@@ -67,6 +72,7 @@ def plan(
         "weak": (weak, weak_price),
         "person": (person, price),
         "judge": (judge, price),
+        "tester": (tester, price),
     }
     made = planning.plan(
         files,
@@ -74,6 +80,7 @@ def plan(
         benchmarks=benchmarks,
         licences=licences,
         least=least,
+        cross_check=cross_check,
         sizes=Sizes(simulation, correction, similar, follow_up),
         timeout_seconds=timeout,
         seed=seed,

@@ -8,7 +8,7 @@ from typing import Literal
 
 from ocinterp.jobs import Jobs
 from ocinterp.protocols import Sandbox
-from ocinterp.synth import proof
+from ocinterp.synth import crosscheck, proof
 from ocinterp.synth.crowd import in_order
 from ocinterp.synth.rows import Execution, Row
 from ocinterp.synth.verify import Questions, programs
@@ -43,7 +43,9 @@ async def again(
     """Each row with what came of it, in order. SandboxError where no program can be run at all."""
 
     async def one(row: Row) -> Again:
-        return await (_judged(row, ground) if row.verify_kind == "tests" else _run(row, ground.sandbox))
+        if row.verify_kind in {"tests", crosscheck.KIND}:
+            return await _judged(row, ground)
+        return await _run(row, ground.sandbox)
 
     async for _, found in in_order(rows, one, at_once, stop):
         yield found
@@ -77,7 +79,8 @@ async def _outcomes(executions: Iterable[Execution], sandbox: Sandbox) -> list[s
 
 
 async def _judged(row: Row, ground: Ground) -> Again:
-    given = list(programs(row, ground.questions))
+    own = crosscheck.question(row)
+    given = [(own, crosscheck.last_program(row))] if own else list(programs(row, ground.questions))
     known = [(query, program) for query, program in given if query is not None]
     held = await proof.passing(ground.jobs, known, workers=ground.workers)
     if not held or None in held or len(known) < len(given):

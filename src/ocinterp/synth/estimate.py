@@ -70,6 +70,8 @@ def estimates(plan: Plan, questions: Measured) -> Iterator[Estimate]:
         yield _correction(plan, questions, corrected)
     if simulated:
         yield _simulation(plan, questions, simulated)
+    if plan.cross_check and corrected + simulated:
+        yield _cross_checking(plan, questions, corrected + simulated)
     yield Estimate("packing", min(left - corrected - simulated, plan.sizes.packing))
 
 
@@ -98,6 +100,17 @@ def _simulation(plan: Plan, questions: Measured, rows: int) -> Estimate:
     turns += [(strong, rows, first + at * (answer + _TEMPLATE), answer) for at in range(1, 6)]
     turns += [(plan.player(part), rows, first + 3 * answer, 100.0) for part in ("person", "judge")]
     return _sum("simulation", rows, turns)
+
+
+def _cross_checking(plan: Plan, questions: Measured, rows: int) -> Estimate:
+    """Tests, and the programs that have to agree on them."""
+    tester, solver = plan.player("tester"), plan.player("solver")
+    first = questions.tokens + _TEMPLATE
+    return _sum(
+        "verify",
+        rows,
+        [(tester, rows, first, tester.max_tokens / 2), (solver, plan.cross_check * rows, first, solver.max_tokens / 2)],
+    )
 
 
 def _sum(stage: str, rows: int, turns: list[tuple[Player, int, float, float]]) -> Estimate:

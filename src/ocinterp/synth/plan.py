@@ -6,7 +6,7 @@ import difflib
 import json
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, cast
@@ -18,6 +18,7 @@ from ocinterp.files import explained, replace_file
 
 FORMAT: Final = "ocinterp-plan/1"
 NAME: Final = "plan.toml"
+_SOLVER_TEMPERATURE: Final = 0.8  # so that programs are independent
 _FROZEN: Final = ".plan.frozen.toml"  # as it was when the run began
 
 
@@ -59,7 +60,8 @@ class Plan:
     """`benchmarks` are those that rows must not have in them; `licences` those that rows may have, all where it is empty.
 
     `least` is the score, of five, by both prompts, from which a question is taken; 0: nobody judges. Who is not in `players`
-    (weak, strong, person, judge) is played by the strong one.
+    (weak, strong, person, judge, tester, solver) is played by the strong one, a solver at a temperature of 0.8. `cross_check` is how
+    many independent programs have to agree on tests that a tester writes for questions without any; 0: none are written.
     """
 
     inputs: tuple[Input, ...]
@@ -68,6 +70,7 @@ class Plan:
     licences: tuple[str, ...] = ()
     near: float = 0.7
     least: int = 4
+    cross_check: int = 0
     rule: str = "free"
     apart: float = 0.2  # how near questions of a pack must be, as a product of vectors
     sizes: Sizes = field(default_factory=Sizes)
@@ -78,10 +81,11 @@ class Plan:
 
     def player(self, part: str) -> Player:
         """Who plays a part. UsageError where nobody does."""
-        found = self.players.get(part) or self.players.get("strong")
-        if found is None:
+        if part in self.players:
+            return self.players[part]
+        if (strong := self.players.get("strong")) is None:
             raise UsageError(f"the plan has no model for the part {part}: give one, as in --strong MODEL")
-        return found
+        return replace(strong, temperature=_SOLVER_TEMPERATURE) if part == "solver" else strong
 
 
 @cache

@@ -96,6 +96,35 @@ do not write code.
 
 {code}"""
 
+TESTS: Final = """\
+Write tests for a program that you have not seen. It was written for the request below, and its functions have the heads below.
+Go by the request alone. Give up to {most} tests in one ```python block, each one line of the form
+
+assert name(arguments) == value
+
+with literal values that you are sure of: usual cases first, then the ends of ranges, empty values, and what is easy to get wrong.
+Leave out what the request does not settle.
+
+# The request
+
+{request}
+
+# The heads
+
+{heads}"""
+
+SOLVE: Final = """\
+Write a program for the request below, whole, in one ```python block. Its functions must have exactly the heads below. Do not
+print anything, do not call them, and do not read any input.
+
+# The request
+
+{request}
+
+# The heads
+
+{heads}"""
+
 CATEGORIES: Final = {
     "syntax": "it does not run, or is not laid out as it should be",
     "efficiency": "it takes too long",
@@ -112,4 +141,5 @@ CATEGORIES: Final = {
 NAMES: Final = {
     "simple/1": SIMPLE, "demanding/1": DEMANDING, "interpreter/1": INTERPRETER, "person/1": PERSON,
     "followed/1": FOLLOWED, "broken/1": BROKEN, "before-code/1": BEFORE_CODE,
+    "tests/1": TESTS, "solve/1": SOLVE,
 }  # fmt: skip

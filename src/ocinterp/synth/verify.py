@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Final
 
 from ocinterp.parse import extract_cells
-from ocinterp.synth import proof
+from ocinterp.synth import crosscheck, proof
 from ocinterp.synth.desk import Desk
 from ocinterp.synth.folder import Done, Stage
 from ocinterp.synth.queries import Query, Rejected
@@ -30,13 +30,13 @@ async def verify(desk: Desk, rows: Iterator[Row], total: int, questions: Questio
     part: list[Row] = []
     number = kept = 0
     while (batch := list(islice(rows, _AT_ONCE))) and not desk.stop():
-        for row, why in zip(batch, await _verdicts(desk, batch, questions), strict=True):
-            desk.watch.row(not why)
-            if why is None or not why:
-                part.append(row if why is None else replace(row, verified=True, verify_kind="tests"))
+        for row, found in zip(batch, await _judged(desk, batch, questions), strict=True):
+            desk.watch.row(isinstance(found, Row))
+            if isinstance(found, Row):
+                part.append(found)
                 kept += 1
             else:
-                rejected.append(Rejected(row.method, 0, why, row.id))
+                rejected.append(Rejected(row.method, 0, found, row.id))
         if len(part) >= PART_ROWS:
             stage.write(Row, part, number)
             part, number = [], number + 1
@@ -45,6 +45,24 @@ async def verify(desk: Desk, rows: Iterator[Row], total: int, questions: Questio
     if batch:
         return Done(kept, len(rejected), {"stopped": 1})
     return stage.finish(kept, rejected)
+
+
+async def _judged(desk: Desk, rows: Sequence[Row], questions: Questions) -> list[Row | str]:
+    """Each row as it is by the tests of its question, or by tests that are written for it; or why it is refused."""
+    found: list[Row | str] = []
+    for row, why in zip(rows, await _verdicts(desk, rows, questions), strict=True):
+        proven = replace(row, verified=True, verify_kind="tests")
+        found.append(row if why is None else why or proven)
+    if desk.plan.cross_check:
+        open_ones = [
+            at
+            for at, each in enumerate(found)
+            if isinstance(each, Row) and each.verify_kind != "tests" and each.method in crosscheck.METHODS
+        ]
+        checked = await crosscheck.checked(desk, [rows[at] for at in open_ones])
+        for at, each in zip(open_ones, checked, strict=True):
+            found[at] = each
+    return found
 
 
 async def _verdicts(desk: Desk, rows: Sequence[Row], questions: Questions) -> list[str | None]:

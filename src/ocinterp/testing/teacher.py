@@ -48,6 +48,13 @@ def reply(model: str, messages: Sequence[Message]) -> str:
         return json.dumps({"followed": chance % 10 > 0, "why": "it says so"})
     if _is(last, prompts.BEFORE_CODE):
         return "In Python: the values are gone through once, and what is asked for is kept."
+    if _is(last, prompts.TESTS):
+        odd = f"assert solve([1]) == {1 + (chance % 4 == 0)}"  # one in four is wrong
+        return code(
+            "\n".join([*(f"assert solve([{at}, 2]) == {at + 2}" for at in range(4)), odd, "assert other() == 1"])
+        )
+    if _is(last, prompts.SOLVE):
+        return code("def solve(values):\n    return 7" if chance % 6 == 0 else _FIXED.partition("\n\n")[0])
     if _is(system, prompts.BROKEN):
         kind = next(kind for kind, words in prompts.MISTAKES.items() if words in system)
         return code(_BROKEN[kind])

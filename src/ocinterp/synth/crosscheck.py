@@ -1,0 +1,158 @@
+"""Tests for rows whose questions have none: a model writes them from what was asked, and they are believed as far as programs that were
+written independently of each other agree on them.
+
+As KodCode (Xu et al. 2025) and CodeT (Chen et al. 2022) do it: neither tests nor programs are right by themselves, but a test that
+most of several programs pass, none of whose writers saw it, is right far more often. Who writes tests and programs sees the request and
+the heads of functions, never the answer that is judged.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from ocinterp.parse import extract_cells
+from ocinterp.problems import Problem, Script
+from ocinterp.synth import prompts
+from ocinterp.synth.crowd import in_order
+from ocinterp.synth.desk import Bill, Desk
+from ocinterp.synth.queries import Facts, Query
+from ocinterp.synth.rows import Row
+from ocinterp.tasks import syntax
+from ocinterp.types import Message, Source, Task
+from ocinterp.verifiers import court
+
+KIND: Final = "cross-checked"
+TESTS: Final = "tests"  # in a row's provenance, and the function that they are of
+ENTRY: Final = "entry_point"
+METHODS: Final = frozenset({"simulation", "correction", "chat"})  # whose last program answers all that was asked
+_MOST: Final = 12  # tests of a row
+_FEWEST: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A row with the tests and the programs that were written for it."""
+
+    row: Row
+    program: str
+    name: str
+    tests: tuple[str, ...] = ()
+    programs: tuple[str, ...] = ()
+
+
+async def checked(desk: Desk, rows: Sequence[Row]) -> list[Row | str]:
+    """Each row as it is after that: proven by the tests that hold, unchanged where too few do; or why it is refused."""
+    cases = [case async for _, case in in_order(rows, lambda row: _case(desk, row), desk.at_once)]
+    found: dict[tuple[str, str], bool] = {}
+    problems: dict[str, Problem] = {}
+    tries: list[tuple[str, str]] = []
+    for case in cases:
+        for test in case.tests:
+            name = f"{case.row.id} {test}"
+            problems[name] = Problem(Task(name, (Message("user", name),), case.name), "", Script(f"{test}\n", ""))
+            tries += [(name, each) for each in (*case.programs, case.program)]
+    verdicts = await court.verdicts(desk.jobs, problems, tries, workers=desk.workers) if tries else {}
+    found = {each: verdict.ok for each, verdict in verdicts.items()}
+    return [_judged(case, found) for case in cases]
+
+
+def _judged(case: _Case, passed: dict[tuple[str, str], bool]) -> Row | str:
+    """By the tests that more than half of the programs pass, if more than half of those pass all of them."""
+    row, most = case.row, len(case.programs) // 2 + 1
+
+    def passes(program: str, test: str) -> bool:
+        return passed.get((f"{row.id} {test}", program), False)
+
+    held = [test for test in case.tests if sum(passes(each, test) for each in case.programs) >= most]
+    agreed = sum(all(passes(each, test) for test in held) for each in case.programs)
+    if len(held) < _FEWEST or agreed < most:
+        return row
+    failed = [test for test in held if not passes(case.program, test)]
+    if failed:
+        return (
+            f"fails {len(failed)} of {len(held)} tests that {agreed} of {len(case.programs)} independent programs pass"
+        )
+    proven = {**row.provenance, TESTS: "".join(f"{each}\n" for each in held), ENTRY: case.name}
+    return replace(row, verified=True, verify_kind=KIND, provenance=proven)
+
+
+def question(row: Row) -> Query | None:
+    """A row's question with the tests that were written for it; None where none were believed."""
+    if row.verify_kind != KIND:
+        return None
+    facts = Facts(entry_point=row.provenance.get(ENTRY, ""), tests=row.provenance.get(TESTS, ""))
+    return Query(_asked(row), row.sources[0], facts=facts)
+
+
+async def _case(desk: Desk, row: Row) -> _Case:
+    """What is written for a row; nothing where there is no function to call."""
+    program = last_program(row)
+    heads = _heads(program)
+    if not heads:
+        return _Case(row, program, "")
+    bill = Bill(desk, row.id)
+    wanted = _wanted(row)
+    brief = prompts.TESTS.format(request=wanted, heads="\n".join(heads.values()), most=_MOST)
+    reply = (await bill.model("tester").generate((Message("user", brief),))).text
+    tests = tuple(asserts(reply, heads))[:_MOST]
+    if len(tests) < _FEWEST:
+        return _Case(replace(row, calls=(*row.calls, *bill.calls)), program, next(iter(heads)))
+    brief = prompts.SOLVE.format(request=wanted, heads="\n".join(heads.values()))
+    programs: list[str] = []
+    for number in range(desk.plan.cross_check):
+        alone = Bill(desk, f"{row.id} {number}")  # so that no two are the same act
+        reply = (await alone.model("solver").generate((Message("user", brief),))).text
+        programs.append("\n\n".join(each.source for each in extract_cells(reply) if each.language == "python"))
+        bill.calls += alone.calls
+    called = next(name for name in reversed(heads) if any(name in _names(test) for test in tests))
+    return _Case(replace(row, calls=(*row.calls, *bill.calls)), program, called, tests, tuple(programs))
+
+
+def last_program(row: Row) -> str:
+    """All Python of the last answer that has any."""
+    written = (
+        "\n\n".join(each.source for each in extract_cells(turn.text) if each.language == "python")
+        for turn in reversed(row.turns)
+    )
+    return next(filter(None, written), "")
+
+
+def _wanted(row: Row) -> str:
+    """What was asked, and what a person said later."""
+    later = [each.text for each in row.feedback if each.source in {Source.SIMULATED_HUMAN, Source.HUMAN}]
+    return "\n\n".join([_asked(row), *(f"Later they said: {each}" for each in later)])
+
+
+def _asked(row: Row) -> str:
+    return next((each.content for each in row.messages if each.role == "user"), "")
+
+
+def _heads(program: str) -> dict[str, str]:
+    """The heads of a program's functions that take something, by their names, in their order."""
+    tree = syntax.tree(program)
+    found = [each for each in tree.body if isinstance(each, ast.FunctionDef)] if tree is not None else []
+    return {each.name: f"def {each.name}({ast.unparse(each.args)})" for each in found if ast.unparse(each.args)}
+
+
+def asserts(reply: str, names: Sequence[str] | dict[str, str]) -> Iterator[str]:
+    """The asserts in a reply, each a line of its own, that call one of these functions and nothing that is not theirs."""
+    seen: set[str] = set()
+    for line in reply.splitlines():
+        tree = syntax.tree(line.strip())
+        if tree is None or len(tree.body) != 1 or not isinstance(tree.body[0], ast.Assert):
+            continue
+        test = ast.unparse(ast.Assert(tree.body[0].test))
+        if (
+            test not in seen
+            and any(each in _names(test) for each in names)
+            and isinstance(tree.body[0].test, ast.Compare)
+        ):
+            seen.add(test)
+            yield test
+
+
+def _names(test: str) -> set[str]:
+    return {each.id for each in ast.walk(ast.parse(test)) if isinstance(each, ast.Name)}
