@@ -167,6 +167,12 @@ def test_a_dataset_is_planned_made_and_looked_at(
         assert wrong.code == 2
         assert '--where: Binder Error: Referenced column "colour" not found' in wrong.err
         assert "LINE 1" not in wrong.err
+    probed = ocinterp("synth", "probe", "run", "-n", "4")
+    assert probed.code == 0
+    assert re.search(r"^\| the same program \| \d+ \| 0\.0 % \| 0\.0 to \d+\.\d \| 0 \|$", probed.out, re.MULTILINE)
+    assert re.search(r"^Of \d+ planted answers it finds \d+\.\d % \(\d", probed.out, re.MULTILINE)
+    ocinterp("synth", "card", "run", "--out", "probed")
+    assert "## Whether feedback was followed, and who says so" in (home / "probed" / "README.md").read_text()
     again = ocinterp("synth", "run", "run")
     assert again.out == ended.out
     assert not re.search(r"\b0 settled", again.err)

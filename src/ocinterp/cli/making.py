@@ -61,7 +61,7 @@ class Making:
         benchmarks = [store.load(each, self.settings.datasets_folder) for each in plan.benchmarks]
         wish = steps.Wish(told="finishing what is under way; Ctrl-C again ends it at once")
         with wish.heard():
-            async with self._desk(plan, wish) as (desk, journal):
+            async with self.desk(plan, wish) as (desk, journal):
                 course = Course(self.folder, desk, benchmarks)
                 if self.sample:
                     course, found = await self._sampled(course)
@@ -101,7 +101,8 @@ class Making:
         return inner, found
 
     @asynccontextmanager
-    async def _desk(self, plan: Plan, stop: Callable[[], bool]) -> AsyncGenerator[tuple[Desk, Journal]]:
+    async def desk(self, plan: Plan, stop: Callable[[], bool]) -> AsyncGenerator[tuple[Desk, Journal]]:
+        """What the stages of a plan need, until the context ends."""
         from ocinterp.cli.watching import Told
         from ocinterp.synth import sample
         from ocinterp.synth.desk import Desk

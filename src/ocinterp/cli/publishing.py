@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ocinterp.cli import probing
 from ocinterp.errors import UsageError
 from ocinterp.files import explained, replace_file
 
@@ -39,6 +40,7 @@ def publish(folder: Path, out: Path, title: str, results: Path | None) -> int:
         _contamination(Stage(folder, "decontaminate")),
         _dollars(folder),
         _text(results),
+        _text(folder / probing.TOLD) if (folder / probing.TOLD).exists() else "",
     )
     with explained(out):
         (out / "data").mkdir(parents=True, exist_ok=True)

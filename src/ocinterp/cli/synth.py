@@ -165,6 +165,21 @@ def verify(
 
 
 @app.command()
+def probe(
+    folder: _RUN,
+    limit: Annotated[int, typer.Option("-n", "--limit", help="Rows, drawn by lot.", metavar="N", min=2)] = 100,
+    budget: Annotated[str | None, typer.Option(help="5 (dollars), 200000tokens or 500calls.", metavar="X")] = None,
+    concurrency: Annotated[int, typer.Option(help="Answers asked about at once.", metavar="N", min=1)] = 64,
+) -> None:
+    """See how far the judge of feedback can be believed: ask it about answers that are known not to have followed it."""
+    from ocinterp.cli import campaign, making, probing, settings, setup
+
+    made = making.Making(folder, settings.load(), campaign.budget_of(budget), "assemble", concurrency, None)
+    if not setup.run_to_end(probing.probe(made, limit), saved=False, hint="the same command goes on"):
+        raise typer.Exit(130)
+
+
+@app.command()
 def diff(
     one: _RUN,
     two: Annotated[Path, typer.Argument(help="Another one.", metavar="RUN")],

@@ -35,6 +35,7 @@ class Facts:
     contamination: Contamination
     dollars: float
     results: str = ""  # Markdown: what a model has learnt from it
+    probe: str = ""  # Markdown: what is known of the judge of feedback
 
 
 def write(facts: Facts) -> str:
@@ -63,7 +64,7 @@ def _header(facts: Facts) -> Iterator[str]:
 def _rows(facts: Facts) -> Iterator[str]:
     found = facts.figures
     answers = sum(number * count for number, count in found.answers.items())
-    verified = found.verified["tests"] + found.verified["executed"]
+    verified = sum(found.verified[each] for each in ("tests", "cross-checked", "executed"))
     yield f"\n# {facts.title}\n"
     yield (
         f"{found.rows:,} dialogues with {answers:,} answers, made by ocinterp {__version__} after the methods of Code-Feedback "
@@ -149,6 +150,8 @@ def _fields(facts: Facts) -> Iterator[str]:
         "is from; `calls` what was paid for it; `verify_kind` how its last program was verified. `croissant.json` has all of "
         "them (MLCommons Croissant 1.0)."
     )
+    if facts.probe.strip():
+        yield f"\n## Whether feedback was followed, and who says so\n\n{facts.probe.strip()}"
     if facts.results.strip():
         yield f"\n## What a model learns from it\n\n{facts.results.strip()}"
 

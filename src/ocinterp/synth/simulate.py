@@ -69,8 +69,8 @@ async def simulate(query: Query, those: Cast) -> Simulated:
     told = mended.answered((*last.feedback, said))
     answered = await _on(task, told, those, len(told.turns) + 2)
     before = next((found for turn in reversed(mended.turns) if (found := program(turn))), "")
-    followed = await _followed(before, answered.turns[len(told.turns)], opinion.feedback, those.judge)
-    return Simulated(_ended(answered), replace(opinion, followed=followed))
+    whether = await followed(before, answered.turns[len(told.turns)], opinion.feedback, those.judge)
+    return Simulated(_ended(answered), replace(opinion, followed=whether))
 
 
 async def _on(task: Task, so_far: Trajectory, those: Cast, most: int) -> Trajectory:
@@ -109,8 +109,10 @@ async def ask(so_far: Trajectory, person: Model) -> Opinion | None:
     )
 
 
-async def _followed(before: str, after: Turn, said: str, judge: Model) -> str:
-    """Whether the answer to a person about the program `before` did what they asked for, and who says so."""
+async def followed(before: str, after: Turn, said: str, judge: Model) -> str:
+    """Whether the answer to a person about the program `before` did what they asked for, and who says so: `yes: judge`,
+    `no: the same program`; empty where nothing can be made of the judge's reply.
+    """
     if not (now := program(after)):
         return "no: no program"
     if meaning(before) == meaning(now):
