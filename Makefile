@@ -51,7 +51,7 @@ test: $(VENV)/.dev
 # One thread each: those of torch wait by spinning, and two on a busy core are many times slower.
 test-train: export OMP_NUM_THREADS = 1
 test-train: $(TRAIN)/.ready
-	$(TRAIN)/bin/python -m pytest -n auto --dist loadfile tests/train tests/cli/test_train.py tests/models/test_transformers.py tests/models/pocket $(ARGS)
+	$(TRAIN)/bin/python -m pytest -n auto --dist loadfile tests/train tests/cli/test_train.py tests/models/test_transformers.py tests/models/test_sentences.py tests/models/pocket $(ARGS)
 
 # `cov` is `test` watched by coverage, and `check` is `fmt` without its pen: so `check` runs everything once.
 cov: RUN_TESTS += --cov --cov-report=
@@ -203,7 +203,7 @@ $(VENV)/.bench: $(PINNED) | $(VENV)/.created
 	@touch $(VENV)/.demo $@
 
 $(TRAIN)/.ready: $(PINNED) | $(TRAIN)/.created
-	@$(TRAIN_INSTALL) hatchling editables && $(TRAIN_INSTALL) --no-build-isolation -e '.[train,qlora,data]' $(TRAIN_TOOLS)
+	@$(TRAIN_INSTALL) hatchling editables && $(TRAIN_INSTALL) --no-build-isolation -e '.[train,qlora,data,embed]' $(TRAIN_TOOLS)
 	@touch $@
 
 # The newest versions that fit pyproject.toml, from an environment of their own.
@@ -211,7 +211,7 @@ constraints:
 	rm -rf build/constraints
 	$(PYTHON) -m venv build/constraints
 	build/constraints/bin/python -m pip --disable-pip-version-check install -q hatchling editables
-	build/constraints/bin/python -m pip --disable-pip-version-check install -q -e '.[science,jupyter-test,train,qlora,dev]'
+	build/constraints/bin/python -m pip --disable-pip-version-check install -q -e '.[science,jupyter-test,train,qlora,data,embed,dev]'
 	{ sed -n '/^#/p' constraints.txt; build/constraints/bin/python -m pip freeze --exclude-editable \
 		| sed -e 's/+[a-z0-9]*$$//' -e '/^\(nvidia\|cuda\|triton\)/d'; } > build/constraints.txt
 	mv build/constraints.txt constraints.txt

@@ -19,6 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from cli.conftest import Command, Serve
 from ocinterp import records
@@ -296,6 +297,39 @@ def test_tests_that_programs_agree_on_prove_rows_or_refuse_them(home: Path, ocin
     assert kinds["cross-checked"] > 10
     assert set(kinds) <= {"cross-checked", "executed"}
     assert re.fullmatch(r"\d+ rows: \d+ as they were\n", ocinterp("synth", "verify", "run").out)
+
+
+def test_a_server_can_say_which_questions_are_near(home: Path, ocinterp: Command, serve: Serve) -> None:
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    seen: list[str] = []
+
+    async def embed(request: web.Request) -> web.Response:
+        texts = (await request.json())["input"]
+        seen.extend(texts)
+        rows = [
+            {"index": at, "embedding": [float(int(re.findall(r"task (\d+)", text)[0]) % 3 == k) for k in range(3)]}
+            for at, text in enumerate(texts)
+        ]
+        return web.json_response({"data": rows, "usage": {"prompt_tokens": 10 * len(texts)}})
+
+    def add(app: web.Application) -> None:
+        app.router.add_post("/v1/embeddings", embed)
+
+    model = serve(teacher.answer, more=add, repeat_last=True)
+    none = ("--least", "0", "--simulation", "0", "--correction", "0")
+    ocinterp("synth", "plan", asked(home), "--out", "run", "--embedder", model, "--embedder-price", "100,0", *none)
+    ended = ocinterp("synth", "run", "run")
+    assert ended.code == 0
+    assert "spent $0.03, 300 tokens in 30 calls" in ended.err
+    rows = list(Stage(home / "run", "packing").rows(Row))
+    assert len(rows) >= 6
+    for each in rows:
+        tasks = {int(re.findall(r"task (\d+)", said.content)[0]) % 3 for said in each.messages if said.role == "user"}
+        assert len(tasks) == 1
+    assert len(seen) == 30
+    wrong = ocinterp("synth", "plan", asked(home), "--out", "other", "--embedder", "st:/nowhere", *none)
+    assert wrong.code == 0
+    assert ocinterp("synth", "run", "other").code == 2
 
 
 def test_a_run_needs_a_plan_and_keeps_to_it(home: Path, ocinterp: Command, serve: Serve) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,10 +14,12 @@ from ocinterp.cli.clients import Clients, Source
 from ocinterp.cli.settings import Settings
 from ocinterp.errors import UsageError
 from ocinterp.journal import Journal, Journaled, Price
+from ocinterp.models.embeddings import LOCAL, Embedder, KeptEmbedder, SentenceEmbedder, ServedEmbedder
 
 if TYPE_CHECKING:
     from ocinterp.synth.plan import Plan, Player
     from ocinterp.synth.pocket.teacher import Rule
+    from ocinterp.synth.vectors import Vectors
 
 PARTS: Final = ("weak", "strong", "person", "judge")
 _CHECKING: Final = ("tester", "solver")
@@ -45,6 +49,7 @@ class Casting:
     _seats: dict[str, _Seat] = field(default_factory=dict[str, _Seat], init=False)
     _clients: dict[int, Clients] = field(default_factory=dict[int, Clients], init=False)  # by what they may say at most
     _sources: dict[str, Source] = field(default_factory=dict[str, Source], init=False)
+    _embedder: KeptEmbedder | None = field(default=None, init=False)
     _rule: Rule | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
@@ -55,8 +60,8 @@ class Casting:
         from ocinterp.synth import folder
 
         parts = (*PARTS, *(_CHECKING if self.plan.cross_check else ()))
-        for part in parts if self.plan.players else ():
-            if self._by_rule(part):
+        for part in parts:
+            if self._by_rule(part) or not self._has(part):
                 continue
             player = self.plan.player(part)
             if player.max_tokens not in self._clients:
@@ -67,6 +72,29 @@ class Casting:
             if batch and part in _PATIENT:
                 await seat.clients.open_bulk(seat.source, player.temperature, folder.identity(self.folder))
             self._seats[part] = seat
+        if (embedder := self.plan.players.get("embedder")) is not None:
+            self._embedder = KeptEmbedder(
+                await self._opened(stack, embedder.model), self.journal, embedder.model, Price(embedder.price_in)
+            )
+
+    async def vectors(self, texts: Sequence[str]) -> Vectors:
+        """Of questions, by the plan's embedder, or by their words where it has none."""
+        from ocinterp.synth.desk import by_words
+
+        return await (self._embedder.vectors(texts) if self._embedder else by_words(texts))
+
+    async def _opened(self, stack: AsyncExitStack, name: str) -> Embedder:
+        from ocinterp.models.resolve import Served, resolve
+
+        if name.startswith(LOCAL):
+            return await asyncio.to_thread(SentenceEmbedder, name.removeprefix(LOCAL))
+        choice = await resolve(name, config=self.settings.config, environ=self.settings.environ)
+        if not isinstance(choice.model, Served):
+            raise UsageError(f"an embedder is NAME@URL, a server with /embeddings, or {LOCAL}NAME, not {name}")
+        found = choice.model
+        return await stack.enter_async_context(
+            ServedEmbedder(found.base_url, found.name, found.api_key, found.key_name, found.proxy)
+        )
 
     def play(self, part: str, scope: str) -> Journaled:
         """The model of a part. UsageError where the plan has none."""
@@ -90,7 +118,11 @@ class Casting:
     def _by_rule(self, part: str) -> bool:
         from ocinterp.synth.pocket import teacher
 
-        return bool(self.plan.players) and self.plan.player(part).model == teacher.NAME
+        return self._has(part) and self.plan.player(part).model == teacher.NAME
+
+    def _has(self, part: str) -> bool:
+        """Whether the plan has somebody for it."""
+        return part in self.plan.players or "strong" in self.plan.players
 
     def _rules(self) -> Rule:
         """Who answers by rule, once the questions of a run are there."""

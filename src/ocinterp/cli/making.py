@@ -122,8 +122,21 @@ class Making:
             known = {"seconds": plan.timeout_seconds, "memory": _MEMORY_BYTES}
             kept = JournaledSandbox(cells, journal, cells.name, known)
             told = stack.enter_context(Told(lambda: journal.spent, self.budget))
-            patient = cast.play_later if self.batch else None
-            yield Desk(plan, cast.play, kept, jobs, self.concurrency, workers, stop, told, patient=patient), journal
+            yield (
+                Desk(
+                    plan,
+                    cast.play,
+                    kept,
+                    jobs,
+                    self.concurrency,
+                    workers,
+                    stop,
+                    told,
+                    patient=cast.play_later if self.batch else None,
+                    vectors=cast.vectors,
+                ),
+                journal,
+            )
 
 
 def _cells(plan: Plan, workers: int, at_once: int) -> AnySandbox:

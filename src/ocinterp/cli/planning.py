@@ -35,7 +35,7 @@ def plan(
 
     parquet.check()
     known = {part: _player(model, price) for part, (model, price) in players.items() if model}
-    if not known and (least or sizes.simulation or sizes.correction):
+    if not set(known) - {"embedder"} and (least or sizes.simulation or sizes.correction):
         raise UsageError("name a model as --strong MODEL; without one: --least 0 --simulation 0 --correction 0")
     return Plan(
         tuple(sources.input_of(Path(each)) for each in files),

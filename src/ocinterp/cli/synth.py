@@ -36,6 +36,7 @@ _SAMPLE = "Only of so many questions, drawn by lot, in RUN/sample, to look at fi
 _CROSS_CHECK = (
     "Have tests written for questions without any, and believe those that K independent programs agree on; 0: none."
 )
+_EMBEDDER = "Who finds questions that are near each other: NAME@URL with /embeddings, st:NAME (sentence-transformers); else their words do."
 _STAGE = "Only to this stage: ingest, dedup, decontaminate, judge, chat, similar, follow-up, correction, simulation, packing, verify."
 
 
@@ -50,8 +51,10 @@ def plan(
         str, typer.Option(help="The model that judges questions, and whether feedback was followed.")
     ] = "",
     tester: Annotated[str, typer.Option(help="The model that writes tests, with --cross-check.")] = "",
+    embedder: Annotated[str, typer.Option(help=_EMBEDDER)] = "",
     price: Annotated[str, typer.Option(help=_PRICE, metavar="P,P")] = "",
     weak_price: Annotated[str, typer.Option(help="The same of the weak one.", metavar="P,P")] = "",
+    embedder_price: Annotated[str, typer.Option(help="The same of the embedder; nothing for OUT.", metavar="P,P")] = "",
     benchmarks: Annotated[str, typer.Option(help="Imported datasets that must not be in it.", metavar="B,B")] = "",
     licences: Annotated[str, typer.Option(help="Only rows under these; all without it.", metavar="L,L")] = "",
     least: Annotated[int, typer.Option(help=_LEAST, min=0, max=5)] = 4,
@@ -73,6 +76,7 @@ def plan(
         "person": (person, price),
         "judge": (judge, price),
         "tester": (tester, price),
+        "embedder": (embedder, embedder_price),
     }
     made = planning.plan(
         files,

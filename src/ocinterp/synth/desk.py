@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from ocinterp.jobs import Jobs
 from ocinterp.journal import Journaled, Request
 from ocinterp.protocols import Model, Sandbox, ignore
+from ocinterp.synth import vectors
 from ocinterp.synth.folder import Done
 from ocinterp.synth.plan import Plan
 from ocinterp.synth.rows import Call
+from ocinterp.synth.vectors import Vectors
 from ocinterp.types import Completion, Message
 
 Players = Callable[[str, str], Journaled]  # of a part, within a scope
+
+
+async def by_words(texts: Sequence[str]) -> Vectors:
+    """Vectors that need no model."""
+    return await asyncio.to_thread(vectors.of, texts)
 
 
 class Watch:
@@ -47,6 +55,7 @@ class Desk:
     ledger: dict[str, int] | None = None  # billionths of a dollar of each call that was asked for, by its key
     patient: Players | None = None
     patient_rows: int = 20_000
+    vectors: Callable[[Sequence[str]], Awaitable[Vectors]] = by_words  # of questions, to find which are near each other
 
     @property
     def rows_that_wait(self) -> int:

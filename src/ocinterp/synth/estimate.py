@@ -72,7 +72,11 @@ def estimates(plan: Plan, questions: Measured) -> Iterator[Estimate]:
         yield _simulation(plan, questions, simulated)
     if plan.cross_check and corrected + simulated:
         yield _cross_checking(plan, questions, corrected + simulated)
-    yield Estimate("packing", min(left - corrected - simulated, plan.sizes.packing))
+    packed = left - corrected - simulated
+    embedder = plan.players.get("embedder")
+    calls, read = (packed, round(packed * questions.tokens)) if embedder else (0, 0)
+    cost = read * embedder.price_in / 1e6 if embedder else 0.0
+    yield Estimate("packing", min(packed, plan.sizes.packing), calls, read, 0, cost)
 
 
 def _judging(plan: Plan, questions: Measured, rows: int) -> Estimate:

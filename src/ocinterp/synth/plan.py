@@ -61,7 +61,8 @@ class Plan:
 
     `least` is the score, of five, by both prompts, from which a question is taken; 0: nobody judges. Who is not in `players`
     (weak, strong, person, judge, tester, solver) is played by the strong one, a solver at a temperature of 0.8. `cross_check` is how
-    many independent programs have to agree on tests that a tester writes for questions without any; 0: none are written.
+    many independent programs have to agree on tests that a tester writes for questions without any; 0: none are written. An `embedder` among the players (NAME@URL, or st:NAME) finds which questions are
+    near each other; without one their words do.
     """
 
     inputs: tuple[Input, ...]

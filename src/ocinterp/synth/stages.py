@@ -6,6 +6,7 @@ run: the journal has what was paid for, and the same command goes on.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count, islice
@@ -14,7 +15,7 @@ from typing import Final, TypeVar
 
 from ocinterp import records
 from ocinterp.models.refusals import ContextOverflow, EmptyAnswer
-from ocinterp.synth import correct, follow, hardness, pack, prompts, proof, similar, vectors
+from ocinterp.synth import correct, follow, hardness, pack, prompts, proof, similar
 from ocinterp.synth.chance import lot
 from ocinterp.synth.crowd import in_order
 from ocinterp.synth.desk import Bill, Desk
@@ -216,7 +217,7 @@ async def correction(desk: Desk, rows: Sequence[Judged], stage: Stage) -> Done:
 async def packing(desk: Desk, rows: Sequence[Judged], stage: Stage) -> Done:
     """Questions that are near each other, with the answers that their sources have; nothing is run."""
     plan = desk.plan
-    found = nearest(vectors.of([each.query.text for each in rows]), pack.WIDE)
+    found = await asyncio.to_thread(nearest, await desk.vectors([each.query.text for each in rows]), pack.WIDE)
     rule: pack.Rule = "paper" if plan.rule == "paper" else "free"
     packs = pack.packs(found, plan.seed, rule, plan.apart)
 

@@ -1,0 +1,240 @@
+"""Texts as vectors by a model: behind a server that speaks OpenAI's protocol, or of sentence-transformers in this process.
+
+Both are asked for many texts at once; `Together` lets those who ask for one share such requests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from importlib import import_module
+from importlib.util import find_spec
+from itertools import accumulate, pairwise
+from typing import Any, Final, Protocol, Self, cast
+
+import aiohttp
+import numpy as np
+from numpy.typing import NDArray
+
+from ocinterp.errors import ModelError, UsageError
+from ocinterp.journal import FREE, Done, Journal, Price, Request
+from ocinterp.models import endpoints
+from ocinterp.models.listing import headers
+from ocinterp.models.refusals import Asked, PassingError, refusal, wait_asked
+from ocinterp.models.replies import at, decode_object, well_formed
+from ocinterp.models.secret import Secret
+
+Vectors = NDArray[np.float32]
+
+LOCAL: Final = "st:"  # before the name of a model of sentence-transformers
+_TRIES: Final = 8
+_UNDER_WAY: Final = 4_096  # texts
+_CHARACTERS: Final = 8_000  # of a text: models read the first few hundred tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """Vectors of length 1 [text, width], and how many tokens were read for all of them; None where nobody counted."""
+
+    vectors: Vectors
+    tokens: int | None
+
+
+class Embedder(Protocol):
+    """Whoever makes vectors of texts."""
+
+    async def embed(self, texts: Sequence[str], /) -> Embedded: ...
+
+
+@dataclass
+class ServedEmbedder:
+    """The model `name` at `base_url` (".../v1"). Use as a context manager."""
+
+    base_url: str
+    name: str
+    api_key: Secret | None = None
+    key_name: str = "the API key"
+    proxy: str | None = field(default=None, repr=False)
+    sleep: Callable[[float], Awaitable[None]] = field(default=asyncio.sleep, repr=False)
+    _client: aiohttp.ClientSession = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        endpoints.origin(self.base_url)
+        self.base_url = self.base_url.rstrip("/")
+
+    async def __aenter__(self) -> Self:
+        self._client = aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=300.0, sock_connect=10.0), cookie_jar=aiohttp.DummyCookieJar()
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.close()
+
+    async def embed(self, texts: Sequence[str], /) -> Embedded:
+        """ModelError with one line that says what to do. What may pass is tried again."""
+        failed = ""
+        for attempt in range(_TRIES):
+            try:
+                return await self._exchange(texts)
+            except (PassingError, aiohttp.ClientError, TimeoutError) as error:
+                failed = str(error) or "it fell silent"
+                asked = error.wait_seconds if isinstance(error, PassingError) else None
+            await self.sleep(max(min(60.0, 0.5 * 2**attempt), asked or 0.0))
+        raise ModelError(f"no embeddings from {self._asked.place} (asked {_TRIES} times): {failed}")
+
+    async def _exchange(self, texts: Sequence[str]) -> Embedded:
+        body = {"model": self.name, "input": [well_formed(each[:_CHARACTERS]) or " " for each in texts]}
+        async with self._client.post(
+            f"{self.base_url}/embeddings",
+            json=body,
+            headers=headers(self.api_key),
+            proxy=self.proxy,
+            allow_redirects=False,
+        ) as response:
+            said = await response.text("utf-8", "replace")
+            if response.status != 200:
+                raise refusal(self._asked, response.status, said, wait_seconds=wait_asked(response.headers))
+        return self._read(decode_object(said), len(texts))
+
+    def _read(self, document: object, count: int) -> Embedded:
+        rows: list[object] = [None] * count
+        for each in cast("list[object]", at(document, "data") or []):
+            index = at(each, "index")
+            if isinstance(index, int) and 0 <= index < count:
+                rows[index] = at(each, "embedding")
+        try:
+            vectors = np.array(rows, np.float32)
+        except (TypeError, ValueError):
+            vectors = np.empty(0, np.float32)
+        if vectors.ndim != 2 or not np.isfinite(vectors).all():
+            raise ModelError(f"{self._asked.place} gave no vectors for {self.name}: does it serve embeddings?")
+        tokens = at(document, "usage", "prompt_tokens")
+        return Embedded(_unit(vectors), tokens if isinstance(tokens, int) else None)
+
+    @property
+    def _asked(self) -> Asked:
+        return Asked(self.base_url, self.name, self.api_key, self.key_name)
+
+
+class SentenceEmbedder:
+    """A model of sentence-transformers by its name on the hub, or its folder, in this process."""
+
+    def __init__(self, name: str) -> None:
+        """UsageError where the package, or the model, is not there. Blocks for as long as the weights take."""
+        if find_spec("sentence_transformers") is None:
+            raise UsageError(f"{LOCAL}{name} needs sentence-transformers: pip install 'ocinterp[embed]'")
+        package: Any = import_module("sentence_transformers")
+        try:
+            self._model = package.SentenceTransformer(name)
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{LOCAL}{name} cannot be loaded: {str(error).splitlines()[0]}") from error
+        self._turn = asyncio.Lock()  # it uses all cores by itself
+
+    async def embed(self, texts: Sequence[str], /) -> Embedded:
+        async with self._turn:
+            found = await asyncio.to_thread(
+                self._model.encode, [each[:_CHARACTERS] for each in texts], show_progress_bar=False
+            )
+        return Embedded(_unit(np.asarray(found, np.float32)), None)
+
+
+@dataclass
+class Together:
+    """Lets many who ask for one text each share requests of up to `most`, of which `at_once` are under way."""
+
+    embedder: Embedder
+    most: int = 64
+    at_once: int = 4
+    _waiting: list[tuple[str, asyncio.Future[tuple[Vectors, int | None]]]] = field(
+        default_factory=list["tuple[str, asyncio.Future[tuple[Vectors, int | None]]]"], init=False
+    )
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set["asyncio.Task[None]"], init=False)
+
+    def __post_init__(self) -> None:
+        self._places = asyncio.Semaphore(self.at_once)
+
+    async def one(self, text: str) -> tuple[Vectors, int | None]:
+        """The vector of a text, and its part of the tokens."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[tuple[Vectors, int | None]] = loop.create_future()
+        self._waiting.append((text, future))
+        if len(self._waiting) >= self.most:
+            self._send()
+        elif len(self._waiting) == 1:
+            loop.call_later(0.02, self._send)
+        return await future
+
+    def _send(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        if waiting:
+            task = asyncio.create_task(self._carry(waiting))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _carry(self, waiting: Sequence[tuple[str, asyncio.Future[tuple[Vectors, int | None]]]]) -> None:
+        async with self._places:
+            try:
+                found = await self.embedder.embed([text for text, _ in waiting])
+            except ModelError as error:
+                for _, future in waiting:
+                    if not future.done():
+                        future.set_exception(error)
+                return
+        shares = _shares(found.tokens, [len(text) + 1 for text, _ in waiting])
+        for (_, future), vector, tokens in zip(waiting, found.vectors, shares, strict=True):
+            if not future.done():
+                future.set_result((vector, tokens))
+
+
+def _shares(tokens: int | None, sizes: Sequence[int]) -> list[int | None]:
+    """What was read for each of some texts, by their sizes: whole numbers, whose sum is `tokens`."""
+    if tokens is None:
+        return [None] * len(sizes)
+    ends = list(accumulate(sizes))
+    until = [tokens * each // ends[-1] for each in ends]
+    return [two - one for one, two in pairwise([0, *until])]
+
+
+def _unit(vectors: Vectors) -> Vectors:
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return (vectors / np.where(lengths, lengths, 1)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class KeptEmbedder:
+    """An embedder whose every vector is asked for once, and is then in `journal`, in halves of the precision.
+
+    A text is an act, and requests are shared by many: a text that is added costs itself. `name` says what vectors depend on.
+    """
+
+    embedder: Embedder
+    journal: Journal
+    name: str
+    price: Price = FREE
+
+    async def vectors(self, texts: Sequence[str]) -> Vectors:
+        """Of length 1 [text, width]. Raises what the embedder raises, and BudgetExhausted."""
+        together = Together(self.embedder)
+        found: list[NDArray[np.float16]] = []
+        for start in range(0, len(texts), _UNDER_WAY):
+            try:
+                async with asyncio.TaskGroup() as group:
+                    some = texts[start : start + _UNDER_WAY]
+                    tasks = [group.create_task(self._one(each, together)) for each in some]
+            except ExceptionGroup as several:
+                raise several.exceptions[0] from None  # they fail for one reason
+            found += [each.result() for each in tasks]
+        return _unit(np.stack(found).astype(np.float32)) if found else np.empty((0, 1), np.float32)
+
+    async def _one(self, text: str, together: Together) -> NDArray[np.float16]:
+        async def act() -> Done:
+            vector, tokens = await together.one(text)
+            cost = None if tokens is None else replace(self.price.of(tokens, 0), calls=1)
+            return Done(base64.b64encode(vector.astype(np.float16).tobytes()).decode(), cost)
+
+        most = self.price.of(len(text[:_CHARACTERS].encode(errors="replace")) + 8, 0)
+        said = await self.journal.once(Request("embedding", self.name, text), act, reserve=most)
+        return np.frombuffer(base64.b64decode(said), np.float16)
