@@ -487,3 +487,60 @@ def test_a_run_in_another_process_can_be_stopped(home: Path, ocinterp: Command, 
         assert "interrupted" in process.stderr.read()
     assert process.returncode == 130
     assert ocinterp("synth", "status", "run").out.count("not yet") == 9
+
+
+OCINTERP = f"{sys.executable} -c 'from ocinterp.cli.main import main; main()'"
+ON_A_SMALL_DISK = """
+mount -t tmpfs -o size={size} tmpfs small || exit 77
+{ocinterp} synth plan asked.jsonl --out small/run --strong {model} --least 2 --simulation 40 --correction 10 || exit 78
+{ocinterp} synth run small/run --concurrency 8
+echo "code $?"
+cp -a small/run moved
+"""
+
+
+@pytest.mark.parametrize("size", ["150k", "400k"])
+def test_a_full_disk_ends_a_run_with_a_word_and_elsewhere_it_goes_on(
+    home: Path, ocinterp: Command, serve: Serve, size: str
+) -> None:
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    count = 0
+
+    async def counted(given: Asked) -> Fixed:
+        nonlocal count
+        count += 1
+        return await teacher.answer(given)
+
+    asked(home, 60)
+    (home / "small").mkdir()
+    script = ON_A_SMALL_DISK.format(size=size, ocinterp=OCINTERP, model=serve(counted, repeat_last=True))
+    alone = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script]
+    try:
+        ended = subprocess.run(alone, cwd=home, capture_output=True, text=True, check=False)
+    except OSError as error:
+        pytest.skip(f"no small disk can be mounted here: {error}")
+    if ended.returncode == 77 or "unshare" in ended.stderr:
+        pytest.skip(f"no small disk can be mounted here: {ended.stderr}")
+    assert "Traceback" not in ended.stderr
+    assert "code 3" in ended.stdout, ended.stdout + ended.stderr
+    assert re.search(r"(free some space|is full)", ended.stderr)
+    before = count
+    with Reader(home / "moved" / JOURNAL) as journal:
+        paid = sum(each.state == "settled" and each.kind == "completion" for each in journal.entries())
+    assert paid > 0 or size == "150k"
+    assert ocinterp("synth", "run", "moved").code == 0
+    with Reader(home / "moved" / JOURNAL) as journal:
+        calls = [each for each in journal.entries() if each.kind == "completion"]
+    assert count - before == len(calls) - paid  # what was settled is not asked again
+
+
+def test_a_row_of_fifty_megabytes_is_refused_and_the_others_are_taken(home: Path, ocinterp: Command) -> None:
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    with asked(home).open("a") as file:
+        file.write(json.dumps({"instruction": "x" * 50_000_000, "response": "y"}) + "\n")
+    none = ("--least", "0", "--simulation", "0", "--correction", "0")
+    assert ocinterp("synth", "plan", "asked.jsonl", "--out", "run", *none).code == 0
+    ended = ocinterp("synth", "run", "run", "--stage", "ingest")
+    assert re.search(r"^ingest +30 +1 ", ended.out, re.MULTILINE)
+    (refused,) = Stage(home / "run", "ingest").rejected()
+    assert (refused.row, "4 MiB" in refused.reason or "4,194,304" in refused.reason) == (31, True)
