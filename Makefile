@@ -20,7 +20,7 @@ TRAIN_TOOLS := hypothesis pytest pytest-asyncio pytest-randomly pytest-xdist
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-train check fmt lint types imports cov attack jupyter bench pocket small ratios dataset constraints clean
+.PHONY: help demo test test-train check fmt lint types imports cov attack jupyter bench pocket small ratios dataset ablation constraints clean
 
 help:
 	@echo "make demo     the main job, on a small example"
@@ -175,6 +175,12 @@ $(DATASET)/run/plan.toml: $(DATASET)/questions.jsonl
 $(DATASET)/card/README.md: $(DATASET)/run/plan.toml
 	OMP_NUM_THREADS=1 $(BIN)/ocinterp synth run $(<D) --concurrency 128
 	rm -rf $(@D) && $(BIN)/ocinterp synth card $(<D) --out $(@D) --title "Code-Feedback over pocket tasks"
+
+# Each of its methods left out once (the paper's table 3, in miniature); its table goes into the card. Fourteen runs.
+ablation: $(DATASET)/card/README.md $(POCKET)/base/model.safetensors
+	$(TRAIN)/bin/python benchmarks/_pocket_methods.py $(POCKET)/base $(DATASET)/run $(DATASET)/ablation $(DATASET)/ablation.md
+	rm -rf $(DATASET)/card && $(BIN)/ocinterp synth card $(DATASET)/run --out $(DATASET)/card \
+		--title "Code-Feedback over pocket tasks" --results $(DATASET)/ablation.md
 
 # The stamps: .venv/.demo is what a user has, .dev adds the tools, .bench adds what the benchmarks compare with.
 $(VENV)/.created $(TRAIN)/.created:

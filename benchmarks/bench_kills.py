@@ -1,10 +1,11 @@
 """A dataset whose maker is killed again and again: what is lost, and what is paid for twice.
 
-    python benchmarks/bench_kills.py [--quick] [--kills N]
+    python benchmarks/bench_kills.py [--quick] [--kills N] [--gateway]
 
 A server by rule answers in this process and counts what it is asked. `ocinterp synth run` is started and killed (SIGKILL) after a time
 by chance, so often; then it is left alone until it is done. Beside it the same plan is made in one go. The rows of both must be the
-same. Calls that were under way when their process died were paid for and are asked again: they are `in doubt`, and no others are.
+same. Calls that were under way when their process died were paid for and are asked again: they are `in doubt`, and no others are. With
+a gateway (`--gateway`) those are not asked again either.
 """
 
 from __future__ import annotations
@@ -69,21 +70,21 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-c", "from ocinterp.cli.main import main; main()", "synth", *arguments]
 
 
-def start(folder: Path) -> subprocess.Popen[bytes]:
+def start(folder: Path, *ways: str) -> subprocess.Popen[bytes]:
     """A run in a session of its own, so that all of it can be killed."""
     return subprocess.Popen(
-        command("run", str(folder), "--concurrency", "8"),
+        command("run", str(folder), "--concurrency", "8", *ways),
         start_new_session=True,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
 
 
-def killed(folder: Path, kills: int) -> int:
+def killed(folder: Path, kills: int, *ways: str) -> int:
     """How often it was killed before it was done."""
     chance = Random("kills")
     for number in range(kills):
-        process = start(folder)
+        process = start(folder, *ways)
         try:
             process.wait(chance.uniform(1.0, 5.0))
         except subprocess.TimeoutExpired:
@@ -110,7 +111,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="ten kills")
     parser.add_argument("--kills", type=int, default=KILLS)
+    parser.add_argument("--gateway", action="store_true", help="with a process that holds the connections")
     chosen = parser.parse_args()
+    ways = ("--gateway",) if chosen.gateway else ()
     kills = 10 if chosen.quick else chosen.kills
     print(machine())
     with tempfile.TemporaryDirectory() as place, serving() as server:
@@ -122,8 +125,8 @@ def main() -> None:
             )
             subprocess.run(made, check=True, capture_output=True)
         started = time.perf_counter()
-        often = killed(one, kills)
-        start(one).wait()
+        often = killed(one, kills, *ways)
+        start(one, *ways).wait()
         took, asked = time.perf_counter() - started, server.count
         start(two).wait()
         whole = server.count - asked
