@@ -15,13 +15,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from pathlib import Path
-from typing import Annotated, ClassVar, Final, Literal, cast
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, cast
 
 from pydantic import ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
 
 from ocinterp.errors import DataError, UsageError
 from ocinterp.files import explained, numbered, replace_file
 from ocinterp.types import Completion, Event, Trajectory
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 FORMAT: Final = "ocinterp-trajectory/1"
 
@@ -80,7 +83,7 @@ def loads_judged(text: str | bytes) -> tuple[Trajectory, dict[str, object] | Non
         record = _record_adapter().validate_json(text)
     except ValidationError as error:
         raise DataError(_reason(error)) from error
-    trajectory = Trajectory(**{field.name: getattr(record, field.name) for field in fields(Trajectory)})
+    trajectory = Trajectory(**{name: getattr(record, name) for name in _names(Trajectory)})
     return trajectory, cast("dict[str, object] | None", record.verdict)
 
 
@@ -108,7 +111,12 @@ def completion_from_json(text: str | bytes) -> Completion:
         said = _completion_adapter().validate_json(text)
     except ValidationError as error:
         raise DataError(_reason(error)) from error
-    return Completion(**{field.name: getattr(said, field.name) for field in fields(Completion)})
+    return Completion(**{name: getattr(said, name) for name in _names(Completion)})
+
+
+@cache
+def _names(kind: type[DataclassInstance]) -> tuple[str, ...]:
+    return tuple(each.name for each in fields(kind))
 
 
 def read(path: Path) -> Iterator[Trajectory]:
@@ -188,7 +196,7 @@ def _encode(value: object) -> str:
 def _shallow(value: object) -> dict[str, object]:
     """One level of plain data; the encoder asks again for what is inside."""
     if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: getattr(value, field.name) for field in fields(value)}
+        return {name: getattr(value, name) for name in _names(type(value))}
     if isinstance(value, Mapping):
         return dict(cast("Mapping[str, object]", value))
     raise DataError(f"a {type(value).__name__} cannot be written as JSON")

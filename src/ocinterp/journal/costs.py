@@ -10,6 +10,7 @@ import math
 import operator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from functools import cache
 
 from ocinterp.errors import BudgetExhausted, UsageError
 
@@ -17,6 +18,7 @@ NANO = 1_000_000_000
 Number = Decimal | float | str
 
 
+@cache
 def _amount(value: Number, name: str) -> Decimal:
     """The number as it is written: 0.1 is a tenth, not the binary fraction next to it."""
     try:
