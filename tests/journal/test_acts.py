@@ -412,18 +412,24 @@ def test_a_budget_is_never_exceeded_and_no_reservation_is_lost(every: list[Plan]
         asyncio.run(scenario(Path(folder, "journal.sqlite")))
 
 
+async def broken_off(path: Path, most: Cost) -> None:
+    """An attempt at request 1 of which nobody knows the end."""
+    held = Counter()
+    held.go.clear()
+    async with Journal(path) as journal:
+        before = journal.spent
+        task = asyncio.create_task(journal.once(request(1), held, reserve=most))
+        await held.begun.wait()
+        task.cancel()
+        await asyncio.wait([task])
+        assert journal.spent == before + most
+
+
 async def test_an_act_that_outlived_its_attempt_is_counted_once(path: Path) -> None:
     """Somebody else goes on with it when this process is gone: the attempts that were broken off are the same act."""
     cost, most = Cost(1, 10, 0, 5, 700), Cost(1, 100, 0, 50, 9_000)
-    for number in range(2):  # broken off twice
-        held = Counter(cost=cost)
-        held.go.clear()
-        async with Journal(path) as journal:
-            task = asyncio.create_task(journal.once(request(1), held, reserve=most))
-            await held.begun.wait()
-            task.cancel()
-            await asyncio.wait([task])
-            assert journal.spent.nanodollars == (number + 1) * most.nanodollars
+    for _ in range(2):
+        await broken_off(path, most)
 
     async def found() -> Done:
         under_way = ticket()
@@ -444,13 +450,7 @@ async def test_an_act_that_outlived_its_attempt_is_counted_once(path: Path) -> N
 async def test_what_was_really_asked_before_stays_in_doubt(path: Path) -> None:
     most = Cost(1, 100, 0, 50, 9_000)
     for _ in range(3):
-        held = Counter()
-        held.go.clear()
-        async with Journal(path) as journal:
-            task = asyncio.create_task(journal.once(request(1), held, reserve=most))
-            await held.begun.wait()
-            task.cancel()
-            await asyncio.wait([task])
+        await broken_off(path, most)
 
     async def found() -> Done:
         under_way = ticket()
