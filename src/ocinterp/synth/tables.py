@@ -6,7 +6,7 @@ A mapping of texts is a list of structs with `name` and `value`: `datasets` cann
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import cache
@@ -37,18 +37,21 @@ class Table(Generic[_T]):
 
     def write(self, path: Path, rows: Iterable[_T]) -> int:
         """Write a file in one step, and say how many rows it has; it may have none."""
-        return parquet.write(path, (cast("dict[str, Any]", _plain(each)) for each in rows), self.schema)
+        plain = _plain(self.kind)
+        return parquet.write(path, map(plain, rows) if plain else cast("Any", rows), self.schema)
 
     def read(self, path: Path) -> Iterator[_T]:
         """Its rows. DataError for a file of something else, or a damaged one."""
-        hints = _hints(self.kind)
+        mend = _mend(self.kind)
         for fields_ in parquet.rows(path):
             try:
-                yield self._adapter.validate_python(_mended(fields_, hints))
+                yield self._adapter.validate_python(mend(fields_) if mend else fields_)
             except ValidationError as error:
                 first = error.errors()[0]
                 place = ".".join(map(str, first["loc"]))
                 raise DataError(f"{path}: no table of {self.kind.__name__}: {place}: {first['msg']}") from error
+            except (TypeError, KeyError) as error:  # no value where one should be taken apart
+                raise DataError(f"{path}: no table of {self.kind.__name__}: its columns are others") from error
 
 
 @cache
@@ -83,32 +86,62 @@ def _kind(hint: Any) -> Kind:
     return cast("Kind", _SCALARS[hint])
 
 
-def _plain(value: object) -> object:
-    if is_dataclass(value):
-        return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
-    if isinstance(value, tuple | list):
-        return [_plain(each) for each in cast("Iterable[object]", value)]
-    if isinstance(value, Mapping):
-        pairs = cast("Mapping[str, object]", value)
-        return [{"name": name, "value": _plain(each)} for name, each in pairs.items()]
-    return value.value if isinstance(value, Enum) else value
+# How values of a type are changed on their way out and in, worked out once for the type; None where they are not.
+_Change = Callable[[Any], Any] | None
 
 
-def _mended(found: Mapping[str, Any], hints: Mapping[str, Any]) -> dict[str, Any]:
-    """With mappings where lists of names and values stand."""
-    return {name: _mended_value(value, hints.get(name)) for name, value in found.items()}
-
-
-def _mended_value(value: Any, hint: Any) -> Any:
-    if value is None:
-        return None
-    origin, arguments = get_origin(hint), get_args(hint)
-    if origin in (Union, types.UnionType):
-        return _mended_value(value, next(each for each in arguments if each is not type(None)))
-    if isinstance(origin, type) and issubclass(origin, Mapping):
-        return {each["name"]: each["value"] for each in value}
+@cache
+def _plain(hint: Any) -> _Change:
+    """To what Parquet has: a dict for a dataclass, a list for a tuple, names and values for a mapping, a text for an enum."""
+    inner = _without_none(hint)
+    origin, arguments = get_origin(inner), get_args(inner)
     if origin is tuple:
-        return [_mended_value(each, arguments[0]) for each in value]
-    if is_dataclass(hint) and isinstance(value, Mapping):
-        return _mended(cast("Mapping[str, Any]", value), _hints(cast("type", hint)))
+        return _unless_none(_each(_plain(arguments[0])))
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        change = _plain(arguments[1]) or _same
+        return _unless_none(lambda value: [{"name": name, "value": change(each)} for name, each in value.items()])
+    if is_dataclass(inner):
+        changes = [(name, _plain(kind) or _same) for name, kind in _hints(cast("type", inner)).items()]
+        return _unless_none(lambda value: {name: change(getattr(value, name)) for name, change in changes})
+    if isinstance(inner, type) and issubclass(inner, Enum):
+        return _unless_none(lambda value: value.value)
+    return None
+
+
+@cache
+def _mend(hint: Any) -> _Change:
+    """From what Parquet has: mappings where lists of names and values stand. All else pydantic does."""
+    inner = _without_none(hint)
+    origin, arguments = get_origin(inner), get_args(inner)
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return _unless_none(lambda value: {each["name"]: each["value"] for each in value})
+    if origin is tuple:
+        change = _mend(arguments[0])
+        return _unless_none(_each(change)) if change else None
+    if not is_dataclass(inner):
+        return None
+    hints = _hints(cast("type", inner)).items()
+    changes = [(name, change) for name, kind in hints if (change := _mend(kind)) is not None]
+
+    def mended(value: Any) -> Any:
+        return {**value, **{name: change(value[name]) for name, change in changes if name in value}}
+
+    return _unless_none(mended) if changes else None
+
+
+def _without_none(hint: Any) -> Any:
+    if get_origin(hint) in (Union, types.UnionType):
+        return next(each for each in get_args(hint) if each is not type(None))
+    return hint
+
+
+def _unless_none(change: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: None if value is None else change(value)
+
+
+def _each(change: _Change) -> Callable[[Any], list[Any]]:
+    return (lambda value: [change(each) for each in value]) if change else list
+
+
+def _same(value: Any) -> Any:
     return value
