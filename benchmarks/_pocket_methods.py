@@ -1,10 +1,10 @@
 """Each method of a dataset left out once, as in the paper's table 3, in miniature; `make ablation` calls it.
 
-    python benchmarks/_pocket_methods.py BASE RUN FOLDER OUT
+    python benchmarks/_pocket_methods.py BASE RUN FOLDER OUT [RUNS]
 
 A model that has only learnt to answer requests (BASE) is tuned on requests, as many beside rows of a dataset (RUN, a folder of
 `ocinterp synth`): rows of all its methods, of all but one, and of none. All mixtures are about as long, so that a method that is left out
-makes room for the others. Twice each, with other rows and another order. OUT is Markdown for the dataset's card
+makes room for the others. Twice each (or RUNS times), with other rows and another order. OUT is Markdown for the dataset's card
 (`ocinterp synth card --results OUT`). What is there already is not made again.
 """
 
@@ -58,20 +58,21 @@ def mixture(run: Path, methods: Sequence[Method], seed: str) -> Iterator[Traject
 
 
 def main() -> None:
-    base, run, folder, out = map(Path, sys.argv[1:])
+    base, run, folder, out = map(Path, sys.argv[1:5])
+    seeds = SEEDS[: int(sys.argv[5])] if sys.argv[5:] else SEEDS
     folder.mkdir(parents=True, exist_ok=True)
     kinds: dict[str, tuple[Method, ...]] = {
         ALL: METHODS, **{f"without {name}": tuple(each for each in METHODS if each != name) for name in METHODS}, NONE: (),
     }  # fmt: skip
-    runs = [(name, seed) for name in kinds for seed in SEEDS]
+    runs = [(name, seed) for name in kinds for seed in seeds]
 
     def record(which: tuple[str, str]) -> Path:
         name, seed = which
         return tuned(base, folder, f"{name}-{seed}".replace(" ", "-"), lambda: mixture(run, kinds[name], seed), seed)
 
     found = side_by_side(runs, record)
-    lines = table("rows of", {name: [found[name, seed] for seed in SEEDS] for name in kinds})
-    text = f"{lines}\n{differences({name: [found[name, seed] for seed in SEEDS] for name in kinds})}"
+    named = {name: [found[name, seed] for seed in seeds] for name in kinds}
+    text = f"{table('rows of', named)}\n{differences(named)}"
     print(text, end="")
     out.write_text(text, encoding="utf-8")
 

@@ -82,7 +82,7 @@ def cells(found: Sequence[Path]) -> Iterator[str]:
 
 def table(first: str, records_of: Mapping[str, Sequence[Path]]) -> str:
     """In Markdown, a line for each kind of run."""
-    heads = [first, *SETTINGS.values(), "mended of the failures", "two runs, the report"]
+    heads = [first, *SETTINGS.values(), "mended of the failures", "each run, the report"]
     lines = [f"| {' | '.join(heads)} |", f"|---|{'---:|' * (len(heads) - 1)}"]
     lines += [f"| {name} | {' | '.join(cells(found))} |" for name, found in records_of.items()]
     return "".join(f"{each}\n" for each in lines)
