@@ -171,7 +171,7 @@ def test_a_dataset_is_planned_made_and_looked_at(
     probed = ocinterp("synth", "probe", "run", "-n", "4")
     assert probed.code == 0
     assert re.search(r"^\| the same program \| \d+ \| 0\.0 % \| 0\.0 to \d+\.\d \| 0 \|$", probed.out, re.MULTILINE)
-    assert re.search(r"^Of \d+ planted answers it finds \d+\.\d % \(\d", probed.out, re.MULTILINE)
+    assert re.search(r"^Of \d+ planted answers with another program it finds \d+\.\d % \(\d", probed.out, re.MULTILINE)
     ocinterp("synth", "card", "run", "--out", "probed")
     assert "## Whether feedback was followed, and who says so" in (home / "probed" / "README.md").read_text()
     again = ocinterp("synth", "run", "run")
@@ -264,7 +264,8 @@ def test_a_sample_is_looked_at_first_and_not_asked_again(home: Path, ocinterp: C
     assert re.search(r"^decontaminate +12 ", first.out, re.MULTILINE)
     cost, whole = re.findall(r"12 questions cost \$([\d.]+); all 60 at that price: about \$([\d.]+)", first.err)[0]
     assert float(whole) == pytest.approx(5 * float(cost), abs=0.01)
-    assert ocinterp("synth", "run", "run", "--sample", "12").out == first.out
+    again = ocinterp("synth", "run", "run", "--sample", "12")
+    assert (again.out, f"12 questions cost ${cost}; all 60" in again.err) == (first.out, True)
     some = {each.id: each.messages for each in Stage(home / "run" / "sample", "assemble").rows(Row)}
     assert some
     for command in ("status", "cost", "stats"):

@@ -14,8 +14,8 @@ import pytest
 
 import ocinterp
 from ocinterp.errors import DataError, OcinterpError, UsageError
-from ocinterp.journal import Cost, Done, Journal, Reader, Request
-from ocinterp.journal.file import PATIENCE_SECONDS
+from ocinterp.journal import Cost, Done, Journal, Reader, Request, holder
+from ocinterp.journal.file import PATIENCE_SECONDS, SCHEMA
 
 
 def request(name: object) -> Request:
@@ -123,7 +123,7 @@ async def test_a_newer_journal_is_not_touched(path: Path) -> None:
     before = path.read_bytes()
     for use in (fill(path), fill(path)):
         with pytest.raises(
-            DataError, match=r"written by a newer ocinterp \(schema 7; this one knows 1\): upgrade with"
+            DataError, match=r"written by a newer ocinterp \(schema 7; this one knows 2\): upgrade with"
         ):
             await use
     with pytest.raises(DataError, match="newer"):
@@ -285,3 +285,29 @@ async def test_a_damaged_answer_is_not_given_and_the_way_out_is_told(path: Path)
             await journal.once(request(7), fresh)
         with pytest.raises(DataError, match="is not what was written"):
             list(journal.entries())
+
+
+async def test_a_journal_of_the_first_format_is_brought_to_this_one(path: Path) -> None:
+    await fill(path)
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript("ALTER TABLE attempts DROP COLUMN way; PRAGMA user_version = 1;")
+    with Reader(path) as reader:
+        before = list(reader.entries())
+    async with Journal(path) as journal:
+        assert list(journal.entries()) == before
+        await journal.once(request("new"), fresh, way="batch")
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("PRAGMA user_version").fetchone() == (SCHEMA,)
+        assert database.execute("SELECT DISTINCT way FROM attempts").fetchall() == [("",), ("batch",)]
+
+
+async def test_a_link_to_a_journal_is_the_same_journal(path: Path) -> None:
+    await fill(path)
+    (path.parent / "link").mkdir()
+    link = path.parent / "link" / path.name
+    link.symlink_to(path)
+    async with Journal(path):
+        assert holder(link) == os.getpid()
+        with pytest.raises(UsageError, match=f"in use by process {os.getpid()}"):
+            async with Journal(link):
+                pass

@@ -136,11 +136,60 @@ async def test_what_expired_is_in_another_batch(tmp_path: Path) -> None:
         assert len(batches.batches) == 2
 
 
-async def test_a_server_that_has_too_much_to_do_gets_it_later(tmp_path: Path) -> None:
+async def test_what_is_too_much_for_a_server_goes_in_halves(tmp_path: Path) -> None:
     batches = Batches(echo, fates=["failed"])
     async with placed(tmp_path, batches) as place, place.open() as model:
         assert [each.text for each in await ask(model, ["a", "b"])] == ["to a", "to b"]
-        assert len(batches.batches) == 2
+        assert len(batches.batches) == 3
+    none = Batches(echo, fates=["failed"] * 99)
+    (tmp_path / "other").mkdir()
+    async with placed(tmp_path / "other", none) as place, place.open() as model:
+        with pytest.raises(ExceptionGroup) as raised:
+            await ask(model, ["a", "b", "c"])
+        assert "takes not even one request" in str(raised.value.exceptions[0])
+        assert len(none.batches) < 10
+
+
+async def test_what_is_too_much_beside_others_waits_for_them(tmp_path: Path) -> None:
+    batches = Batches(echo, fates=["completed", "failed"], looks=5)
+    async with placed(tmp_path, batches) as place, place.open(most_lines=2) as model:
+        assert len(await ask(model, ["a", "b", "c", "d"])) == 4
+        assert len(batches.batches) == 3
+        assert batches.uploads == 2  # a file that is there is not sent again
+
+
+@pytest.mark.parametrize("failing", [Refuses.because(402, "insufficient_quota", "insufficient_quota"), Says("")])
+async def test_what_failed_is_asked_again_by_the_next_process(tmp_path: Path, failing: Fixed) -> None:
+    paid = False
+
+    def reply(asked: Asked) -> Fixed:
+        return echo(asked) if paid else failing
+
+    async with placed(tmp_path, Batches(reply)) as place:
+        async with place.open() as model:
+            await failing_so(model, "a")
+            await failing_so(model, "a")  # in the same process too
+        paid = True
+        async with place.open() as model:
+            assert [each.text for each in await ask(model, ["a"])] == ["to a"]
+            assert model.journal.report().possible.calls == 0
+
+
+async def failing_so(model: Journaled, words: str) -> None:
+    with pytest.raises(ModelError):
+        await asyncio.wait_for(model.generate([Message("user", words)]), 20)
+
+
+async def test_requests_that_are_not_there_any_more_are_asked_again(tmp_path: Path) -> None:
+    batches = Batches(echo)
+    async with placed(tmp_path, batches) as place:
+        async with place.open() as model:
+            await ask(model, ["a"])
+        (tmp_path / "j.sqlite").unlink()
+        batches.files.clear()
+        async with place.open() as model:
+            assert [each.text for each in await ask(model, ["a"])] == ["to a"]
+        assert len(batches.asked) == 2
 
 
 async def test_a_batch_that_is_refused_says_why(tmp_path: Path) -> None:
@@ -197,6 +246,12 @@ async def test_a_model_that_wants_max_completion_tokens_gets_it(tmp_path: Path) 
     async with placed(tmp_path, Batches(reply)) as place, place.open() as model:
         assert [each.text for each in await ask(model, ["a", "b"])] == ["well", "well"]
         assert place.batches.asked[-1].body["max_completion_tokens"] == 9
+        count = len(place.batches.batches)
+        async with Bulk(
+            place.server.url, "m", "run-1", ticket
+        ) as bulk:  # another process has learnt it from the old ones
+            assert bulk._renamed  # pyright: ignore[reportPrivateUsage]
+        assert len(place.batches.batches) == count
 
 
 async def test_a_server_without_batches_says_so_before_anything_is_asked(tmp_path: Path) -> None:

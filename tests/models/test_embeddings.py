@@ -25,6 +25,7 @@ class Embeddings:
     failing: int = 0
     status: int = 503
     document: Any = None
+    longest: int = 10**6
     bodies: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
     def serve(self, app: web.Application) -> None:
@@ -35,6 +36,8 @@ class Embeddings:
         if self.failing:
             self.failing -= 1
             return web.json_response({"error": {"message": "not now"}}, status=self.status)
+        if max(map(len, body["input"])) > self.longest:
+            return web.json_response({"error": {"message": "maximum context length is 25 tokens"}}, status=400)
         self.bodies.append(body)
         rows = [{"index": at, "embedding": [len(text), ord(text[0]), 1.0]} for at, text in enumerate(body["input"])]
         tokens = sum(len(each) for each in body["input"])
@@ -113,6 +116,8 @@ class Local:
         self.asked.append(len(texts))
         if "bad" in texts:
             raise ModelError("no")
+        if "worse" in texts:
+            raise RuntimeError("out of memory")
         return Embedded(np.ones((len(texts), 2), np.float32), None)
 
 
@@ -122,6 +127,16 @@ async def test_a_request_that_fails_fails_for_all_who_share_it_and_for_no_others
     found = await asyncio.wait(tasks)
     assert [isinstance(each.exception(), ModelError) for each in tasks] == [True, True, False, False, False]
     assert len(found[0]) == 5
+    with pytest.raises(RuntimeError):
+        await asyncio.wait_for(together.one("worse"), 5)
+
+
+async def test_of_texts_that_are_too_long_for_a_model_less_is_sent() -> None:
+    served = Embeddings(longest=100)
+    async with ScriptedServer(more=served.serve) as server, ServedEmbedder(server.url, "e") as embedder:
+        found = await embedder.embed(["a" * 700, "b" * 90])
+        assert found.vectors.shape == (2, 3)
+        assert [len(each) for each in served.texts] == [87, 87]
 
 
 def test_a_model_that_is_not_there_says_what_to_do() -> None:

@@ -18,7 +18,7 @@ from ocinterp.models.gateway import Gateway
 from ocinterp.models.http import HttpModel, Patience
 from ocinterp.models.refusals import ContextOverflow
 from ocinterp.models.relay import Relay
-from ocinterp.testing.server import Asked, Fixed, Refuses, Reply, Says, ScriptedServer
+from ocinterp.testing.server import Asked, Fixed, Raw, Refuses, Reply, Says, ScriptedServer
 from ocinterp.types import Message
 
 QUESTION = (Message("user", "well?"),)
@@ -61,7 +61,7 @@ async def asking(folder: Path, url: str) -> AsyncGenerator[Journaled]:
         Journal(folder / "run.sqlite") as journal,
         HttpModel(url, "m", max_tokens=20, live=False, relay=way, patience=QUICK) as model,
     ):
-        yield Journaled(model, journal, "m", max_tokens=20, price=Price(1, 1))
+        yield Journaled(model, journal, "m", max_tokens=20, price=Price(1, 1), way="gateway")
 
 
 async def broken_off(folder: Path, url: str, begun: asyncio.Event) -> None:
@@ -125,16 +125,46 @@ async def test_a_gateway_that_dies_too_costs_the_calls_that_were_under_way(tmp_p
     [
         Refuses.because(429, "slow down", Retry_After="0"),
         Refuses.because(500, "no luck"),
-        Says("half an ans", ending="cut"),
+        Raw((b'{"error": {"message": "later", "code": 429}}',), "application/json"),
         Says(""),
     ],
-    ids=["429", "500", "cut", "empty"],
+    ids=["429", "500", "error with 200", "empty"],
 )
 async def test_what_may_pass_is_asked_again(tmp_path: Path, failing: Reply) -> None:
     async with ScriptedServer([failing, "well"]) as server, gateway(tmp_path):
         async with asking(tmp_path, server.url) as model:
             assert (await model.generate(QUESTION)).text == "well"
         assert server.count == 2
+
+
+async def test_a_run_that_failed_is_not_given_its_failures_again(tmp_path: Path) -> None:
+    script = [Refuses.because(500, "no luck")] * 5 + ["well"]
+    async with ScriptedServer(script) as server, gateway(tmp_path):
+        async with asking(tmp_path, server.url) as model:
+            with pytest.raises(ModelError, match="asked 5 times"):
+                await model.generate(QUESTION)
+        async with asking(tmp_path, server.url) as model:
+            assert (await model.generate(QUESTION)).text == "well"
+            (entry,) = model.journal.entries()
+            assert (entry.attempts, entry.possible.calls) == (1, 0)
+
+
+async def test_what_was_asked_without_a_gateway_before_stays_in_doubt(tmp_path: Path) -> None:
+    slow = held()
+    async with ScriptedServer([slow, "well"]) as server:
+        async with (
+            Journal(tmp_path / "run.sqlite") as journal,
+            HttpModel(server.url, "m", max_tokens=20, live=False) as model,
+        ):
+            direct = Journaled(model, journal, "m", max_tokens=20, price=Price(1, 1))
+            task = asyncio.create_task(direct.generate(QUESTION))
+            await slow.begun.wait()
+            task.cancel()
+            await asyncio.wait([task])
+        async with gateway(tmp_path), asking(tmp_path, server.url) as model:
+            assert (await model.generate(QUESTION)).text == "well"
+            (entry,) = model.journal.entries()
+            assert (entry.attempts, entry.possible.calls, server.count) == (2, 1, 2)
 
 
 async def test_what_is_refused_is_refused(tmp_path: Path) -> None:

@@ -82,7 +82,9 @@ async def checked(sandbox: NamespaceSandbox, folder: Path, writers: Writers, *ro
     async with Journal(folder / "j.sqlite") as journal:
 
         def play(part: str, scope: str) -> Journaled:
-            return Journaled(writers.model(part), journal, part, {}, 100, price=Price(1, 1), scope=scope)
+            kind, _, number = part.partition(" ")
+            assert scope.endswith(f" {number}") or kind == "tester"
+            return Journaled(writers.model(kind), journal, part, {}, 100, price=Price(1, 1), scope=scope)
 
         stage = Stage(folder, "verify")
         await verify(Desk(plan, play, sandbox, sandbox), iter(rows), len(rows), {}, stage)
@@ -148,5 +150,13 @@ async def test_tests_are_comparisons_that_call_the_program() -> None:
     assert _asserts(f"```python\n{TESTS}```") == ["assert add(1) == 3", "assert add(0) == 2", "assert add(-2) == 0"]
     assert _asserts("  assert add( 1 )==3, 'because'\nassert True\nassert add(1)\nassert sub(1) == 0\nadd(1) == 3") == [
         "assert add(1) == 3"
+    ]
+    assert (
+        _asserts("assert add(1) == add(1)\nassert add(1) is not None\nassert 3 == 3\nassert sorted(add(1)) == [3]")
+        == []
+    )
+    assert _asserts("assert add(1) is True\nassert add(2) == [1, {'a': -2}]") == [
+        "assert add(1) is True",
+        "assert add(2) == [1, {'a': -2}]",
     ]
     assert crosscheck.question(row(RIGHT)) is None

@@ -97,16 +97,17 @@ class Casting:
         )
 
     def play(self, part: str, scope: str) -> Journaled:
-        """The model of a part. UsageError where the plan has none."""
+        """The model of a part; `solver 2` is another sample of the solver's. UsageError where the plan has none."""
         from ocinterp.synth.pocket import teacher
 
+        part, _, number = part.partition(" ")
         if self._by_rule(part):
             return Journaled(self._rules(), self.journal, teacher.NAME, {}, 0, scope=scope, count=lambda _: 0)
         seat = self._seats.get(part)
         if seat is None:
             raise UsageError(f"the plan has no model for the part {part}: make one with --strong MODEL")
         price = Price(seat.player.price_in, seat.player.price_out)
-        return seat.clients.paid(seat.source, seat.player.temperature, price, scope)
+        return seat.clients.paid(seat.source, seat.player.temperature, price, scope, int(number or 0))
 
     def play_later(self, part: str, scope: str) -> Journaled:
         """The same by a Batch API, for half the price, as OpenAI has it and others after it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
@@ -93,12 +93,14 @@ class Clients:
             model, name = loaded.voice(Sampling(temperature, self.max_tokens, seed=sample)), loaded.name
             return self._journaled(model, name, temperature, price, scope, sample, kind)
         served = self._served[source, temperature]
-        return self._journaled(served, f"{served.name} at {served.base_url}", temperature, price, scope, sample, kind)
+        paid = self._journaled(served, f"{served.name} at {served.base_url}", temperature, price, scope, sample, kind)
+        return replace(paid, way="gateway") if self.gateway else paid
 
     def paid_in_bulk(self, source: Source, temperature: float, price: Price, scope: str) -> Journaled:
         """A model whose Batch API was opened. Its answers are the same acts as those of `paid`."""
         bulk = self._bulks[source, temperature]
-        return self._journaled(bulk, f"{bulk.name} at {bulk.base_url}", temperature, price, scope, 0, "completion")
+        paid = self._journaled(bulk, f"{bulk.name} at {bulk.base_url}", temperature, price, scope, 0, "completion")
+        return replace(paid, way="batch")
 
     def _journaled(
         self, model: Model, name: str, temperature: float, price: Price, scope: str, sample: int, kind: str

@@ -28,13 +28,15 @@ _LOOK_SECONDS: Final = 1.0
 
 
 async def serve(folder: Path, linger_seconds: float) -> None:
-    """Ask for others until nobody has asked for anything for so long, or a signal comes; what is under way is waited for.
+    """Ask for others until the run is over and nobody has asked for anything for so long, or a signal comes; what is under way is
+    waited for.
 
     UsageError where the run has a gateway.
     """
     from aiohttp import web
 
     from ocinterp.models.gateway import Gateway
+    from ocinterp.synth.folder import JOURNAL
 
     over = asyncio.Event()
     for each in (signal.SIGTERM, signal.SIGINT):
@@ -47,11 +49,11 @@ async def serve(folder: Path, linger_seconds: float) -> None:
             await web.UnixSite(runner, str(path)).start()
             replace_file(folder / _WHERE, [json.dumps({"socket": str(path), "process": os.getpid()}).encode()])
             print(f"ocinterp: the gateway of {folder} is process {os.getpid()}", file=sys.stderr)
-            while not over.is_set() and gateway.idle_seconds < linger_seconds:
+            while not over.is_set() and (gateway.idle_seconds < linger_seconds or holder(folder / JOURNAL) is not None):
                 with suppress(TimeoutError):
                     await asyncio.wait_for(over.wait(), min(_LOOK_SECONDS, linger_seconds))
-            (folder / _WHERE).unlink(missing_ok=True)
             await gateway.drain()
+            (folder / _WHERE).unlink(missing_ok=True)
             await runner.cleanup()
 
 
@@ -84,6 +86,8 @@ def _answering(folder: Path) -> Path | None:
     """The socket at which somebody answers."""
     try:
         path = str(json.loads((folder / _WHERE).read_text("utf-8"))["socket"])
+        if Path(path).stat().st_uid != os.getuid():  # keys go there
+            return None
         with socket.socket(socket.AF_UNIX) as probe:
             probe.connect(path)
     except (OSError, ValueError, KeyError):

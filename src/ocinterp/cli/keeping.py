@@ -69,11 +69,11 @@ def clear(folder: Path) -> Iterator[str]:
     plan.load(folder)
     journal, store = folder / JOURNAL, folder / gateway.STORE
     with alone(journal):
-        if Stage(folder, pipeline.STAGES[-1]).done is not None and store.exists():
-            with alone(store):
-                for each in sorted(folder.glob(f"{store.name}*")):
-                    if not each.name.endswith(".lock"):
-                        yield _gone(each, folder, "answers that the journal has")
+        if (process := holder(store)) is not None:
+            yield f"{store.name}: stays, process {process} is the run's gateway"
+        elif Stage(folder, pipeline.STAGES[-1]).done is not None:
+            for each in sorted(folder.glob(f"{store.name}*")):
+                yield _gone(each, folder, "answers that the journal has")
         for each in sorted(folder.rglob(".*.tmp")):
             yield _gone(each, folder, "was being written")
         for name in pipeline.STAGES:

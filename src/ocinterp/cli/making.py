@@ -90,14 +90,15 @@ class Making:
         place = self.folder / sample.FOLDER
         inner = Course(place, replace(course.desk, plan=drawn, ledger=ledger), course.benchmarks)
         found = await inner.run(self.until)
-        cost = sum(ledger.values()) / 1e9
-        about = f"; all {whole.rows:,} at that price: about ${cost / share:,.2f}" if share else ""
-        print(
-            f"ocinterp: {round(share * whole.rows):,} questions cost ${cost:,.4f}{about}\n"
-            f"ocinterp: `ocinterp synth view {place}` shows rows; `ocinterp synth run {self.folder}` makes the others; "
-            "what was asked is not asked again",
-            file=sys.stderr,
-        )
+        cost = await asyncio.to_thread(sample.price, self.folder, ledger) / 1e9
+        if inner.stage(STAGES[-1]).done is not None:
+            about = f"; all {whole.rows:,} at that price: about ${cost / share:,.2f}" if cost else ""
+            print(
+                f"ocinterp: {round(share * whole.rows):,} questions cost ${cost:,.4f}{about}\n"
+                f"ocinterp: `ocinterp synth view {place}` shows rows; `ocinterp synth run {self.folder}` makes the others; "
+                "what was asked is not asked again",
+                file=sys.stderr,
+            )
         return inner, found
 
     @asynccontextmanager

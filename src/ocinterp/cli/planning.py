@@ -37,6 +37,10 @@ def plan(
     known = {part: _player(model, price) for part, (model, price) in players.items() if model}
     if not set(known) - {"embedder"} and (least or sizes.simulation or sizes.correction):
         raise UsageError("name a model as --strong MODEL; without one: --least 0 --simulation 0 --correction 0")
+    if cross_check and "strong" not in known:
+        raise UsageError("--cross-check has programs written: name a model as --strong MODEL")
+    if cross_check == 1:
+        raise UsageError("--cross-check wants two programs at least: one can only agree with itself")
     return Plan(
         tuple(sources.input_of(Path(each)) for each in files),
         known,

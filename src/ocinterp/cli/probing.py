@@ -55,11 +55,12 @@ def table(name: str, counts: Mapping[Kind, tuple[int, int, int]]) -> Iterator[st
     for kind, (yes, no, unclear) in counts.items():
         share, between = _of(yes, yes + no)
         yield f"| {kind} | {yes + no + unclear} | {share} | {between} | {unclear} |"
-    planted = [numbers for kind, numbers in counts.items() if kind != "real"]
+    planted = [numbers for kind, numbers in counts.items() if kind not in {"real", "the same program"}]
     missed, caught = sum(each[0] for each in planted), sum(each[1] for each in planted)
     share, between = _of(caught, caught + missed)
     yield (
-        f"\nOf {caught + missed} planted answers it finds {share} ({between}). Of the real ones nobody knows the truth."
+        f"\nOf {caught + missed} planted answers with another program it finds {share} ({between}); the same program is found without it. "
+        "Of the real answers nobody knows the truth."
     )
 
 

@@ -23,8 +23,8 @@ INSERT INTO entries (key, kind, model, scope, sample, state) VALUES (?, ?, ?, ?,
 ON CONFLICT (key) DO UPDATE SET state = 'begun' WHERE state != 'settled'
 """
 _BEGIN = """
-INSERT INTO attempts (calls, prompt_tokens, cached_tokens, completion_tokens, nanodollars, id, entry, state, begun, known)
-VALUES (?, ?, ?, ?, ?, ?, (SELECT id FROM entries WHERE key = ?), 'begun', ?, 0)
+INSERT INTO attempts (calls, prompt_tokens, cached_tokens, completion_tokens, nanodollars, id, entry, state, begun, known, way)
+VALUES (?, ?, ?, ?, ?, ?, (SELECT id FROM entries WHERE key = ?), 'begun', ?, 0, ?)
 """
 _END = """
 UPDATE attempts SET calls = ?, prompt_tokens = ?, cached_tokens = ?, completion_tokens = ?, nanodollars = ?, known = ?,
@@ -57,10 +57,9 @@ class Ticket:
         self.asked = 0
 
     def go_on(self, asked: int = 1) -> None:
-        """Say that the act was begun by an earlier attempt, of which nobody knew the end: this is its end, and no other act.
+        """Say how often the act was really begun in all by this way, this time included where it was.
 
-        `asked` is how often it was really begun in all, this time included where it was; the other attempts that were broken off
-        did not reach anybody.
+        Attempts of which nobody knew the end are then put together with this one: there are as many as that.
         """
         self.asked = asked
 
@@ -114,13 +113,20 @@ class Journal:
             await self._stack.aclose()
 
     async def once(
-        self, request: Request, act: Act, *, reserve: Cost = NOTHING, free: tuple[type[OcinterpError], ...] = ()
+        self,
+        request: Request,
+        act: Act,
+        *,
+        reserve: Cost = NOTHING,
+        free: tuple[type[OcinterpError], ...] = (),
+        way: str = "",
     ) -> str:
         """The settled answer to `request`; or else that of `act`, settled on the disk before it is handed out.
 
         Those who ask for the same at the same time share one act. `reserve` is the most it can cost: BudgetExhausted
         when that is not left. What the act raises is passed on and nothing is settled, so the next ask tries again;
         its reserve counts as possibly spent, unless the error is one of `free`, those that no provider charges for.
+        `way` is by whom it is carried out, where that outlives this process (`Ticket.go_on`).
         An act is broken off when all who asked for it are cancelled: it is in doubt, and counts in the same way.
         """
         key = request.key
@@ -129,7 +135,7 @@ class Journal:
             if (answer := self._reader.answer(key)) is not None:
                 self._hits += 1
                 return answer
-            shared = self._running[key] = _Shared(request, act, reserve, free, self._forget)
+            shared = self._running[key] = _Shared(request, act, reserve, free, way, self._forget)
             shared.start(self._perform(shared))
             self._tasks.add(shared.task)
             shared.task.add_done_callback(self._tasks.discard)
@@ -139,12 +145,9 @@ class Journal:
             self._hits += 1
         return await shared.join()
 
-    def begun(self, request: Request) -> int | None:
-        """How often an act was broken off that may have been done all the same, or is under way, or settled. None: it was never begun,
-        or failed the last time.
-        """
-        state = self._reader.state(request.key)
-        return None if state in {None, "failed"} else len(self._reader.doubts(request.key))
+    def doubts(self, request: Request) -> int:
+        """How often an act was broken off that may have been done all the same."""
+        return len(self._reader.doubts(request.key, ""))
 
     @property
     def spent(self) -> Cost:
@@ -174,7 +177,7 @@ class Journal:
         self._last = attempt = self._last + 1
         request = shared.request
         entry = (request.key, request.kind, request.model, request.scope, request.sample)
-        values = (*shared.reserve.row, attempt, request.key, _now())
+        values = (*shared.reserve.row, attempt, request.key, _now(), shared.way)
         try:
             await self._writer.write((_ENTER, entry), (_BEGIN, values))
         except asyncio.CancelledError:  # the intent is written all the same, so say that nothing came of it
@@ -210,7 +213,7 @@ class Journal:
     def _as_it_was(self, shared: _Shared, attempt: int) -> tuple[int, list[Statement]]:
         """The attempt that an answer belongs to, and the statements that remove those that were none."""
         asked = shared.ticket.asked
-        none = self._reader.doubts(shared.request.key)[asked - 1 :] if asked else []
+        none = self._reader.doubts(shared.request.key, shared.way)[asked - 1 :] if asked else []
         if not none:
             return attempt, []
         for _, cost in none:
@@ -230,9 +233,9 @@ class _Shared:
     task: asyncio.Task[str]
 
     def __init__(
-        self, request: Request, act: Act, reserve: Cost, free: tuple[type[OcinterpError], ...], forget: Forget
+        self, request: Request, act: Act, reserve: Cost, free: tuple[type[OcinterpError], ...], way: str, forget: Forget
     ) -> None:
-        self.request, self.act, self.reserve, self.free = request, act, reserve, free
+        self.request, self.act, self.reserve, self.free, self.way = request, act, reserve, free, way
         self.ticket = Ticket(request.key)
         self.cost = NOTHING  # as far as it is known: nothing, what is reserved, what it was
         self.over = False  # what came of the act will be written, whoever still wants it

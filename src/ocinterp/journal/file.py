@@ -22,7 +22,7 @@ from ocinterp.errors import DataError, UsageError
 from ocinterp.files import make_private, refuse_newer
 from ocinterp.journal.costs import Cost, describe
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 PATIENCE_SECONDS: Final = 30.0  # for another program that holds the file; ours takes milliseconds
 _MARK: Final = 0x6F63696A  # "ocij": says that a database is a journal
 _PAGE: Final = 500  # entries read at a time, so that no long read keeps the log from being folded in
@@ -53,10 +53,12 @@ CREATE TABLE attempts (
     cached_tokens INTEGER NOT NULL,
     completion_tokens INTEGER NOT NULL,
     nanodollars INTEGER NOT NULL,
-    error TEXT
+    error TEXT,
+    way TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX attempts_by_entry ON attempts (entry);
 """
+_TO_2 = "ALTER TABLE attempts ADD COLUMN way TEXT NOT NULL DEFAULT '';"
 _COSTS = ("calls", "prompt_tokens", "cached_tokens", "completion_tokens", "nanodollars")
 
 
@@ -171,19 +173,13 @@ class Reader:
             return None
         return self._sound(key, *row)
 
-    def state(self, key: bytes) -> State | None:
-        """How an entry stands; None where there is none."""
-        with explained(self.path):
-            row = self._database.execute("SELECT state FROM entries WHERE key = ?", (key,)).fetchone()
-        return None if row is None else row[0]
-
-    def doubts(self, key: bytes) -> list[tuple[int, Cost]]:
-        """The attempts at an entry that were broken off: their numbers, and what each may have cost."""
+    def doubts(self, key: bytes, way: str) -> list[tuple[int, Cost]]:
+        """The attempts at an entry that went this way and of which nobody knows the end: their numbers, and what each may have cost."""
         with explained(self.path):
             rows = self._database.execute(
                 f"SELECT a.id, {', '.join(_COSTS)} FROM attempts a JOIN entries e ON a.entry = e.id "
-                "WHERE e.key = ? AND a.state = 'doubt' ORDER BY a.id",
-                (key,),
+                "WHERE e.key = ? AND a.way = ? AND NOT a.known AND a.state IN ('doubt', 'failed') ORDER BY a.id",
+                (key, way),
             ).fetchall()
         return [(row[0], Cost(*row[1:])) for row in rows]
 
@@ -253,7 +249,8 @@ def open_to_write(path: Path, patience_seconds: float) -> sqlite3.Connection:
             if _is_empty(database):
                 mark = f"PRAGMA application_id = {_MARK}; PRAGMA user_version = {SCHEMA};"
                 database.executescript(f"BEGIN IMMEDIATE; {_TABLES} {mark} COMMIT;")
-            check(database, path)
+            if check(database, path) < SCHEMA:
+                database.executescript(f"BEGIN IMMEDIATE; {_TO_2} PRAGMA user_version = {SCHEMA}; COMMIT;")
             database.execute("PRAGMA journal_mode = WAL")
             database.execute("PRAGMA synchronous = FULL")
             database.execute("BEGIN IMMEDIATE")
@@ -266,12 +263,13 @@ def open_to_write(path: Path, patience_seconds: float) -> sqlite3.Connection:
     return database
 
 
-def check(database: sqlite3.Connection, path: Path) -> None:
-    """UsageError for a database of something else, DataError for one of a newer format. Nothing is written."""
+def check(database: sqlite3.Connection, path: Path) -> int:
+    """The version of its format. UsageError for a database of something else, DataError for a newer one. Nothing is written."""
     mark, version = (database.execute(f"PRAGMA {each}").fetchone()[0] for each in ("application_id", "user_version"))
     if mark != _MARK:
         raise UsageError(f"{path} is a database, but no journal: choose another name")
     refuse_newer(path, version, SCHEMA)
+    return version
 
 
 def _is_empty(database: sqlite3.Connection) -> bool:
@@ -280,7 +278,7 @@ def _is_empty(database: sqlite3.Connection) -> bool:
 
 def holder(path: Path) -> int | None:
     """The process that writes the journal at `path` now; None where nobody does."""
-    name = path.with_name(f"{path.name}.lock")
+    name = _lock(path)
     if not name.exists():
         return None
     with explained(path), name.open("rb") as file:
@@ -290,6 +288,12 @@ def holder(path: Path) -> int | None:
             said = file.read(20).strip()
             return int(said) if said.isdigit() else None
     return None
+
+
+def _lock(path: Path) -> Path:
+    """One for a file, by whatever name it is known."""
+    real = path.resolve()
+    return real.with_name(f"{real.name}.lock")
 
 
 def compact(path: Path) -> None:
@@ -302,7 +306,7 @@ def compact(path: Path) -> None:
 @contextmanager
 def alone(path: Path) -> Generator[None]:
     """Be the only one who writes the journal at `path`. UsageError names the process that already does."""
-    name = path.with_name(f"{path.name}.lock")
+    name = _lock(path)
     with explained(path):
         handle = os.open(name, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     with closing(os.fdopen(handle, "r+b", buffering=0)) as file:  # closing it gives the lock back, as any death does

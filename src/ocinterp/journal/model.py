@@ -46,6 +46,7 @@ class Journaled:
     kind: str = "completion"
     count: Callable[[Sequence[Message]], int] = most_tokens
     free: tuple[type[ModelError], ...] = ()
+    way: str = ""  # by whom it is asked, where that outlives this process
 
     async def generate(self, messages: Sequence[Message], /, *, on_text: Callable[[str], None] = ignore) -> Completion:
         """Raises what the model raises, and BudgetExhausted."""
@@ -58,7 +59,7 @@ class Journaled:
         settings = {**self.settings, "max_tokens": self.max_tokens}
         request = Request(self.kind, self.name, messages, settings, self.sample, self.scope)
         try:
-            answer = await self.journal.once(request, act, reserve=self._most(messages), free=self.free)
+            answer = await self.journal.once(request, act, reserve=self._most(messages), free=self.free, way=self.way)
         finally:
             ear.open = False
         completion = records.completion_from_json(answer)

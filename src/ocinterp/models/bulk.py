@@ -8,16 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, Final, Self, cast
-
-import aiohttp
 
 from ocinterp.errors import ModelError
 from ocinterp.models import endpoints
-from ocinterp.models.listing import headers
-from ocinterp.models.refusals import Asked, EmptyAnswer, PassingError, refusal, refused_field, wait_asked
+from ocinterp.models.batches import BatchServer
+from ocinterp.models.refusals import (
+    Asked,
+    ContextOverflow,
+    EmptyAnswer,
+    PassingError,
+    refusal,
+    refused_field,
+)
 from ocinterp.models.replies import Answer, at, decode_object, well_formed
 from ocinterp.models.secret import Secret
 from ocinterp.models.tickets import Ticket
@@ -26,11 +32,8 @@ from ocinterp.types import Completion, Message
 
 MOST_LINES: Final = 50_000  # of a file, and of how many bytes: what OpenAI takes
 MOST_BYTES: Final = 100_000_000
-_MARK: Final = "ocinterp"
 _OVER: Final = frozenset({"completed", "failed", "expired", "cancelled"})
 _FULL: Final = "token_limit_exceeded"  # more is waiting at the server than it allows; that passes
-_PAGE: Final = 100
-_TRIES: Final = 12  # with waits up to a minute
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,21 @@ class _Fate:
 
 
 _GONE: Final = _Fate(0, "")  # the server has no answer, and never will: it expired, or its batch was cancelled
+
+
+def _lines(content: bytes) -> Iterator[dict[str, object]]:
+    for each in content.split(b"\n"):
+        if (found := decode_object(each.decode("utf-8", "replace"))) is not None:
+            yield found
+
+
+def _fate_of(line: Mapping[str, object]) -> tuple[str, _Fate | None]:
+    """Whose a line of results is, and what it says; None where nothing was done, so that it can be sent again."""
+    name, status = str(line.get("custom_id")), at(line, "response", "status_code")
+    if isinstance(status, int):
+        return name, _Fate(status, json.dumps(at(line, "response", "body")))
+    nothing = at(line, "error", "code") in {"batch_expired", "batch_cancelled"}
+    return name, None if nothing else _Fate(500, json.dumps({"error": line.get("error")}))
 
 
 @dataclass
@@ -68,7 +86,7 @@ class Bulk:
     retries: int = 3
     notice: Callable[[str], None] = field(default=ignore, repr=False)
     sleep: Callable[[float], Awaitable[None]] = field(default=asyncio.sleep, repr=False)
-    _client: aiohttp.ClientSession = field(init=False, repr=False)
+    _server: BatchServer = field(init=False, repr=False)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set["asyncio.Task[None]"], init=False, repr=False)
     _basket: dict[str, bytes] = field(default_factory=dict[str, bytes], init=False, repr=False)
     _size: int = field(default=0, init=False, repr=False)
@@ -76,7 +94,11 @@ class Bulk:
     _waiting: dict[str, asyncio.Future[_Fate]] = field(
         default_factory=dict[str, "asyncio.Future[_Fate]"], init=False, repr=False
     )
-    _sent: dict[str, str] = field(default_factory=dict[str, str], init=False, repr=False)  # names, and their batches
+    _sent: set[str] = field(default_factory=set[str], init=False, repr=False)  # names, by this process
+    _before: dict[str, str] = field(
+        default_factory=dict[str, str], init=False, repr=False
+    )  # and their batches, by others
+    _open: int = field(default=0, init=False, repr=False)  # batches of this process that are not over
     _found: dict[str, _Fate] = field(default_factory=dict[str, _Fate], init=False, repr=False)  # and nobody asked yet
     _unread: dict[str, set[str]] = field(default_factory=dict[str, set[str]], init=False, repr=False)  # batches
     _renamed: bool = field(default=False, init=False, repr=False)  # max_tokens is max_completion_tokens there
@@ -84,12 +106,10 @@ class Bulk:
     def __post_init__(self) -> None:
         endpoints.origin(self.base_url)
         self.base_url = self.base_url.rstrip("/")
+        self._server = BatchServer(self._asked, self.mark, self.proxy, self.sleep)
 
     async def __aenter__(self) -> Self:
-        self._client = aiohttp.ClientSession(
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=10.0, sock_read=300.0),
-            cookie_jar=aiohttp.DummyCookieJar(),
-        )
+        await self._server.__aenter__()
         try:
             await self._look_back()
         except BaseException:
@@ -102,23 +122,31 @@ class Bulk:
             each.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
-        await self._client.close()
+        await self._server.__aexit__()
 
     async def generate(self, messages: Sequence[Message], /, *, on_text: Callable[[str], None] = ignore) -> Completion:
         """Raises ContextOverflow, EmptyAnswer, or ModelError with one line that says what to do."""
         ticket = self.ticket()
         if ticket is None:
             raise ValueError("requests of a batch are known by their tickets")
-        for number in range(self.retries + 1):
+        tries = 0
+        for number in count():
             name = f"{ticket.key}-{number}"
-            if name in self._sent:
-                ticket.go_on()
-            fate = await self._fate(name, messages)
+            earlier = name in self._before  # what another process has sent: if it failed, it is sent again
             try:
-                return self._completion(fate, on_text)
+                completion = self._completion(await self._fate(name, messages), on_text)
+            except ContextOverflow:
+                raise
+            except ModelError:
+                if not earlier:
+                    raise
             except PassingError as error:
-                if number == self.retries:
-                    raise error.final(f"{error} (asked {number + 1} times)") from error
+                tries += not earlier
+                if tries > self.retries:
+                    raise error.final(f"{error} (asked {tries} times)") from error
+            else:
+                ticket.go_on()
+                return completion
         raise AssertionError("unreachable")
 
     def _completion(self, fate: _Fate, on_text: Callable[[str], None]) -> Completion:
@@ -142,18 +170,19 @@ class Bulk:
         while True:
             if (known := self._found.pop(name, None)) is None:
                 future = self._waiting[name] = asyncio.get_running_loop().create_future()
-                if name in self._sent:
-                    self._read(self._sent[name])
-                else:
+                if (batch := self._before.get(name)) is not None:
+                    self._read(batch)
+                elif name not in self._sent:
                     self._put(name, self._line(name, messages))
                 try:
                     known = await future
                 finally:
                     self._waiting.pop(name, None)
                     self._drop(name)
+            self._before.pop(name, None)
+            self._sent.discard(name)  # whoever asks once more asks anew
             if known is not _GONE:
                 return known
-            self._sent.pop(name, None)  # so that it goes into a new batch
 
     def _line(self, name: str, messages: Sequence[Message]) -> bytes:
         most = "max_completion_tokens" if self._renamed else "max_tokens"
@@ -190,44 +219,36 @@ class Bulk:
 
     def _send(self) -> None:
         basket, self._basket, self._size = self._basket, {}, 0
-        for each in basket:
-            self._sent[each] = ""  # on its way
+        self._sent.update(basket)
         self._start(self._carry(basket))
 
     async def _carry(self, basket: Mapping[str, bytes]) -> None:
-        """Make a batch of requests, and follow it to its end."""
-        lines = b"".join(basket.values())
+        """Make a batch of requests, and follow it to its end. What is too much for the server waits, or is sent in two halves."""
+        file = ""
         while True:
-            name = await self._created(lines)
-            self._sent.update(dict.fromkeys(basket, name))
+            file = file or await self._server.upload(b"".join(basket.values()))
+            name = await self._server.create(file)
             self.notice(f"{len(basket):,} requests are at {self._asked.place} as {name}")
-            if not await self._follow(name, set(basket)):
-                return
-            await self.sleep(10 * self.look_seconds)
-
-    async def _created(self, lines: bytes) -> str:
-        """A batch of some lines. Where the answer to its making was lost, it is looked for before another is made."""
-        file = (await self._ask("POST", "/files", form=lines))["id"]
-        given = {
-            "input_file_id": file,
-            "endpoint": "/v1/chat/completions",
-            "completion_window": "24h",
-            "metadata": {_MARK: self.mark},
-        }
-        for attempt in range(_TRIES):
+            self._open += 1
             try:
-                return str((await self._exchange("POST", "/batches", given))["id"])
-            except (PassingError, aiohttp.ClientError, TimeoutError) as error:
-                await self._rest(attempt, error)
-            async for each in self._batches():
-                if each.get("input_file_id") == file:
-                    return str(each["id"])
-        raise ModelError(f"{self._asked.place} makes no batch (asked {_TRIES} times)")
+                full = await self._follow(name, set(basket))
+            finally:
+                self._open -= 1
+            if not full:
+                return
+            if not self._open:
+                break
+            await self.sleep(10 * self.look_seconds)  # for those before it
+        if len(basket) == 1:
+            raise ModelError(f"{self._asked.place} takes not even one request: its limit on what waits is too low")
+        names = list(basket)
+        for half in (names[: len(names) // 2], names[len(names) // 2 :]):
+            await self._carry({each: basket[each] for each in half})
 
     async def _follow(self, name: str, names: set[str]) -> bool:
         """Wait for a batch, and hand out what it came to. Whether it was refused for a reason that passes."""
         wait = 0.5
-        while str((batch := await self._ask("GET", f"/batches/{name}")).get("status")) not in _OVER:
+        while str((batch := await self._server.look(name)).get("status")) not in _OVER:
             wait = min(1.5 * wait, self.look_seconds)
             await self.sleep(wait)
         if batch["status"] == "failed":
@@ -240,22 +261,15 @@ class Bulk:
         missing = set(names)
         for place in ("output_file_id", "error_file_id"):
             if batch.get(place):
-                async for each, fate in self._fates(str(batch[place])):
-                    if each in missing:
+                for line in _lines(await self._server.content(str(batch[place])) or b""):
+                    each, fate = _fate_of(line)
+                    if each in missing and fate is not None:
                         missing.discard(each)
                         self._tell(each, fate)
         for each in missing:
             self._tell(each, _GONE)
         self.notice(f"{name} is {batch['status']}: {len(names) - len(missing):,} answers of {len(names):,}")
         return False
-
-    async def _fates(self, file: str) -> AsyncIterator[tuple[str, _Fate]]:
-        async for line in self._lines(file):
-            name, status = str(line.get("custom_id")), at(line, "response", "status_code")
-            if isinstance(status, int):
-                yield name, _Fate(status, json.dumps(at(line, "response", "body")))
-            elif at(line, "error", "code") not in {"batch_expired", "batch_cancelled"}:  # those may be sent again
-                yield name, _Fate(500, json.dumps({"error": line.get("error")}))
 
     def _tell(self, name: str, fate: _Fate) -> None:
         waiting = self._waiting.get(name)
@@ -264,28 +278,21 @@ class Bulk:
         else:
             waiting.set_result(fate)
 
-    async def _batches(self) -> AsyncIterator[dict[str, Any]]:
-        """Those with our mark, the newest first."""
-        after = ""
-        while True:
-            page = await self._ask("GET", f"/batches?limit={_PAGE}{after}")
-            found = cast("list[dict[str, Any]]", page.get("data") or [])
-            for each in found:
-                if at(each, "metadata", _MARK) == self.mark:
-                    yield each
-            if not page.get("has_more") or not found:
-                return
-            after = f"&after={found[-1]['id']}"
-
     async def _look_back(self) -> None:
         """Find out which requests an earlier process has sent. Those under way are followed; answers wait until they are wanted."""
-        async for batch in self._batches():
+        async for batch in self._server.all():
             if batch.get("status") == "failed":
                 continue
-            name = str(batch["id"])
-            inside = {str(line.get("custom_id")) async for line in self._lines(str(batch["input_file_id"]))}
-            mine = inside - self._sent.keys()
-            self._sent.update(dict.fromkeys(mine, name))
+            name, inside = str(batch["id"]), set[str]()
+            content = await self._server.content(str(batch["input_file_id"]))
+            if content is None:
+                self.notice(f"{name} was sent before, and its requests are not there any more")
+                continue
+            for line in _lines(content):
+                inside.add(str(line.get("custom_id")))
+                self._renamed = self._renamed or at(line, "body", "max_completion_tokens") is not None
+            mine = inside - self._before.keys()
+            self._before.update(dict.fromkeys(mine, name))
             self._unread[name] = mine
             self.notice(f"{name} with {len(inside):,} requests was sent before: it is {batch['status']}")
 
@@ -298,60 +305,6 @@ class Bulk:
         if await self._follow(batch, names):
             for each in names:
                 self._tell(each, _GONE)
-
-    async def _lines(self, file: str) -> AsyncIterator[dict[str, object]]:
-        async with self._client.get(
-            f"{self.base_url}/files/{file}/content", headers=headers(self.api_key), proxy=self.proxy
-        ) as response:
-            if response.status != 200:
-                raise ModelError(f"{self._asked.place} does not give its file {file} ({response.status})")
-            rest = b""
-            async for chunk in response.content.iter_any():
-                *whole, rest = (rest + chunk).split(b"\n")
-                for each in whole:
-                    if (found := decode_object(each.decode("utf-8", "replace"))) is not None:
-                        yield found
-        if (found := decode_object(rest.decode("utf-8", "replace"))) is not None:
-            yield found
-
-    async def _ask(self, method: str, path: str, *, form: bytes = b"") -> dict[str, Any]:
-        """An object from the server, asked for again where a failure may pass: to ask for these twice costs nothing."""
-        failed = ""
-        for attempt in range(_TRIES):
-            try:
-                return await self._exchange(method, path, form=form)
-            except (PassingError, aiohttp.ClientError, TimeoutError) as error:
-                failed = str(error) or "it fell silent"
-                await self._rest(attempt, error)
-        raise ModelError(f"no batches from {self._asked.place}: {failed}")
-
-    async def _rest(self, attempt: int, error: Exception) -> None:
-        asked = error.wait_seconds if isinstance(error, PassingError) else None
-        await self.sleep(max(min(60.0, 0.5 * 2**attempt), asked or 0.0))
-
-    async def _exchange(self, method: str, path: str, body: object = None, form: bytes = b"") -> dict[str, Any]:
-        given: dict[str, Any] = {"json": body} if body is not None else {}
-        if form:
-            data = aiohttp.FormData({"purpose": "batch"})
-            data.add_field("file", form, filename=f"{self.mark}.jsonl", content_type="application/jsonl")
-            given = {"data": data}
-        async with self._client.request(
-            method,
-            f"{self.base_url}{path}",
-            headers=headers(self.api_key),
-            proxy=self.proxy,
-            allow_redirects=False,
-            **given,
-        ) as response:
-            text = await response.text("utf-8", "replace")
-            if response.status == 404:
-                raise ModelError(f"{self._asked.place} has no Batch API: run it without --batch")
-            if response.status != 200:
-                raise refusal(self._asked, response.status, text, wait_seconds=wait_asked(response.headers))
-        document = decode_object(text)
-        if document is None:
-            raise ModelError(f"{self._asked.place} does not speak of batches: {self._asked.quote(text)}")
-        return document
 
     def _start(self, work: Any) -> None:
         task: asyncio.Task[None] = asyncio.create_task(work)

@@ -22,11 +22,12 @@ from ocinterp.errors import ModelError, UsageError
 from ocinterp.journal import FREE, Done, Journal, Price, Request
 from ocinterp.models import endpoints
 from ocinterp.models.listing import headers
-from ocinterp.models.refusals import Asked, PassingError, refusal, wait_asked
+from ocinterp.models.refusals import Asked, ContextOverflow, PassingError, refusal, wait_asked
 from ocinterp.models.replies import at, decode_object, well_formed
 from ocinterp.models.secret import Secret
 
 Vectors = NDArray[np.float32]
+_One = tuple[Vectors, int | None]  # a text's vector, and what was read for it
 
 LOCAL: Final = "st:"  # before the name of a model of sentence-transformers
 _TRIES: Final = 8
@@ -74,11 +75,16 @@ class ServedEmbedder:
         await self._client.close()
 
     async def embed(self, texts: Sequence[str], /) -> Embedded:
-        """ModelError with one line that says what to do. What may pass is tried again."""
+        """ModelError with one line that says what to do. What may pass is tried again, and of texts that are too long less is sent."""
         failed = ""
+        texts = [each[:_CHARACTERS] for each in texts]
         for attempt in range(_TRIES):
             try:
                 return await self._exchange(texts)
+            except ContextOverflow as error:
+                longest = max(map(len, texts)) // 2
+                failed, texts = str(error), [each[:longest] for each in texts]
+                continue
             except (PassingError, aiohttp.ClientError, TimeoutError) as error:
                 failed = str(error) or "it fell silent"
                 asked = error.wait_seconds if isinstance(error, PassingError) else None
@@ -86,7 +92,7 @@ class ServedEmbedder:
         raise ModelError(f"no embeddings from {self._asked.place} (asked {_TRIES} times): {failed}")
 
     async def _exchange(self, texts: Sequence[str]) -> Embedded:
-        body = {"model": self.name, "input": [well_formed(each[:_CHARACTERS]) or " " for each in texts]}
+        body = {"model": self.name, "input": [well_formed(each) or " " for each in texts]}
         async with self._client.post(
             f"{self.base_url}/embeddings",
             json=body,
@@ -148,18 +154,18 @@ class Together:
     embedder: Embedder
     most: int = 64
     at_once: int = 4
-    _waiting: list[tuple[str, asyncio.Future[tuple[Vectors, int | None]]]] = field(
-        default_factory=list["tuple[str, asyncio.Future[tuple[Vectors, int | None]]]"], init=False
+    _waiting: list[tuple[str, asyncio.Future[_One]]] = field(
+        default_factory=list["tuple[str, asyncio.Future[_One]]"], init=False
     )
     _tasks: set[asyncio.Task[None]] = field(default_factory=set["asyncio.Task[None]"], init=False)
 
     def __post_init__(self) -> None:
         self._places = asyncio.Semaphore(self.at_once)
 
-    async def one(self, text: str) -> tuple[Vectors, int | None]:
+    async def one(self, text: str) -> _One:
         """The vector of a text, and its part of the tokens."""
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[tuple[Vectors, int | None]] = loop.create_future()
+        future: asyncio.Future[_One] = loop.create_future()
         self._waiting.append((text, future))
         if len(self._waiting) >= self.most:
             self._send()
@@ -172,17 +178,19 @@ class Together:
         if waiting:
             task = asyncio.create_task(self._carry(waiting))
             self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            task.add_done_callback(lambda task: self._ended(task, waiting))
 
-    async def _carry(self, waiting: Sequence[tuple[str, asyncio.Future[tuple[Vectors, int | None]]]]) -> None:
+    def _ended(self, task: asyncio.Task[None], waiting: Sequence[tuple[str, asyncio.Future[_One]]]) -> None:
+        """What a request fails with, all fail with who share it."""
+        self._tasks.discard(task)
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        for _, future in waiting:
+            if error is not None and not future.done():
+                future.set_exception(error)
+
+    async def _carry(self, waiting: Sequence[tuple[str, asyncio.Future[_One]]]) -> None:
         async with self._places:
-            try:
-                found = await self.embedder.embed([text for text, _ in waiting])
-            except ModelError as error:
-                for _, future in waiting:
-                    if not future.done():
-                        future.set_exception(error)
-                return
+            found = await self.embedder.embed([text for text, _ in waiting])
         shares = _shares(found.tokens, [len(text) + 1 for text, _ in waiting])
         for (_, future), vector, tokens in zip(waiting, found.vectors, shares, strict=True):
             if not future.done():
@@ -218,7 +226,7 @@ class KeptEmbedder:
     async def vectors(self, texts: Sequence[str]) -> Vectors:
         """Of length 1 [text, width]. Raises what the embedder raises, and BudgetExhausted."""
         together = Together(self.embedder)
-        found: list[NDArray[np.float16]] = []
+        found: list[Vectors] = []
         for start in range(0, len(texts), _UNDER_WAY):
             try:
                 async with asyncio.TaskGroup() as group:
@@ -226,8 +234,8 @@ class KeptEmbedder:
                     tasks = [group.create_task(self._one(each, together)) for each in some]
             except ExceptionGroup as several:
                 raise several.exceptions[0] from None  # they fail for one reason
-            found += [each.result() for each in tasks]
-        return _unit(np.stack(found).astype(np.float32)) if found else np.empty((0, 1), np.float32)
+            found.append(_unit(np.stack([each.result() for each in tasks]).astype(np.float32)))
+        return np.concatenate(found) if found else np.empty((0, 1), np.float32)
 
     async def _one(self, text: str, together: Together) -> NDArray[np.float16]:
         async def act() -> Done:

@@ -7,11 +7,9 @@ gets it. Answers are kept in a journal of the gateway's own, so that its own dea
 from __future__ import annotations
 
 import asyncio
-import base64
-import json
 import time
 from dataclasses import dataclass, field
-from typing import Any, Final, Self, cast
+from typing import Any, Final, Self
 
 import aiohttp
 from aiohttp import web
@@ -19,18 +17,18 @@ from aiohttp import web
 from ocinterp.errors import ModelError, OcinterpError
 from ocinterp.journal import Cost, Done, Journal, Request
 from ocinterp.models.relay import ASKED, NAME, PROXY, TO
-from ocinterp.models.replies import decode_object
+from ocinterp.models.replies import at, decode_object, read_piece
 
 MOST_BYTES: Final = 256 * 1024 * 1024  # of a request
-ANSWER_SECONDS: Final = 1800.0  # for a whole answer
+ANSWER_SECONDS: Final = 600.0  # for a whole answer; who asks waits for three of these
 _PASSED_ON: Final = ("Authorization", "User-Agent", "Content-Type")
 
 
-class _RefusedError(ModelError):
-    """A server's answer that is no success: it is handed on, and not kept."""
+class _NotKeptError(ModelError):
+    """An answer that is handed on, and not kept: a refusal, or one that nobody can use and that is asked for again."""
 
     def __init__(self, status: int, body: bytes, kind: str, retry_after: str | None) -> None:
-        super().__init__(f"refused ({status})")
+        super().__init__(f"answered with {status}")
         self.status, self.body, self.kind, self.retry_after = status, body, kind, retry_after
 
 
@@ -78,44 +76,43 @@ class Gateway:
         if not name or not url:
             return web.Response(status=400, text=f"{NAME} and {TO} must be there")
         asked = Request("forward", url, name)
-        earlier = self.journal.begun(asked)
-        before = name in self._live or earlier is not None
+        told = {ASKED: str(1 + self.journal.doubts(asked))}
         if name not in self._live:
             body = await request.read()
             headers = {each: request.headers[each] for each in _PASSED_ON if each in request.headers}
             task = asyncio.create_task(self._kept(asked, headers, body, request.headers.get(PROXY)))
             self._live[name] = task
             task.add_done_callback(lambda _: self._live.pop(name, None))
-        told = {ASKED: str(1 + (earlier or 0))} if before else {}
         try:
-            answer = decode_object(await asyncio.shield(self._live[name]))
-        except _RefusedError as error:
+            body = await asyncio.shield(self._live[name])
+        except _NotKeptError as error:
             more = {"Retry-After": error.retry_after} if error.retry_after else {}
             return web.Response(status=error.status, body=error.body, content_type=error.kind, headers={**told, **more})
         except OcinterpError as error:
             return web.json_response({"error": {"message": str(error)}}, status=502, headers=told)
-        assert answer is not None
-        body = base64.b64decode(cast("str", answer["body"]))
-        return web.Response(body=body, content_type=cast("str", answer["type"]), headers=told)
+        return web.Response(text=body, content_type="application/json", headers=told)
 
     async def _kept(self, asked: Request, headers: dict[str, str], body: bytes, proxy: str | None) -> str:
         async def act() -> Done:
             return Done(await self._ask(asked.model, headers, body, proxy), Cost(1))
 
-        return await self.journal.once(asked, act)
+        return await self.journal.once(asked, act, free=(_NotKeptError,))
 
     async def _ask(self, url: str, headers: dict[str, str], body: bytes, proxy: str | None) -> str:
-        """A server's whole answer. _RefusedError for one that is no success, ModelError where there is none."""
+        """A server's whole answer. _NotKeptError for one that nobody can use, ModelError where there is none."""
         given: Any = {"data": body, "headers": headers, "proxy": proxy, "allow_redirects": False}
         try:
             async with self._client.post(url, **given) as response:
                 said, kind = await response.read(), response.content_type
-                if response.status != 200:
-                    raise _RefusedError(response.status, said, kind, response.headers.get("Retry-After"))
+                status, after = response.status, response.headers.get("Retry-After")
         except aiohttp.ClientConnectorError as error:
             raise ModelError(f"no server answers there: {error.os_error.strerror or error}") from error
         except aiohttp.ClientError as error:
             raise ModelError(f"the connection was cut before the answer was whole ({type(error).__name__})") from error
         except TimeoutError as error:
             raise ModelError(f"no answer within {ANSWER_SECONDS:g} s") from error
-        return json.dumps({"type": kind, "body": base64.b64encode(said).decode()})
+        text = said.decode("utf-8", "replace")
+        document = decode_object(text)
+        if status != 200 or document is None or at(document, "error") or not read_piece(document).text:
+            raise _NotKeptError(status, said, kind, after)
+        return text

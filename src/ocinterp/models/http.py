@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import NoReturn, Self
@@ -18,7 +18,7 @@ import aiohttp
 
 from ocinterp.errors import ModelError
 from ocinterp.models import endpoints, relay
-from ocinterp.models.listing import closest, enumerate_some, fetch_names, headers
+from ocinterp.models.listing import closest, enumerate_some, headers, list_models
 from ocinterp.models.pace import Pace
 from ocinterp.models.refusals import (
     Asked,
@@ -41,6 +41,8 @@ from ocinterp.types import Completion, Message
 
 __all__ = ["ContextOverflow", "EmptyAnswer", "HttpModel", "Patience", "Secret"]
 
+_WHOLE: Mapping[str, object] = {"stream": False}
+_STREAMED: Mapping[str, object] = {"stream": True, "stream_options": {"include_usage": True}}
 _DRAIN_SECONDS = 0.1  # after [DONE] the stream's end is due at once; a connection read to its end can be used again
 
 
@@ -186,8 +188,7 @@ class HttpModel:
         return {
             "model": self.name,
             "messages": [{"role": each.role, "content": well_formed(each.content)} for each in messages],
-            "stream": True,
-            **({} if "stream_options" in self._without else {"stream_options": {"include_usage": True}}),
+            **(_WHOLE if self.relay else _STREAMED if "stream_options" not in self._without else {"stream": True}),
             **{name: value for name, value in settings.items() if value is not None},
         }
 
@@ -267,6 +268,8 @@ class HttpModel:
             why = "its certificate is not trusted" if untrusted else "it may speak http://, not https://"
             raise ModelError(f"no safe connection to {place}: {why}") from error
         if isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)):
+            if self.relay:
+                raise ModelError("the gateway of this run is gone: the same command starts another") from error
             raise self._absent(f"no server answers at {self.base_url}; is it running?") from error
         if isinstance(error, aiohttp.ClientResponseError):
             raise PassingError(f"{place} does not speak HTTP") from None
@@ -280,11 +283,13 @@ class HttpModel:
         """Tell a model that is not there from a server that is not there."""
         place = self._asked.place
         try:
-            async with asyncio.timeout(self.patience.connect_seconds):
-                names = await fetch_names(
-                    self._session(), f"{self.base_url}/models", api_key=self.api_key, proxy=self.proxy
-                )
-        except (aiohttp.ClientError, TimeoutError, ModelError):
+            names = await list_models(
+                self.base_url,
+                api_key=self.api_key,
+                proxy=self.proxy,
+                timeout_seconds=self.patience.connect_seconds,
+            )
+        except ModelError:
             names = ()
         says = f" It says: {error}" if str(error) else ""
         if self.name in names:

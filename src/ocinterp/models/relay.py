@@ -13,7 +13,7 @@ from ocinterp.models.tickets import Ticket
 
 URL: Final = "http://gateway/forward"
 TO, PROXY, NAME = "X-Ocinterp-To", "X-Ocinterp-Proxy", "X-Ocinterp-Name"  # headers of a request
-ASKED: Final = "X-Ocinterp-Asked"  # of an answer to a request that was known before: how often its server was asked
+ASKED: Final = "X-Ocinterp-Asked"  # of an answer: how often its server was asked for it in all
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Relay:
         return {TO: url, NAME: f"{ticket.key}-{words}-{number}", **({PROXY: proxy} if proxy else {})}
 
     def heard(self, headers: Mapping[str, str]) -> None:
-        """Tell the journal where an answer was asked for by an earlier process."""
+        """Tell the journal how often an answer was asked for, by earlier processes too."""
         ticket = self.ticket()
         if ticket is not None and headers.get(ASKED, "").isdecimal():
             ticket.go_on(int(headers[ASKED]))

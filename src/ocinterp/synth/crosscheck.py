@@ -9,12 +9,14 @@ the heads of functions, never the answer that is judged.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Final
 
+from ocinterp.models.refusals import ContextOverflow, EmptyAnswer
 from ocinterp.parse import extract_cells
 from ocinterp.problems import Problem, Script
+from ocinterp.render import clip
 from ocinterp.synth import prompts
 from ocinterp.synth.crowd import in_order
 from ocinterp.synth.desk import Bill, Desk
@@ -30,6 +32,7 @@ ENTRY: Final = "entry_point"
 METHODS: Final = frozenset({"simulation", "correction", "chat"})  # whose last program answers all that was asked
 _MOST: Final = 12  # tests of a row
 _FEWEST: Final = 3
+_CHARACTERS: Final = 12_000  # of what was asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +48,7 @@ class _Case:
 
 async def checked(desk: Desk, rows: Sequence[Row]) -> list[Row | str]:
     """Each row as it is after that: proven by the tests that hold, unchanged where too few do; or why it is refused."""
-    cases = [case async for _, case in in_order(rows, lambda row: _case(desk, row), desk.at_once)]
-    found: dict[tuple[str, str], bool] = {}
+    cases = [case async for _, case in in_order(rows, lambda row: _excused(desk, row), desk.at_once)]
     problems: dict[str, Problem] = {}
     tries: list[tuple[str, str]] = []
     for case in cases:
@@ -63,12 +65,12 @@ def _judged(case: _Case, passed: dict[tuple[str, str], bool]) -> Row | str:
     """By the tests that more than half of the programs pass, if more than half of those pass all of them."""
     row, most = case.row, len(case.programs) // 2 + 1
 
-    def passes(program: str, test: str) -> bool:
-        return passed.get((f"{row.id} {test}", program), False)
+    def passes(program: str, test: str) -> bool | None:
+        return passed.get((f"{row.id} {test}", program))  # None where the sandbox failed: that is nobody's fault
 
-    held = [test for test in case.tests if sum(passes(each, test) for each in case.programs) >= most]
+    held = [test for test in case.tests if sum(passes(each, test) is True for each in case.programs) >= most]
     agreed = sum(all(passes(each, test) for test in held) for each in case.programs)
-    if len(held) < _FEWEST or agreed < most:
+    if len(held) < _FEWEST or agreed < most or None in [passes(case.program, test) for test in held]:
         return row
     failed = [test for test in held if not passes(case.program, test)]
     if failed:
@@ -85,6 +87,14 @@ def question(row: Row) -> Query | None:
         return None
     facts = Facts(entry_point=row.provenance.get(ENTRY, ""), tests=row.provenance.get(TESTS, ""))
     return Query(_asked(row), row.sources[0], facts=facts)
+
+
+async def _excused(desk: Desk, row: Row) -> _Case:
+    """Where somebody cannot answer for this row, there is nothing to judge it by."""
+    try:
+        return await _case(desk, row)
+    except (ContextOverflow, EmptyAnswer):
+        return _Case(row, "", "")
 
 
 async def _case(desk: Desk, row: Row) -> _Case:
@@ -104,7 +114,7 @@ async def _case(desk: Desk, row: Row) -> _Case:
     programs: list[str] = []
     for number in range(desk.plan.cross_check):
         alone = Bill(desk, f"{row.id} {number}")  # so that no two are the same act
-        reply = (await alone.model("solver").generate((Message("user", brief),))).text
+        reply = (await alone.model(f"solver {number}").generate((Message("user", brief),))).text
         programs.append("\n\n".join(each.source for each in extract_cells(reply) if each.language == "python"))
         bill.calls += alone.calls
     called = next(name for name in reversed(heads) if any(name in _names(test) for test in tests))
@@ -123,7 +133,7 @@ def last_program(row: Row) -> str:
 def _wanted(row: Row) -> str:
     """What was asked, and what a person said later."""
     later = [each.text for each in row.feedback if each.source in {Source.SIMULATED_HUMAN, Source.HUMAN}]
-    return "\n\n".join([_asked(row), *(f"Later they said: {each}" for each in later)])
+    return clip("\n\n".join([_asked(row), *(f"Later they said: {each}" for each in later)]), _CHARACTERS)
 
 
 def _asked(row: Row) -> str:
@@ -137,21 +147,31 @@ def _heads(program: str) -> dict[str, str]:
     return {each.name: f"def {each.name}({ast.unparse(each.args)})" for each in found if ast.unparse(each.args)}
 
 
-def asserts(reply: str, names: Sequence[str] | dict[str, str]) -> Iterator[str]:
-    """The asserts in a reply, each a line of its own, that call one of these functions and nothing that is not theirs."""
-    seen: set[str] = set()
+def asserts(reply: str, names: Iterable[str]) -> Iterator[str]:
+    """The asserts in a reply, each a line of its own, that say which literal value a call of one of these functions gives."""
+    known, seen = set(names), set[str]()
     for line in reply.splitlines():
         tree = syntax.tree(line.strip())
-        if tree is None or len(tree.body) != 1 or not isinstance(tree.body[0], ast.Assert):
+        found = tree.body[0] if tree is not None and len(tree.body) == 1 else None
+        if not isinstance(found, ast.Assert) or not _says_what_a_call_gives(found.test, known):
             continue
-        test = ast.unparse(ast.Assert(tree.body[0].test))
-        if (
-            test not in seen
-            and any(each in _names(test) for each in names)
-            and isinstance(tree.body[0].test, ast.Compare)
-        ):
+        test = ast.unparse(ast.Assert(found.test))
+        if test not in seen:
             seen.add(test)
             yield test
+
+
+def _says_what_a_call_gives(test: ast.expr, names: Set[str]) -> bool:
+    """`name(...) == literal`, or `name(...) is True`."""
+    if not isinstance(test, ast.Compare) or len(test.ops) != 1 or not isinstance(test.ops[0], ast.Eq | ast.Is):
+        return False
+    call, value = test.left, test.comparators[0]
+    called = isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in names
+    if isinstance(test.ops[0], ast.Is) and not (
+        isinstance(value, ast.Constant) and isinstance(value.value, bool | None)
+    ):
+        return False
+    return called and syntax.is_literal(value)
 
 
 def _names(test: str) -> set[str]:

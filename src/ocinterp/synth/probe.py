@@ -8,6 +8,7 @@ nobody knows the truth of those.
 from __future__ import annotations
 
 import ast
+import heapq
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -21,7 +22,8 @@ from ocinterp.tasks import syntax
 from ocinterp.types import Completion, Source, Turn
 
 Kind = Literal["real", "the same program", "another change", "another's answer"]
-PLANTED: Final[tuple[Kind, ...]] = ("the same program", "another change", "another's answer")
+SAME: Final = "the same program"  # that is seen without asking the judge
+PLANTED: Final[tuple[Kind, ...]] = (SAME, "another change", "another's answer")
 _NAMING: Final = frozenset({"clarity", "practices", "syntax"})  # where other names may be what was asked for
 
 
@@ -47,8 +49,7 @@ class Verdict:
 
 def cases(rows: Iterable[Row], count: int, seed: str) -> list[Case]:
     """Of `count` rows, drawn by lot: each real answer, and those that are planted in its place."""
-    real = sorted(_real(rows), key=lambda each: lot(each.row.id, f"probe {seed}"))
-    chosen = real[:count]
+    chosen = heapq.nsmallest(count, _real(rows), key=lambda each: lot(each.row.id, f"probe {seed}"))
     others = [*chosen[1:], *chosen[:1]]  # the next one's answer
     return [each for one, other in zip(chosen, others, strict=True) for each in (one, *_planted(one, other))]
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import shutil
-from dataclasses import replace
-from math import ceil
+from collections.abc import Mapping
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from ocinterp.errors import UsageError
-from ocinterp.files import explained
+from ocinterp.files import explained, replace_file
 from ocinterp.synth import plan as plans
 from ocinterp.synth.chance import by_lot
 from ocinterp.synth.folder import JOURNAL, PART_ROWS, Stage
@@ -17,13 +18,15 @@ from ocinterp.synth.plan import Plan, Sizes
 from ocinterp.synth.queries import Query
 
 FOLDER: Final = "sample"
+_MARK: Final = ".sample"
+_LEDGER: Final = "calls.json"  # what each call cost, by its key
 _WHOLE: Final = ("ingest", "dedup")  # stages of which it has no more than what they came to
 LAST: Final = "decontaminate"  # the stage that questions are drawn from
 
 
 def is_one(folder: Path) -> bool:
     """Whether a folder is a sample of another run."""
-    return (folder / JOURNAL).is_symlink()
+    return (folder / _MARK).exists()
 
 
 def refuse(folder: Path) -> None:
@@ -47,6 +50,7 @@ def draw(folder: Path, plan: Plan, count: int) -> tuple[Plan, float]:
             shutil.rmtree(place)
     if not place.exists():
         plans.save(drawn, place)
+        (place / _MARK).touch()
         (place / JOURNAL).symlink_to(Path("..") / JOURNAL)
         for name in _WHOLE:
             _copy(Stage(folder, name), Stage(place, name))
@@ -55,8 +59,18 @@ def draw(folder: Path, plan: Plan, count: int) -> tuple[Plan, float]:
 
 
 def _scaled(sizes: Sizes, share: float) -> Sizes:
-    names = ("simulation", "correction", "similar", "follow_up", "packing")
-    return Sizes(**{each: ceil(getattr(sizes, each) * share) for each in names})
+    names = [each.name for each in fields(sizes)]
+    return Sizes(**{each: round(getattr(sizes, each) * share) for each in names})
+
+
+def price(folder: Path, ledger: Mapping[str, int]) -> int:
+    """What a sample cost in all, in billionths of a dollar: with what earlier processes asked for it."""
+    path = folder / FOLDER / _LEDGER
+    with explained(path):
+        before = cast("dict[str, int]", json.loads(path.read_text("utf-8"))) if path.exists() else {}
+    both = {**before, **ledger}
+    replace_file(path, [json.dumps(both).encode()])
+    return sum(both.values())
 
 
 def _same(place: Path, drawn: Plan, count: int) -> bool:
