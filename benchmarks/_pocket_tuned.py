@@ -52,8 +52,8 @@ def _run(*command: object) -> None:
 
 
 def side_by_side(runs: Sequence[_T], act: Callable[[_T], Path]) -> dict[_T, Path]:
-    """What comes of each run, as many at once as there are processors."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    """What comes of each run, as many at once as this process may have processors."""
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         return dict(zip(runs, pool.map(act, runs), strict=True))
 
 
