@@ -33,8 +33,9 @@ from ocinterp.synth.rows import Row
 from ocinterp.testing import teacher
 from ocinterp.testing.server import Asked, Fixed, ScriptedServer
 
-QUESTIONS, KILLS = 120, 100
-PLAN = ("--least", "2", "--simulation", "50", "--correction", "20", "--timeout", "0.5")
+KILLS = 100
+QUESTIONS = 8  # for each kill, so that there is something to kill until the last
+PLAN = ("--least", "2", "--simulation", "1000", "--correction", "100", "--timeout", "0.5")
 
 
 async def slowly(asked: Asked) -> Fixed:
@@ -58,10 +59,10 @@ def serving() -> Generator[ScriptedServer]:
         thread.join()
 
 
-def questions(path: Path) -> None:
+def questions(path: Path, count: int) -> None:
     rows = [
         {"instruction": " ".join([f"Write code for task {at}:", *(f"w{at}x{k}" for k in range(12))]), "response": "```python\n1\n```"}
-        for at in range(QUESTIONS)
+        for at in range(count)
     ]  # fmt: skip
     path.write_text("".join(f"{json.dumps(each)}\n" for each in rows))
 
@@ -117,7 +118,7 @@ def main() -> None:
     kills = 10 if chosen.quick else chosen.kills
     print(machine())
     with tempfile.TemporaryDirectory() as place, serving() as server:
-        questions(Path(place) / "q.jsonl")
+        questions(Path(place) / "q.jsonl", QUESTIONS * kills)
         one, two = Path(place) / "killed", Path(place) / "whole"
         for folder in (one, two):
             made = command(
