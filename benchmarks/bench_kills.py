@@ -131,6 +131,8 @@ def main() -> None:
         took, asked = time.perf_counter() - started, server.count
         start(two).wait()
         whole = server.count - asked
+        if chosen.gateway:
+            os.kill(json.loads((one / ".gateway.json").read_text())["process"], signal.SIGTERM)
         with Reader(one / JOURNAL) as journal:
             calls = [each for each in journal.entries() if each.kind == "completion"]
             report = journal.report()
