@@ -16,6 +16,7 @@ from ocinterp.cli import progress, report
 if TYPE_CHECKING:
     from ocinterp.types import Trajectory
 
+_NATURAL = "How many requests are asked as people do: mostly without a name for the function, in the third person, in small letters."
 _FORMS = "Only some of single, execution, person, twice, in the proportions that they have among all."
 
 app = typer.Typer(help="Make data to train on.", no_args_is_help=True, rich_markup_mode=None)
@@ -318,6 +319,7 @@ def pocket(
     count: Annotated[int, typer.Option(min=1, metavar="N", help="How many dialogues.")] = 80_000,
     seed: Annotated[str, typer.Option(help="The same seed gives the same dialogues.")] = "1",
     forms: Annotated[str | None, typer.Option(help=_FORMS, metavar="F,F")] = None,
+    natural: Annotated[float, typer.Option(help=_NATURAL, metavar="SHARE", min=0.0, max=1.0)] = 0.0,
 ) -> None:
     """Make dialogues over small tasks, by rule (docs/training.md): every program in them has been run.
 
@@ -326,7 +328,7 @@ def pocket(
     from ocinterp import records
     from ocinterp.synth.pocket.dialogues import dialogues, plan_of
 
-    plan = plan_of(forms.split(",") if forms is not None else None)
+    plan = plan_of(forms.split(",") if forms is not None else None, natural)
     report.check(file)
     methods: Counter[str] = Counter()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from itertools import combinations, pairwise, product
+from itertools import combinations, islice, pairwise, product
 from random import Random
 from typing import Any
 
@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocinterp.tasks.pocket import benchmark
-from ocinterp.tasks.pocket.benchmark import PARTS, Item
+from ocinterp.tasks.pocket import asking, benchmark
+from ocinterp.tasks.pocket.benchmark import PARTS, Item, Part, items
 from ocinterp.tasks.pocket.catalogue import operations
 from ocinterp.tasks.pocket.examples import answered, examples, value
 from ocinterp.tasks.pocket.names import renamed
@@ -154,6 +154,44 @@ def test_a_request_names_the_function_and_says_every_step(seed: int) -> None:
     assert f"{program.function}({program.argument})" in asked
     assert all(each[1:] in asked for each in wording.phrases)
     assert "{" not in asked.replace("{}", "")
+
+
+@given(seeds)
+def test_training_also_asks_as_people_do_and_says_every_step(seed: int) -> None:
+    chance = Random(seed)
+    how = asking.naming(chance)
+    program = asking.named(sample(chance, "train"), how)
+    wording = described(program, chance, open_share=0.5, training=True)
+    asked = asking.ask(program, wording, chance, how)
+    assert (program.function == "solve") or program.function in asked
+    assert (f"{program.function}({program.argument})" in asked) == (how == "head")
+    for each in wording.phrases:
+        assert each[1:] in asked or asking.third_person(each)[1:] in asked
+    assert "{" not in asked.replace("{}", "")
+
+
+def test_a_request_without_a_name_is_answered_by_names_that_go_without_saying() -> None:
+    made = [
+        each
+        for each in islice(items("plain", "train", Part(0.0, natural=0.5)), 400)
+        if each.program.function not in each.request
+    ]
+    assert 80 < len(made) < 160
+    assert {each.program.function for each in made} == {"solve"}
+    assert {each.program.argument for each in made} == {"numbers", "text", "number", "words", "table"}
+
+
+@pytest.mark.parametrize(
+    ("phrase", "said"),
+    [
+        ("keep the even numbers", "keeps the even numbers"),
+        ("multiply them by 3", "multiplies them by 3"),
+        ("divide it by 2 and round down", "divides it by 2 and rounds down"),
+        ("spell it backwards", "spells it backwards"),
+    ],
+)
+def test_a_step_in_the_third_person(phrase: str, said: str) -> None:
+    assert asking.third_person(phrase) == said
 
 
 @given(seeds)

@@ -57,14 +57,19 @@ class Plan:
     mistaken: float = 0.75
 
 
-def plan_of(forms: Sequence[str] | None) -> Plan:
-    """With some of the forms alone, in the proportions of SHARES; all for None. UsageError for a form that there is not."""
+def plan_of(forms: Sequence[str] | None, natural: float = 0.0) -> Plan:
+    """With some of the forms alone, in the proportions of SHARES; all for None. UsageError for a form that there is not.
+
+    `natural` is how many requests are asked as people do.
+    """
     shares: dict[Form, float] = {name: share for name, share in SHARES.items() if forms is None or name in forms}
     if unknown := set(forms or ()) - set(SHARES):
         raise UsageError(f"there is no form {min(unknown)!r} of a dialogue; there are {', '.join(SHARES)}")
     if not shares:
         raise UsageError(f"choose at least one form of {', '.join(SHARES)}")
-    return Plan(shares)
+    plain = Plan(shares)
+    asked = {name: replace(getattr(plain, name), natural=natural) for name in ("settled", "part", "unusual")}
+    return replace(plain, **asked) if natural else plain
 
 
 def dialogues(seed: str, plan: Plan = Plan()) -> Iterator[Trajectory]:

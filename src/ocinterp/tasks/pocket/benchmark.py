@@ -16,6 +16,7 @@ from random import Random
 from typing import Final
 
 from ocinterp.problems import Benchmark, Calls, Problem
+from ocinterp.tasks.pocket import asking
 from ocinterp.tasks.pocket.examples import Examples, examples
 from ocinterp.tasks.pocket.names import renamed
 from ocinterp.tasks.pocket.programs import USUAL, Program, Split, sample
@@ -29,14 +30,15 @@ EACH: Final = 300  # tasks of a part
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """How much is left open, whether phrases are unseen ones, how often a meaning is the usual one, and how often a step is
-    chosen among the ambiguous ones alone.
+    """How much is left open, whether phrases are unseen ones, how often a meaning is the usual one, how often a step is chosen
+    among the ambiguous ones alone, and how often training asks as people do, mostly without a name for the function.
     """
 
     open_share: float
     unseen: bool = False
     usual: float = USUAL
     ambiguous: float = 0.0
+    natural: float = 0.0
 
 
 PARTS: Final[Mapping[str, Part]] = {
@@ -90,8 +92,12 @@ def item(seed: str, split: Split, part: Part, number: int) -> Item | None:
     found = examples(program, chance)
     if found is None:
         return None
+    how = asking.naming(chance) if training and part.natural and chance.random() < part.natural else None
     program = renamed(program, chance) if training else program
+    program = asking.named(program, how) if how else program
     wording = described(program, chance, open_share=part.open_share, unseen=part.unseen, training=training)
+    if how:
+        return Item(program, wording, asking.ask(program, wording, chance, how), found)
     return Item(program, wording, request(program, wording, chance, training=training), found)
 
 

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import builtins
 import keyword
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from random import Random
 from typing import Final
 
+from ocinterp.tasks.pocket.operations import Kind
 from ocinterp.tasks.pocket.programs import Program
 
 Namer = Callable[[Random], str]
+
+FUNCTION: Final = "solve"  # of a request that says none
+_SAYS_NONE: Final[Mapping[Kind, str]] = {
+    "numbers": "numbers",
+    "text": "text",
+    "number": "number",
+    "words": "words",
+    "table": "table",
+}
 
 _OWN: Final = 0.5  # how often a name is not one of those that the benchmark has, of a function and of an argument
 
@@ -58,6 +68,11 @@ def renamed(program: Program, chance: Random) -> Program:
     function = _free(chance, _function) if chance.random() < _OWN else program.function
     argument = _free(chance, _argument) if chance.random() < _OWN else program.argument
     return program if function == argument else Program(program.steps, function, argument)
+
+
+def argument_of(kind: Kind) -> str:
+    """The argument's name where a request says none."""
+    return _SAYS_NONE[kind]
 
 
 def _free(chance: Random, name: Namer) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Final
@@ -11,7 +11,7 @@ from ocinterp.tasks.pocket.operations import Kind
 from ocinterp.tasks.pocket.programs import Program, Step
 from ocinterp.tasks.pocket.spoken import VALUE, spoken, whole
 
-_TAKES: Final[Mapping[Kind, tuple[str, ...]]] = {
+TAKES: Final[Mapping[Kind, tuple[str, ...]]] = {
     "numbers": ("a list of integers", "a list of numbers"),
     "text": ("a string", "a text"),
     "number": ("an integer", "a whole number"),
@@ -20,21 +20,21 @@ _TAKES: Final[Mapping[Kind, tuple[str, ...]]] = {
     "truth": ("a truth value",),
 }
 _JOINTS: Final = (", then {}", " and then {}", ". After that, {}", ". Next, {}")
-_REQUESTS: Final = (
+REQUESTS: Final = (
     "Write a function {head} that takes {takes}. {what}.",
     "Write a Python function {head}. It takes {takes}. {what}.",
     "I need a function {head} for {takes}: {what}.",
     "Given {takes}, {what}. Call the function {head}.",
 )
 _MORE_REQUESTS: Final = (
-    *_REQUESTS,
+    *REQUESTS,
     "{what}. The function is called {head} and takes {takes}.",
     "Please write {head}, which takes {takes}: {what}.",
     "Can you write a function {head}? It gets {takes}. {what}.",
     "{head} takes {takes}. {what}.",
 )
 _SPOKEN: Final = 0.2  # how often training says a step as people also do, where there is such a way
-_CODE: Final = 0.3  # how many requests are the head of a function with a docstring
+SHARE_OF_CODE: Final = 0.3  # how many requests are the head of a function with a docstring
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +78,30 @@ def _spoken(step: Step, chance: Random, *, settle: bool) -> str:
 
 def request(program: Program, wording: Wording, chance: Random, *, training: bool = False) -> str:
     """What the model is asked. `training` also asks in ways that the benchmark does not have."""
-    head = f"{program.function}({program.argument})"
-    if chance.random() < _CODE:
-        return f'def {head}:\n    """{_capital(", then ".join(wording.phrases))}."""'
-    first, *others = wording.phrases
-    what = first + "".join(chance.choice(_JOINTS).format(other) for other in others)
-    template = chance.choice(_MORE_REQUESTS if training else _REQUESTS)
+    if chance.random() < SHARE_OF_CODE:
+        return with_docstring(program, wording)
+    what = joined(wording.phrases, _JOINTS, chance)
+    template = chance.choice(_MORE_REQUESTS if training else REQUESTS)
     before = template.partition("{what}")[0]
     starts = not before or before.endswith((". ", "? "))
     return template.format(
-        head=head, takes=chance.choice(_TAKES[program.takes]), what=_capital(what) if starts else what
+        head=f"{program.function}({program.argument})",
+        takes=chance.choice(TAKES[program.takes]),
+        what=capital(what) if starts else what,
     )
 
 
-def _capital(text: str) -> str:
+def with_docstring(program: Program, wording: Wording) -> str:
+    """The head of the function, with a docstring."""
+    return f'def {program.function}({program.argument}):\n    """{capital(", then ".join(wording.phrases))}."""'
+
+
+def joined(phrases: Sequence[str], joints: Sequence[str], chance: Random) -> str:
+    """Steps one after the other; a joint has a place for the step after it."""
+    first, *others = phrases
+    return first + "".join(chance.choice(joints).format(other) for other in others)
+
+
+def capital(text: str) -> str:
+    """With a large letter first."""
     return text[:1].upper() + text[1:]
