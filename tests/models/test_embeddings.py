@@ -15,6 +15,7 @@ from aiohttp import web
 from ocinterp.errors import BudgetExhausted, ModelError, UsageError
 from ocinterp.journal import Budget, Journal, Price
 from ocinterp.models.embeddings import Embedded, KeptEmbedder, SentenceEmbedder, ServedEmbedder, Together
+from ocinterp.models.refusals import Asked
 from ocinterp.testing.server import ScriptedServer
 
 
@@ -48,13 +49,17 @@ class Embeddings:
         return [text for each in self.bodies for text in each["input"]]
 
 
+def at(server: ScriptedServer) -> Asked:
+    return Asked(server.url, "e", None, "the key")
+
+
 async def at_once(seconds: float) -> None:
     del seconds
 
 
 async def test_a_server_gives_vectors_of_length_one_in_the_order_of_the_texts() -> None:
     served = Embeddings()
-    async with ScriptedServer(more=served.serve) as server, ServedEmbedder(server.url, "e") as embedder:
+    async with ScriptedServer(more=served.serve) as server, ServedEmbedder(at(server)) as embedder:
         found = await embedder.embed(["abc", "z", ""])
         assert found.vectors.shape == (3, 3)
         assert np.allclose(np.linalg.norm(found.vectors, axis=1), 1)
@@ -65,7 +70,7 @@ async def test_a_server_gives_vectors_of_length_one_in_the_order_of_the_texts() 
 
 async def test_what_may_pass_is_asked_again_and_what_is_no_vector_says_so() -> None:
     served = Embeddings(failing=3)
-    async with ScriptedServer(more=served.serve) as server, ServedEmbedder(server.url, "e", sleep=at_once) as embedder:
+    async with ScriptedServer(more=served.serve) as server, ServedEmbedder(at(server), sleep=at_once) as embedder:
         assert (await embedder.embed(["abc"])).tokens == 3
         served.failing = 100
         with pytest.raises(ModelError, match=r"no embeddings from 127\.0\.0\.1:\d+ \(asked 8 times\): .*not now"):
@@ -83,7 +88,7 @@ async def test_what_may_pass_is_asked_again_and_what_is_no_vector_says_so() -> N
 async def test_a_text_is_asked_for_once_and_one_that_is_added_costs_itself(tmp_path: Path) -> None:
     served = Embeddings()
     texts = [f"{'x' * at} text" for at in range(150)]
-    async with ScriptedServer(more=served.serve) as server, ServedEmbedder(server.url, "e") as embedder:
+    async with ScriptedServer(more=served.serve) as server, ServedEmbedder(at(server)) as embedder:
         for given in (texts, [*texts[:70], "new", *texts[70:]]):
             async with Journal(tmp_path / "j.sqlite") as journal:
                 found = await KeptEmbedder(embedder, journal, "e", Price(2)).vectors(given)
@@ -98,7 +103,7 @@ async def test_a_text_is_asked_for_once_and_one_that_is_added_costs_itself(tmp_p
 
 async def test_a_budget_holds_for_vectors_too(tmp_path: Path) -> None:
     served = Embeddings()
-    async with ScriptedServer(more=served.serve) as server, ServedEmbedder(server.url, "e") as embedder:
+    async with ScriptedServer(more=served.serve) as server, ServedEmbedder(at(server)) as embedder:
         async with Journal(tmp_path / "j.sqlite", budget=Budget(dollars="0.0001")) as journal:
             kept = KeptEmbedder(embedder, journal, "e", Price(1000))
             with pytest.raises(BudgetExhausted):
@@ -133,7 +138,7 @@ async def test_a_request_that_fails_fails_for_all_who_share_it_and_for_no_others
 
 async def test_of_texts_that_are_too_long_for_a_model_less_is_sent() -> None:
     served = Embeddings(longest=100)
-    async with ScriptedServer(more=served.serve) as server, ServedEmbedder(server.url, "e") as embedder:
+    async with ScriptedServer(more=served.serve) as server, ServedEmbedder(at(server)) as embedder:
         found = await embedder.embed(["a" * 700, "b" * 90])
         assert found.vectors.shape == (2, 3)
         assert [len(each) for each in served.texts] == [87, 87]

@@ -15,6 +15,7 @@ from ocinterp.cli.settings import Settings
 from ocinterp.errors import UsageError
 from ocinterp.journal import Journal, Journaled, Price
 from ocinterp.models.embeddings import LOCAL, Embedder, KeptEmbedder, SentenceEmbedder, ServedEmbedder
+from ocinterp.models.refusals import Asked
 
 if TYPE_CHECKING:
     from ocinterp.synth.plan import Plan, Player
@@ -93,7 +94,7 @@ class Casting:
             raise UsageError(f"an embedder is NAME@URL, a server with /embeddings, or {LOCAL}NAME, not {name}")
         found = choice.model
         return await stack.enter_async_context(
-            ServedEmbedder(found.base_url, found.name, found.api_key, found.key_name, found.proxy)
+            ServedEmbedder(Asked(found.base_url.rstrip("/"), found.name, found.api_key, found.key_name), found.proxy)
         )
 
     def play(self, part: str, scope: str) -> Journaled:

@@ -20,11 +20,9 @@ from numpy.typing import NDArray
 
 from ocinterp.errors import ModelError, UsageError
 from ocinterp.journal import FREE, Done, Journal, Price, Request
-from ocinterp.models import endpoints
 from ocinterp.models.listing import headers
 from ocinterp.models.refusals import Asked, ContextOverflow, PassingError, refusal, wait_asked
 from ocinterp.models.replies import at, decode_object, well_formed
-from ocinterp.models.secret import Secret
 
 Vectors = NDArray[np.float32]
 _One = tuple[Vectors, int | None]  # a text's vector, and what was read for it
@@ -51,19 +49,12 @@ class Embedder(Protocol):
 
 @dataclass
 class ServedEmbedder:
-    """The model `name` at `base_url` (".../v1"). Use as a context manager."""
+    """The model of `asked`, behind a server. Use as a context manager."""
 
-    base_url: str
-    name: str
-    api_key: Secret | None = None
-    key_name: str = "the API key"
+    asked: Asked
     proxy: str | None = field(default=None, repr=False)
     sleep: Callable[[float], Awaitable[None]] = field(default=asyncio.sleep, repr=False)
     _client: aiohttp.ClientSession = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        endpoints.origin(self.base_url)
-        self.base_url = self.base_url.rstrip("/")
 
     async def __aenter__(self) -> Self:
         self._client = aiohttp.ClientSession(
@@ -89,20 +80,20 @@ class ServedEmbedder:
                 failed = str(error) or "it fell silent"
                 asked = error.wait_seconds if isinstance(error, PassingError) else None
             await self.sleep(max(min(60.0, 0.5 * 2**attempt), asked or 0.0))
-        raise ModelError(f"no embeddings from {self._asked.place} (asked {_TRIES} times): {failed}")
+        raise ModelError(f"no embeddings from {self.asked.place} (asked {_TRIES} times): {failed}")
 
     async def _exchange(self, texts: Sequence[str]) -> Embedded:
-        body = {"model": self.name, "input": [well_formed(each) or " " for each in texts]}
+        body = {"model": self.asked.model, "input": [well_formed(each) or " " for each in texts]}
         async with self._client.post(
-            f"{self.base_url}/embeddings",
+            f"{self.asked.base_url}/embeddings",
             json=body,
-            headers=headers(self.api_key),
+            headers=headers(self.asked.api_key),
             proxy=self.proxy,
             allow_redirects=False,
         ) as response:
             said = await response.text("utf-8", "replace")
             if response.status != 200:
-                raise refusal(self._asked, response.status, said, wait_seconds=wait_asked(response.headers))
+                raise refusal(self.asked, response.status, said, wait_seconds=wait_asked(response.headers))
         return self._read(decode_object(said), len(texts))
 
     def _read(self, document: object, count: int) -> Embedded:
@@ -116,13 +107,9 @@ class ServedEmbedder:
         except (TypeError, ValueError):
             vectors = np.empty(0, np.float32)
         if vectors.ndim != 2 or not np.isfinite(vectors).all():
-            raise ModelError(f"{self._asked.place} gave no vectors for {self.name}: does it serve embeddings?")
+            raise ModelError(f"{self.asked.place} gave no vectors for {self.asked.model}: does it serve embeddings?")
         tokens = at(document, "usage", "prompt_tokens")
         return Embedded(_unit(vectors), tokens if isinstance(tokens, int) else None)
-
-    @property
-    def _asked(self) -> Asked:
-        return Asked(self.base_url, self.name, self.api_key, self.key_name)
 
 
 class SentenceEmbedder:
