@@ -367,6 +367,10 @@ def test_a_budget_ends_a_run_with_a_word(home: Path, ocinterp: Command, serve: S
         (("asked.jsonl", "--strong", "m", "--price", "3"), "a price is of prompts and of answers"),
         (("asked.jsonl", "--strong", "m", "--benchmarks", "humaneval"), "humaneval@2021 is not imported"),
         (("empty.jsonl", "--strong", "m"), "no row in it could be taken"),
+        (("asked.jsonl", "--tester", "m"), "the plan has no model for the part judge: give one, as in --strong MODEL"),
+        (("asked.jsonl", "--weak", "m", "--cross-check", "3"), "--cross-check has programs written: name a model"),
+        (("asked.jsonl", "--strong", "m", "--cross-check", "1"), "--cross-check wants two programs at least"),
+        (("asked.jsonl", "--embedder", "m"), "name a model as --strong MODEL"),
     ],
 )  # fmt: skip
 def test_a_plan_that_cannot_be_is_refused_and_not_written(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from ocinterp.errors import BudgetExhausted, ModelError, UsageError
 from ocinterp.journal import Budget, Journal, Price
 from ocinterp.models.embeddings import Embedded, KeptEmbedder, SentenceEmbedder, ServedEmbedder, Together
 from ocinterp.models.refusals import Asked
+from ocinterp.models.wire import Wire
 from ocinterp.testing.server import ScriptedServer
 
 
@@ -49,17 +51,19 @@ class Embeddings:
         return [text for each in self.bodies for text in each["input"]]
 
 
-def at(server: ScriptedServer) -> Asked:
-    return Asked(server.url, "e", None, "the key")
-
-
 async def at_once(seconds: float) -> None:
     del seconds
 
 
+@asynccontextmanager
+async def served_by(server: ScriptedServer) -> AsyncGenerator[ServedEmbedder]:
+    async with Wire(Asked(server.url, "e", None, "the key"), sleep=at_once) as wire:
+        yield ServedEmbedder(wire)
+
+
 async def test_a_server_gives_vectors_of_length_one_in_the_order_of_the_texts() -> None:
     served = Embeddings()
-    async with ScriptedServer(more=served.serve) as server, ServedEmbedder(at(server)) as embedder:
+    async with ScriptedServer(more=served.serve) as server, served_by(server) as embedder:
         found = await embedder.embed(["abc", "z", ""])
         assert found.vectors.shape == (3, 3)
         assert np.allclose(np.linalg.norm(found.vectors, axis=1), 1)
@@ -70,7 +74,7 @@ async def test_a_server_gives_vectors_of_length_one_in_the_order_of_the_texts() 
 
 async def test_what_may_pass_is_asked_again_and_what_is_no_vector_says_so() -> None:
     served = Embeddings(failing=3)
-    async with ScriptedServer(more=served.serve) as server, ServedEmbedder(at(server), sleep=at_once) as embedder:
+    async with ScriptedServer(more=served.serve) as server, served_by(server) as embedder:
         assert (await embedder.embed(["abc"])).tokens == 3
         served.failing = 100
         with pytest.raises(ModelError, match=r"no embeddings from 127\.0\.0\.1:\d+ \(asked 8 times\): .*not now"):
@@ -88,7 +92,7 @@ async def test_what_may_pass_is_asked_again_and_what_is_no_vector_says_so() -> N
 async def test_a_text_is_asked_for_once_and_one_that_is_added_costs_itself(tmp_path: Path) -> None:
     served = Embeddings()
     texts = [f"{'x' * at} text" for at in range(150)]
-    async with ScriptedServer(more=served.serve) as server, ServedEmbedder(at(server)) as embedder:
+    async with ScriptedServer(more=served.serve) as server, served_by(server) as embedder:
         for given in (texts, [*texts[:70], "new", *texts[70:]]):
             async with Journal(tmp_path / "j.sqlite") as journal:
                 found = await KeptEmbedder(embedder, journal, "e", Price(2)).vectors(given)
@@ -103,7 +107,7 @@ async def test_a_text_is_asked_for_once_and_one_that_is_added_costs_itself(tmp_p
 
 async def test_a_budget_holds_for_vectors_too(tmp_path: Path) -> None:
     served = Embeddings()
-    async with ScriptedServer(more=served.serve) as server, ServedEmbedder(at(server)) as embedder:
+    async with ScriptedServer(more=served.serve) as server, served_by(server) as embedder:
         async with Journal(tmp_path / "j.sqlite", budget=Budget(dollars="0.0001")) as journal:
             kept = KeptEmbedder(embedder, journal, "e", Price(1000))
             with pytest.raises(BudgetExhausted):
@@ -138,7 +142,7 @@ async def test_a_request_that_fails_fails_for_all_who_share_it_and_for_no_others
 
 async def test_of_texts_that_are_too_long_for_a_model_less_is_sent() -> None:
     served = Embeddings(longest=100)
-    async with ScriptedServer(more=served.serve) as server, ServedEmbedder(at(server)) as embedder:
+    async with ScriptedServer(more=served.serve) as server, served_by(server) as embedder:
         found = await embedder.embed(["a" * 700, "b" * 90])
         assert found.vectors.shape == (2, 3)
         assert [len(each) for each in served.texts] == [87, 87]

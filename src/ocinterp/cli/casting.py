@@ -16,6 +16,7 @@ from ocinterp.errors import UsageError
 from ocinterp.journal import Journal, Journaled, Price
 from ocinterp.models.embeddings import LOCAL, Embedder, KeptEmbedder, SentenceEmbedder, ServedEmbedder
 from ocinterp.models.refusals import Asked
+from ocinterp.models.wire import Wire
 
 if TYPE_CHECKING:
     from ocinterp.synth.plan import Plan, Player
@@ -93,9 +94,8 @@ class Casting:
         if not isinstance(choice.model, Served):
             raise UsageError(f"an embedder is NAME@URL, a server with /embeddings, or {LOCAL}NAME, not {name}")
         found = choice.model
-        return await stack.enter_async_context(
-            ServedEmbedder(Asked(found.base_url.rstrip("/"), found.name, found.api_key, found.key_name), found.proxy)
-        )
+        asked = Asked(found.base_url.rstrip("/"), found.name, found.api_key, found.key_name)
+        return ServedEmbedder(await stack.enter_async_context(Wire(asked, found.proxy)))
 
     def play(self, part: str, scope: str) -> Journaled:
         """The model of a part; `solver 2` is another sample of the solver's. UsageError where the plan has none."""

@@ -113,7 +113,7 @@ def difference(one: Path, two: Path) -> Iterator[str]:
     ]
     yield ""
     first, second = ({each.id: _about(each) for each in made(run).rows(Row)} for run in (one, two))
-    yield _LINE.format("rows", str(one)[-9:], str(two)[-9:], "in both")
+    yield _LINE.format("rows", one.resolve().name[:9], two.resolve().name[:9], "in both")
     both = {each: about for each, about in first.items() if each in second}
     counts = [Counter(method for method, *_ in rows.values()) for rows in (first, second, both)]
     for method in sorted({*counts[0], *counts[1]}):

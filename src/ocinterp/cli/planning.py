@@ -64,6 +64,7 @@ def save(made: Plan, out: Path) -> None:
     for each in made.benchmarks:
         store.load(each, settings.load().datasets_folder)  # known now, not after the first stages
     questions = estimate.measured(made)
+    expected = list(estimate.estimates(made, questions))  # known now too: who has no model for a part
     plans.save(made, out)
     print(
         f"{questions.rows:,} questions of {questions.tokens:,.0f} tokens on average, {questions.problems:,} with programs of their own"
@@ -71,7 +72,7 @@ def save(made: Plan, out: Path) -> None:
     )
     print(_ROW.format("stage", "rows", "calls", "tokens in", "tokens out", "dollars", "hours"))
     total = 0.0
-    for each in estimate.estimates(made, questions):
+    for each in expected:
         total += each.dollars
         hours = f"{each.hours(_AT_ONCE, _SECONDS):.1f}" if each.calls else "-"
         cost = f"{each.dollars:,.2f}" if each.dollars else "-"

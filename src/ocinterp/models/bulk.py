@@ -27,6 +27,7 @@ from ocinterp.models.refusals import (
 from ocinterp.models.replies import Answer, at, decode_object, well_formed
 from ocinterp.models.secret import Secret
 from ocinterp.models.tickets import Ticket
+from ocinterp.models.wire import Wire
 from ocinterp.protocols import ignore
 from ocinterp.types import Completion, Message
 
@@ -106,10 +107,10 @@ class Bulk:
     def __post_init__(self) -> None:
         endpoints.origin(self.base_url)
         self.base_url = self.base_url.rstrip("/")
-        self._server = BatchServer(self._asked, self.mark, self.proxy, self.sleep)
+        self._server = BatchServer(Wire(self._asked, self.proxy, self.sleep), self.mark)
 
     async def __aenter__(self) -> Self:
-        await self._server.__aenter__()
+        await self._server.wire.__aenter__()
         try:
             await self._look_back()
         except BaseException:
@@ -122,7 +123,7 @@ class Bulk:
             each.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
-        await self._server.__aexit__()
+        await self._server.wire.__aexit__()
 
     async def generate(self, messages: Sequence[Message], /, *, on_text: Callable[[str], None] = ignore) -> Completion:
         """Raises ContextOverflow, EmptyAnswer, or ModelError with one line that says what to do."""

@@ -7,22 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from importlib.util import find_spec
 from itertools import accumulate, pairwise
-from typing import Any, Final, Protocol, Self, cast
+from typing import Any, Final, Protocol, cast
 
-import aiohttp
 import numpy as np
 from numpy.typing import NDArray
 
 from ocinterp.errors import ModelError, UsageError
 from ocinterp.journal import FREE, Done, Journal, Price, Request
-from ocinterp.models.listing import headers
-from ocinterp.models.refusals import Asked, ContextOverflow, PassingError, refusal, wait_asked
+from ocinterp.models.refusals import ContextOverflow
 from ocinterp.models.replies import at, decode_object, well_formed
+from ocinterp.models.wire import Wire
 
 Vectors = NDArray[np.float32]
 _One = tuple[Vectors, int | None]  # a text's vector, and what was read for it
@@ -49,52 +48,24 @@ class Embedder(Protocol):
 
 @dataclass
 class ServedEmbedder:
-    """The model of `asked`, behind a server. Use as a context manager."""
+    """A model with /embeddings at the other end of `wire`."""
 
-    asked: Asked
-    proxy: str | None = field(default=None, repr=False)
-    sleep: Callable[[float], Awaitable[None]] = field(default=asyncio.sleep, repr=False)
-    _client: aiohttp.ClientSession = field(init=False, repr=False)
-
-    async def __aenter__(self) -> Self:
-        self._client = aiohttp.ClientSession(
-            timeout=aiohttp.ClientTimeout(total=300.0, sock_connect=10.0), cookie_jar=aiohttp.DummyCookieJar()
-        )
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._client.close()
+    wire: Wire
 
     async def embed(self, texts: Sequence[str], /) -> Embedded:
         """ModelError with one line that says what to do. What may pass is tried again, and of texts that are too long less is sent."""
-        failed = ""
-        texts = [each[:_CHARACTERS] for each in texts]
-        for attempt in range(_TRIES):
+        longest = _CHARACTERS
+        while True:
+            sent = [well_formed(each[:longest]) or " " for each in texts]
+            body = {"json": {"model": self.wire.asked.model, "input": sent}}
             try:
-                return await self._exchange(texts)
-            except ContextOverflow as error:
-                longest = max(map(len, texts)) // 2
-                failed, texts = str(error), [each[:longest] for each in texts]
-                continue
-            except (PassingError, aiohttp.ClientError, TimeoutError) as error:
-                failed = str(error) or "it fell silent"
-                asked = error.wait_seconds if isinstance(error, PassingError) else None
-            await self.sleep(max(min(60.0, 0.5 * 2**attempt), asked or 0.0))
-        raise ModelError(f"no embeddings from {self.asked.place} (asked {_TRIES} times): {failed}")
-
-    async def _exchange(self, texts: Sequence[str]) -> Embedded:
-        body = {"model": self.asked.model, "input": [well_formed(each) or " " for each in texts]}
-        async with self._client.post(
-            f"{self.asked.base_url}/embeddings",
-            json=body,
-            headers=headers(self.asked.api_key),
-            proxy=self.proxy,
-            allow_redirects=False,
-        ) as response:
-            said = await response.text("utf-8", "replace")
-            if response.status != 200:
-                raise refusal(self.asked, response.status, said, wait_seconds=wait_asked(response.headers))
-        return self._read(decode_object(said), len(texts))
+                said = await self.wire.ask(_TRIES, "no embeddings", "POST", "/embeddings", lambda body=body: body)
+            except ContextOverflow:
+                longest = max(map(len, sent)) // 2
+                if not longest:
+                    raise
+            else:
+                return self._read(decode_object(said.decode("utf-8", "replace")), len(texts))
 
     def _read(self, document: object, count: int) -> Embedded:
         rows: list[object] = [None] * count
@@ -107,7 +78,9 @@ class ServedEmbedder:
         except (TypeError, ValueError):
             vectors = np.empty(0, np.float32)
         if vectors.ndim != 2 or not np.isfinite(vectors).all():
-            raise ModelError(f"{self.asked.place} gave no vectors for {self.asked.model}: does it serve embeddings?")
+            raise ModelError(
+                f"{self.wire.asked.place} gave no vectors for {self.wire.asked.model}: does it serve embeddings?"
+            )
         tokens = at(document, "usage", "prompt_tokens")
         return Embedded(_unit(vectors), tokens if isinstance(tokens, int) else None)
 
