@@ -225,21 +225,20 @@ class Bulk:
 
     async def _carry(self, basket: Mapping[str, bytes]) -> None:
         """Make a batch of requests, and follow it to its end. What is too much for the server waits, or is sent in two halves."""
-        file = ""
-        while True:
-            file = file or await self._server.upload(b"".join(basket.values()))
-            name = await self._server.create(file)
-            self.notice(f"{len(basket):,} requests are at {self._asked.place} as {name}")
+        file, beside = "", True
+        while beside:
             self._open += 1
             try:
-                full = await self._follow(name, set(basket))
+                beside = self._open > 1  # others of ours were there when it was sent
+                file = file or await self._server.upload(b"".join(basket.values()))
+                name = await self._server.create(file)
+                self.notice(f"{len(basket):,} requests are at {self._asked.place} as {name}")
+                if not await self._follow(name, set(basket)):
+                    return
             finally:
                 self._open -= 1
-            if not full:
-                return
-            if not self._open:
-                break
-            await self.sleep(10 * self.look_seconds)  # for those before it
+            if beside:
+                await self.sleep(10 * self.look_seconds)
         if len(basket) == 1:
             raise ModelError(f"{self._asked.place} takes not even one request: its limit on what waits is too low")
         names = list(basket)
