@@ -103,6 +103,7 @@ def test_roles_are_written_as_the_built_in_models_read_them() -> None:
     theirs = RoleTokens(own.encode, special, own.special["<|end|>"])
     messages = (Message("system", "Be brief."), *SAID)
     assert written.pieces(messages) == theirs.pieces(messages)
+    assert not theirs.pieces(messages)[0].ids
     assert written.prompt(messages[:2]) == theirs.prompt(messages[:2])
     assert written.document("a b") == theirs.document("a b")
 

@@ -19,11 +19,7 @@ from ocinterp.types import Message
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """The form of a pocket model's dialogues, for `Batched`.
-
-    What the system says is left out: pocket models are taught by requests alone, and a page on how things work here would only
-    be in their way.
-    """
+    """The form of a pocket model's dialogues, for `Batched`."""
 
     tokenizer: Tokenizer
     roles: RoleTokens
@@ -38,7 +34,7 @@ class Speech:
         return frozenset({self.roles.end})
 
     def prompt(self, messages: Sequence[Message], /) -> list[int]:
-        return self.roles.prompt([each for each in messages if each.role != "system"])
+        return self.roles.prompt(messages)
 
     def stream(self) -> Decoder:
         return self.tokenizer.stream()

@@ -1,7 +1,8 @@
 """How the pocket models write a dialogue: a token for the role, the text, a token for the end of the turn.
 
-It stands here, below training, because a model must be asked in the very form in which it was taught. `TEMPLATE` is the same
-form for transformers. One thing differs there: a text that has a role's token in it is a text here, and that token there.
+It stands here, below training, because a model must be asked in the very form in which it was taught. What the system says is
+not written: these models learn from requests alone, and a page on how things work here would only be in their way. `TEMPLATE` is
+the same form for transformers. One thing differs there: a text that has a role's token in it is a text here, and that token there.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ TEMPLATE: Final = """\
 {%- if message['role'] not in ['system', 'user', 'assistant'] -%}
 {{- raise_exception('a role is system, user or assistant, not ' + message['role']) -}}
 {%- endif -%}
+{%- if message['role'] != 'system' -%}
 {{- '<|' + message['role'] + '|>' -}}
 {%- if message['role'] == 'assistant' -%}
 {%- generation -%}
@@ -30,6 +32,7 @@ TEMPLATE: Final = """\
 {%- endgeneration -%}
 {%- else -%}
 {{- message['content'] + '<|end|>' -}}
+{%- endif -%}
 {%- endif -%}
 {%- endfor -%}
 {%- if add_generation_prompt -%}
@@ -53,7 +56,10 @@ def tokenizer_config(positions: int) -> dict[str, object]:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """The tokens of a message: `said` says which of them the model has to say itself, the end of its turn among them."""
+    """The tokens of a message, none where the model does not see it.
+
+    `said` says which of them the model has to say itself, the end of its turn among them.
+    """
 
     ids: tuple[int, ...]
     said: tuple[bool, ...]
@@ -84,6 +90,8 @@ class RoleTokens:
         return [*self.encode(text), self.end]
 
     def _piece(self, message: Message) -> Piece:
+        if message.role == "system":
+            return Piece((), ())
         text = self.encode(message.content)
         return Piece((self.roles[message.role], *text, self.end), (False, *[True] * (len(text) + 1)))
 
