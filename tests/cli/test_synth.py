@@ -205,6 +205,31 @@ def test_what_can_wait_goes_to_the_batch_api_for_half_the_price(home: Path, ocin
     assert ocinterp("synth", "run", "later", "--batch").out == two.out
 
 
+def test_who_stops_a_run_does_not_wait_for_its_batch_and_collects_it_later(
+    home: Path, ocinterp: Command, serve: Serve
+) -> None:
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    batches = Batches(teacher.told, looks=1_000_000)
+    model = serve(teacher.answer, repeat_last=True, more=batches.serve)
+    ocinterp("synth", "plan", asked(home), "--out", "run", "--strong", model, *PLAN)
+    command = [sys.executable, "-c", "from ocinterp.cli.main import main; main()", "synth", "run", "run", "--batch"]
+    with subprocess.Popen(command, cwd=home, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "30 requests are at" in line:
+                break
+        assert ocinterp("synth", "stop", "run").code == 0
+        assert "stopped; `ocinterp synth run run --batch` goes on" in process.stderr.read()
+    assert process.returncode == 130
+    assert (len(batches.batches), batches.asked) == (1, [])
+    batches.looks = 0
+    ended = ocinterp("synth", "run", "run", "--batch")
+    assert ended.code == 0, ended.err
+    assert len(batches.batches) == 2  # by the first prompt, and by the second
+    names = [json.loads(each)["custom_id"] for file in batches.files.values() for each in file.splitlines() if b'"body": {"model"' in each]  # fmt: skip
+    assert len(names) == len(set(names)) == len(batches.asked) > 30
+
+
 def test_batches_are_of_servers(home: Path, ocinterp: Command, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("pyarrow", reason="pyarrow is not installed")
     ocinterp("synth", "plan", asked(home), "--out", "run", "--strong", serve(teacher.answer, repeat_last=True), *PLAN)
@@ -319,6 +344,8 @@ def test_a_server_can_say_which_questions_are_near(home: Path, ocinterp: Command
     model = serve(teacher.answer, more=add, repeat_last=True)
     none = ("--least", "0", "--simulation", "0", "--correction", "0")
     ocinterp("synth", "plan", asked(home), "--out", "run", "--embedder", model, "--embedder-price", "100,0", *none)
+    assert "10 questions cost $0.0100; all 30 at that price: about $0.03" in ocinterp("synth", "run", "run", "--sample", "10").err  # fmt: skip
+    assert len(seen) == 10
     ended = ocinterp("synth", "run", "run")
     assert ended.code == 0
     assert "spent $0.03, 300 tokens in 30 calls" in ended.err

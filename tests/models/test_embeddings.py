@@ -96,13 +96,37 @@ async def test_a_text_is_asked_for_once_and_one_that_is_added_costs_itself(tmp_p
         for given in (texts, [*texts[:70], "new", *texts[70:]]):
             async with Journal(tmp_path / "j.sqlite") as journal:
                 found = await KeptEmbedder(embedder, journal, "e", Price(2)).vectors(given)
+                assert found is not None
                 exact = (await embedder.embed(given)).vectors
                 assert np.abs(found - exact).max() < 1e-3
                 assert journal.spent.prompt_tokens == sum(map(len, given))
                 assert journal.spent.nanodollars == 2000 * sum(map(len, given))
         ours = [each for each in served.bodies if len(each["input"]) <= 64]
         assert [len(each["input"]) for each in ours] == [64, 64, 22, 1]
-        assert (await KeptEmbedder(embedder, journal, "e").vectors([])).shape[0] == 0
+        nothing = await KeptEmbedder(embedder, journal, "e").vectors([])
+        assert nothing is not None
+        assert nothing.shape[0] == 0
+
+
+async def test_whoever_wants_to_stop_is_heard_between_the_thousands_and_a_ledger_has_what_was_paid(
+    tmp_path: Path,
+) -> None:
+    served = Embeddings()
+    texts = [f"text {at}" for at in range(5_000)]
+    async with (
+        ScriptedServer(more=served.serve) as server,
+        served_by(server) as embedder,
+        Journal(tmp_path / "j.sqlite") as journal,
+    ):
+        kept = KeptEmbedder(embedder, journal, "e", Price(2))
+        early: dict[str, int] = {}
+        assert await kept.vectors(texts, lambda: bool(served.texts), early) is None
+        assert 0 < len(served.texts) == len(early) < 5_000
+        late: dict[str, int] = {}
+        assert await kept.vectors(texts, ledger=late) is not None
+        assert len(served.texts) == 5_000
+        assert not early.keys() & late.keys()
+        assert sum(early.values()) + sum(late.values()) == journal.spent.nanodollars
 
 
 async def test_a_budget_holds_for_vectors_too(tmp_path: Path) -> None:

@@ -61,4 +61,24 @@ async def test_who_is_to_stop_begins_nothing_more_and_finishes_what_is_under_way
     found = [row async for row, _ in in_order(range(100), act, 4, lambda: len(begun) >= 10)]
     assert found == begun == list(range(len(begun)))
     assert 10 <= len(begun) < 16
+
+
+async def test_who_leaves_waits_for_nobody() -> None:
+    begun: list[int] = []
+
+    async def act(row: int) -> int:
+        begun.append(row)
+        await asyncio.sleep(0 if row < 6 else 3600)
+        return row
+
+    found = [row async for row, _ in in_order(range(100), act, 4, lambda: 6 in begun, leave=True)]
+    assert found == list(range(len(found)))
+    assert 3 <= len(found) <= 6
+    assert not [each for each in asyncio.all_tasks() if each is not asyncio.current_task()]
+
+
+async def test_of_nothing_comes_nothing() -> None:
+    async def act(row: int) -> int:
+        return row
+
     assert [each async for each in in_order([], act, 4)] == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +19,7 @@ from ocinterp.models.refusals import Asked
 from ocinterp.models.wire import Wire
 
 if TYPE_CHECKING:
+    from ocinterp.synth.desk import Vectorizer
     from ocinterp.synth.plan import Plan, Player
     from ocinterp.synth.pocket.teacher import Rule
     from ocinterp.synth.vectors import Vectors
@@ -79,11 +80,18 @@ class Casting:
                 await self._opened(stack, embedder.model), self.journal, embedder.model, Price(embedder.price_in)
             )
 
-    async def vectors(self, texts: Sequence[str]) -> Vectors:
-        """Of questions, by the plan's embedder, or by their words where it has none."""
+    def vectorizer(self, stop: Callable[[], bool]) -> Vectorizer:
+        """The plan's embedder, or the words of questions where it has none."""
         from ocinterp.synth.desk import by_words
 
-        return await (self._embedder.vectors(texts) if self._embedder else by_words(texts))
+        embedder = self._embedder
+        if embedder is None:
+            return by_words
+
+        async def by_model(texts: Sequence[str], ledger: dict[str, int] | None, /) -> Vectors | None:
+            return await embedder.vectors(texts, stop, ledger)
+
+        return by_model
 
     async def _opened(self, stack: AsyncExitStack, name: str) -> Embedder:
         from ocinterp.models.resolve import Served, resolve

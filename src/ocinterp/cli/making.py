@@ -71,9 +71,14 @@ class Making:
         for line in table(found):
             print(line)
         if wish.made:
-            again = f"{self.folder} --sample {self.sample}" if self.sample else f"{self.folder}"
-            print(f"ocinterp: stopped; `ocinterp synth run {again}` goes on", file=sys.stderr)
+            print(f"ocinterp: stopped; `ocinterp synth run {self._again}` goes on", file=sys.stderr)
         return course.stage(self.until).done is not None
+
+    @property
+    def _again(self) -> str:
+        """The words of the command that goes on."""
+        options = {"--batch": self.batch, "--gateway": self.gateway, f"--sample {self.sample}": self.sample}
+        return " ".join([str(self.folder), *(name for name, on in options.items() if on)])
 
     async def _sampled(self, course: Course) -> tuple[Course, list[tuple[str, Done]]]:
         """What comes of some questions, in a run of their own, and what all would cost by that."""
@@ -134,7 +139,7 @@ class Making:
                     stop,
                     told,
                     patient=cast.play_later if self.batch else None,
-                    vectors=cast.vectors,
+                    vectors=cast.vectorizer(stop),
                 ),
                 journal,
             )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from importlib.util import find_spec
@@ -183,26 +183,41 @@ class KeptEmbedder:
     name: str
     price: Price = FREE
 
-    async def vectors(self, texts: Sequence[str]) -> Vectors:
-        """Of length 1 [text, width]. Raises what the embedder raises, and BudgetExhausted."""
+    async def vectors(
+        self,
+        texts: Sequence[str],
+        stop: Callable[[], bool] = lambda: False,
+        ledger: dict[str, int] | None = None,
+    ) -> Vectors | None:
+        """Of length 1 [text, width]. Raises what the embedder raises, and BudgetExhausted.
+
+        None if `stop` says so before the last were asked for: those that are there need not be asked for again. `ledger` gets what
+        each text cost that was asked for now, in billionths of a dollar, by its key in the journal.
+        """
         together = Together(self.embedder)
         found: list[Vectors] = []
         for start in range(0, len(texts), _UNDER_WAY):
+            if stop():
+                return None
             try:
                 async with asyncio.TaskGroup() as group:
                     some = texts[start : start + _UNDER_WAY]
-                    tasks = [group.create_task(self._one(each, together)) for each in some]
+                    tasks = [group.create_task(self._one(each, together, ledger)) for each in some]
             except ExceptionGroup as several:
                 raise several.exceptions[0] from None  # they fail for one reason
             found.append(_unit(np.stack([each.result() for each in tasks]).astype(np.float32)))
         return np.concatenate(found) if found else np.empty((0, 1), np.float32)
 
-    async def _one(self, text: str, together: Together) -> NDArray[np.float16]:
+    async def _one(self, text: str, together: Together, ledger: dict[str, int] | None) -> NDArray[np.float16]:
+        request = Request("embedding", self.name, text)
+
         async def act() -> Done:
             vector, tokens = await together.one(text)
             cost = None if tokens is None else replace(self.price.of(tokens, 0), calls=1)
+            if ledger is not None and cost is not None:
+                ledger[request.key.hex()] = cost.nanodollars
             return Done(base64.b64encode(vector.astype(np.float16).tobytes()).decode(), cost)
 
         most = self.price.of(len(text[:_CHARACTERS].encode(errors="replace")) + 8, 0)
-        said = await self.journal.once(Request("embedding", self.name, text), act, reserve=most)
+        said = await self.journal.once(request, act, reserve=most)
         return np.frombuffer(base64.b64decode(said), np.float16)

@@ -6,19 +6,27 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from itertools import islice
-from typing import TypeVar
+from typing import Final, TypeVar
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
 
+_LOOK_SECONDS: Final = 0.2
+
+
 async def in_order(
-    rows: Iterable[_T], act: Callable[[_T], Awaitable[_R]], at_once: int, stop: Callable[[], bool] = lambda: False
+    rows: Iterable[_T],
+    act: Callable[[_T], Awaitable[_R]],
+    at_once: int,
+    stop: Callable[[], bool] = lambda: False,
+    *,
+    leave: bool = False,
 ) -> AsyncIterator[tuple[_T, _R]]:
     """Each row with what its act gave; no more than `at_once` are under way, or wait to be handed on.
 
     What an act raises is raised when its turn comes, and the others are broken off. After `stop` says so no act is begun, and
-    those under way are waited for.
+    those under way are waited for; with `leave` they are broken off as well.
     """
     rest = iter(rows)
     under_way: deque[tuple[_T, asyncio.Task[_R]]] = deque()
@@ -30,6 +38,10 @@ async def in_order(
             if not under_way:
                 return
             row, task = under_way[0]
+            while leave and not task.done():
+                if stop():
+                    return
+                await asyncio.wait([task], timeout=_LOOK_SECONDS)
             result = await task
             under_way.popleft()
             yield row, result

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from ocinterp.jobs import Jobs
 from ocinterp.journal import Journaled, Request
@@ -19,7 +20,16 @@ from ocinterp.types import Completion, Message
 Players = Callable[[str, str], Journaled]  # of a part, within a scope
 
 
-async def by_words(texts: Sequence[str]) -> Vectors:
+class Vectorizer(Protocol):
+    """Vectors of questions, by which it is seen which are near each other.
+
+    None: somebody wished to stop on the way. `ledger` gets what each cost, as that of a desk.
+    """
+
+    async def __call__(self, texts: Sequence[str], ledger: dict[str, int] | None, /) -> Vectors | None: ...
+
+
+async def by_words(texts: Sequence[str], ledger: dict[str, int] | None = None, /) -> Vectors:
     """Vectors that need no model."""
     return await asyncio.to_thread(vectors.of, texts)
 
@@ -55,7 +65,7 @@ class Desk:
     ledger: dict[str, int] | None = None  # billionths of a dollar of each call that was asked for, by its key
     patient: Players | None = None
     patient_rows: int = 20_000
-    vectors: Callable[[Sequence[str]], Awaitable[Vectors]] = by_words  # of questions, to find which are near each other
+    vectors: Vectorizer = by_words
 
     @property
     def rows_that_wait(self) -> int:

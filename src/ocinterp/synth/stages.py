@@ -57,7 +57,7 @@ async def judge(desk: Desk, before: Stage, rows: int, stage: Stage) -> Done:
         said = ", ".join(str(each.value) for each in found)
         return Judged(query, found) if hardness.hard(found, least) else f"it is not hard enough: {said}"
 
-    return await _made(desk, stage, Judged, before.rows(Query), rows, one, _about_query, desk.rows_that_wait)
+    return await _made(desk, stage, Judged, before.rows(Query), rows, one, _about_query, patient=True)
 
 
 async def _made(
@@ -68,17 +68,22 @@ async def _made(
     total: int,
     act: Callable[[_T], Awaitable[_R | str]],
     about: Callable[[_T], Query],
-    at_once: int = 0,
+    *,
+    patient: bool = False,
 ) -> Done:
-    """Carry out `act` for each of `total` rows, `at_once` or as many as the desk says, and write what it gives; a text is why
-    there is nothing.
+    """Carry out `act` for each of `total` rows, and write what it gives; a text is why there is nothing.
+
+    Where `patient` acts wait for a batch, more of them are under way, and nobody who wants to stop waits for them: the batch
+    is at the server, and whoever goes on with the run collects it.
     """
+    at_once = desk.rows_that_wait if patient else desk.at_once
+    leave = patient and desk.patient is not None
     stage.begin()
     desk.watch.begin(stage.name, total)
     rejected: list[Rejected] = []
     part: list[_R] = []
     number, kept = count(), 0
-    async for given, made in in_order(rows, _excused(act), at_once or desk.at_once, desk.stop):
+    async for given, made in in_order(rows, _excused(act), at_once, desk.stop, leave=leave):
         desk.watch.row(not isinstance(made, str))
         if isinstance(made, str):
             query = about(given)
@@ -217,7 +222,10 @@ async def correction(desk: Desk, rows: Sequence[Judged], stage: Stage) -> Done:
 async def packing(desk: Desk, rows: Sequence[Judged], stage: Stage) -> Done:
     """Questions that are near each other, with the answers that their sources have; nothing is run."""
     plan = desk.plan
-    found = await asyncio.to_thread(nearest, await desk.vectors([each.query.text for each in rows]), pack.WIDE)
+    vectors = await desk.vectors([each.query.text for each in rows], desk.ledger)
+    if vectors is None:
+        return Done(0, 0, {"stopped": 1})
+    found = await asyncio.to_thread(nearest, vectors, pack.WIDE)
     rule: pack.Rule = "paper" if plan.rule == "paper" else "free"
     packs = pack.packs(found, plan.seed, rule, plan.apart)
 
@@ -238,7 +246,7 @@ async def similar_problems(desk: Desk, groups: Sequence[Sequence[Judged]], stage
         wanted = [(each.query, each.query.facts.solutions[0]) for each in given]
         return await _of_solutions(desk, "similar", [(query.text, query, solution) for query, solution in wanted])
 
-    return await _made(desk, stage, Row, groups, len(groups), one, lambda each: each[0].query, desk.rows_that_wait)
+    return await _made(desk, stage, Row, groups, len(groups), one, lambda each: each[0].query, patient=True)
 
 
 async def follow_ups(desk: Desk, those: Sequence[tuple[Judged, Followed]], stage: Stage) -> Done:
@@ -250,7 +258,7 @@ async def follow_ups(desk: Desk, those: Sequence[tuple[Judged, Followed]], stage
         told = zip(asked, followed.solutions, strict=True)
         return await _of_solutions(desk, "follow-up", [(words, followed.query, solution) for words, solution in told])
 
-    return await _made(desk, stage, Row, those, len(those), one, lambda each: each[0].query, desk.rows_that_wait)
+    return await _made(desk, stage, Row, those, len(those), one, lambda each: each[0].query, patient=True)
 
 
 async def _of_solutions(desk: Desk, method: Method, turns: Sequence[tuple[str, Query, Solution]]) -> Row | str:
