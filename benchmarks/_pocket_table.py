@@ -21,8 +21,8 @@ from ocinterp.bench import attempts
 from ocinterp.bench.attempts import Attempt
 from ocinterp.bench.spending import bought
 from ocinterp.bench.statistics import wilson
+from ocinterp.parse import meaning
 from ocinterp.tasks.pocket import benchmark
-from ocinterp.tasks.syntax import meaning
 from ocinterp.train.card import NO_RESULTS
 
 ROWS: Final = {

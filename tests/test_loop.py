@@ -11,6 +11,7 @@ from ocinterp.feedback import execution_output, failures, first_of, silent
 from ocinterp.loop import Limits, rollout
 from ocinterp.testing import FakeSandbox, ScriptedModel, code
 from ocinterp.types import (
+    AgainEvent,
     AskEvent,
     Cell,
     CellEvent,
@@ -31,6 +32,7 @@ from ocinterp.types import (
     Trajectory,
     Turn,
     TurnEvent,
+    Usage,
 )
 
 TASK = Task("t/1", (Message("user", "print one"),))
@@ -202,6 +204,39 @@ async def test_15_a_start_that_reached_its_limit_asks_nothing_of_the_model() -> 
     assert (again, model.seen) == (begun, [])
 
 
-def test_16_ratings_without_words_are_for_the_record_and_not_for_the_model() -> None:
+async def test_16_a_program_that_has_failed_is_not_run_again_where_others_may_answer() -> None:
+    model = ScriptedModel([code("prnt(1)"), Completion(code("prnt(1)  # really"), usage=Usage(10, 5))])
+    others = [
+        ScriptedModel([Completion(code("prnt( 1 )"), usage=Usage(10, 6))]),
+        ScriptedModel([Completion(code("print(1)"), usage=Usage(10, 7))]),
+        ScriptedModel([]),
+    ]
+    events: list[Event] = []
+    result = await rollout(TASK, model=model, sandbox=sandbox(), feedback=failures, again=others, listen=events.append)
+    assert [turn.runs[0].cell.source for turn in result.turns] == ["prnt(1)", "print(1)"]
+    assert result.turns[-1].completion.usage == Usage(30, 18)
+    assert [each.seen for each in others] == [[model.seen[-1]], [model.seen[-1]], []]
+    assert sum(isinstance(each, AgainEvent) for each in events) == 2
+    assert sum(isinstance(each, CellEvent) for each in events) == 2
+
+
+async def test_17_where_all_repeat_themselves_the_last_one_is_run() -> None:
+    others = [ScriptedModel([code("prnt(1)")])] * 1
+    model = ScriptedModel([code("prnt(1)")] * 2)
+    result = await rollout(TASK, model=model, sandbox=sandbox(), feedback=failures, again=others, limits=Limits(2))
+    assert (len(result.turns), result.stop) == (2, StopReason.MAX_TURNS)
+    assert result.turns[-1].completion.usage is None  # nobody counted
+
+
+async def test_18_a_program_that_was_right_and_words_without_one_may_be_said_again() -> None:
+    others = [ScriptedModel([])]
+    model = ScriptedModel([code("print(1)"), code("print(1)"), code("prnt(1)"), "I cannot.", "I cannot."])
+    wishes = first_of(failures, saying("Once more.", "And now?", "Well?"))  # type: ignore[arg-type]
+    result = await rollout(TASK, model=model, sandbox=sandbox(), feedback=wishes, again=others, limits=Limits(5))
+    assert len(result.turns) == 5
+    assert others[0].seen == []
+
+
+def test_19_ratings_without_words_are_for_the_record_and_not_for_the_model() -> None:
     rated = Turn(Completion("1"), feedback=(Feedback(Source.HUMAN, "", "good"),))
     assert [message.content for message in Trajectory("t", (), (rated,)).messages()] == ["1"]

@@ -6,14 +6,16 @@ tests/test_loop.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from ocinterp.parse import extract_cells
+from ocinterp.parse import extract_cells, meaning
 from ocinterp.protocols import FeedbackProvider, Model, Sandbox, Session, ignore
 from ocinterp.types import (
+    AgainEvent,
     AskEvent,
     CellEvent,
+    Completion,
     DoneEvent,
     Event,
     FeedbackEvent,
@@ -25,6 +27,7 @@ from ocinterp.types import (
     Trajectory,
     Turn,
     TurnEvent,
+    Usage,
 )
 
 Listener = Callable[[Event], None]
@@ -44,11 +47,14 @@ async def rollout(
     sandbox: Sandbox,
     feedback: FeedbackProvider,
     limits: Limits = Limits(),
+    again: Sequence[Model] = (),
     start: Trajectory | None = None,
     listen: Listener = ignore,
 ) -> Trajectory:
     """Let `model` work on `task` until nobody has anything to add, or a limit is reached.
 
+    Where it says a program that has failed before, the models in `again` are asked instead, one after the other until one says
+    another program: the same model drawing by chance, as a rule. What all of them read and said is in the usage of the answer.
     `start` continues an earlier trajectory of the same task; its last turn is answered first if nobody has yet.
     Raises ModelError and SandboxError; what was finished before has reached `listen`.
     """
@@ -59,7 +65,7 @@ async def rollout(
             if not unanswered:
                 if _reached(limits, trajectory):
                     return _stop(trajectory, StopReason.MAX_TURNS, listen)
-                turn = await _take_turn(trajectory, model, session, listen)
+                turn = await _take_turn(trajectory, (model, *again), session, listen)
                 trajectory = trajectory.plus(turn)
             listen(AskEvent())
             before, turn = _split(trajectory)
@@ -83,8 +89,8 @@ def followed(trajectory: Trajectory, event: Event) -> Trajectory:
             return trajectory
 
 
-async def _take_turn(trajectory: Trajectory, model: Model, session: Session, listen: Listener) -> Turn:
-    completion = await model.generate(tuple(trajectory.messages()), on_text=lambda text: listen(TextEvent(text)))
+async def _take_turn(trajectory: Trajectory, models: Sequence[Model], session: Session, listen: Listener) -> Turn:
+    completion = await _answer(trajectory, models, listen)
     runs: list[Run] = []
     for cell in extract_cells(completion.text, prefix=f"{len(trajectory.turns) + 1}."):
         listen(CellEvent(cell))
@@ -94,6 +100,37 @@ async def _take_turn(trajectory: Trajectory, model: Model, session: Session, lis
     turn = Turn(completion, tuple(runs))
     listen(TurnEvent(turn))
     return turn
+
+
+async def _answer(trajectory: Trajectory, models: Sequence[Model], listen: Listener) -> Completion:
+    """What the first of the models says whose program has not failed before; the last one's words where all of them repeat."""
+    messages = tuple(trajectory.messages())
+
+    async def said(model: Model) -> Completion:
+        return await model.generate(messages, on_text=lambda text: listen(TextEvent(text)))
+
+    first, *others = models
+    found = await said(first)
+    failed = [_program(each.completion) for each in trajectory.turns if not each.right] if others else []
+    for model in others:
+        program = _program(found)
+        if not program or program not in failed:
+            break
+        listen(AgainEvent())
+        before, found = found, await said(model)
+        found = replace(found, usage=_sum(before.usage, found.usage))
+    return found
+
+
+def _program(completion: Completion) -> tuple[str, ...]:
+    """What an answer runs, by what it means; nothing where it runs nothing."""
+    return tuple(meaning(each.source) for each in extract_cells(completion.text))
+
+
+def _sum(one: Usage | None, two: Usage | None) -> Usage | None:
+    if one is None or two is None:
+        return None
+    return Usage(one.prompt_tokens + two.prompt_tokens, one.completion_tokens + two.completion_tokens)
 
 
 def _reached(limits: Limits, trajectory: Trajectory) -> bool:

@@ -88,6 +88,14 @@ def extract_cells(text: str, prefix: str = "") -> list[Cell]:
     return [Cell(f"{prefix}{number}", source, language) for number, (language, source) in enumerate(found, 1)]
 
 
+def meaning(source: str) -> str:
+    """A program in Python without what changes nothing: its comments, its blanks. Any other text as it is."""
+    try:
+        return ast.unparse(_parse(source))
+    except (SyntaxError, RecursionError):
+        return source.strip()
+
+
 def _sources(text: str) -> list[str]:
     if _is_program(text):  # fences and tags, if it has any, are in its strings and comments
         return [text]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ocinterp.types import (
     Cell,
@@ -33,6 +33,15 @@ class Model(Protocol):
 
         When this raises, the pieces may be the start of an answer that never came.
         """
+        ...
+
+
+@runtime_checkable
+class Fickle(Protocol):
+    """A model that may say something else when it is asked once more."""
+
+    def others(self) -> Sequence[Model]:
+        """Who is to be asked, one after the other, where what it said will not do: mostly itself, drawing by chance."""
         ...
 
 

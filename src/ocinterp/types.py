@@ -271,6 +271,13 @@ class TextEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class AgainEvent:
+    """What the model has just said is a program that has failed before: nothing of it runs, and another is asked for."""
+
+    kind: Literal["again"] = "again"
+
+
+@dataclass(frozen=True, slots=True)
 class CellEvent:
     """A cell starts to run."""
 
@@ -338,5 +345,14 @@ class DoneEvent:
 
 LiveEvent = OutputEvent | DisplayEvent
 Event = (
-    TextEvent | CellEvent | OutputEvent | DisplayEvent | ResultEvent | TurnEvent | AskEvent | FeedbackEvent | DoneEvent
+    TextEvent
+    | AgainEvent
+    | CellEvent
+    | OutputEvent
+    | DisplayEvent
+    | ResultEvent
+    | TurnEvent
+    | AskEvent
+    | FeedbackEvent
+    | DoneEvent
 )

@@ -176,6 +176,33 @@ def test_resampling_goes_on_where_it_ended(home: Path, ocinterp: Command, serve:
     assert asked.index(0.8) > asked.index(0)  # though it is named first
 
 
+def test_a_model_that_repeats_itself_is_asked_for_another_answer(
+    home: Path, ocinterp: Command, serve: Serve, own: str
+) -> None:
+    warm: list[object] = []
+
+    async def stubborn(each: Asked) -> Says:
+        temperature = each.body["temperature"]
+        warm.extend([temperature] if temperature else [])
+        return Says(code(TWICE if "`twice`" in said_to(each)[0] else ADD if len(warm) == 2 else WRONG))
+
+    model = serve(stubborn, repeat_last=True)
+    run = ("eval", own, "-m", model, "--setting", "execution-base", "--json")
+    assert ocinterp(*run, "plain.json").code == 0
+    assert warm == []
+    ended = ocinterp(*run, "again.json", "--again", "0.5")
+    assert (ended.code, warm) == (0, [0.5, 0.5])
+    found = [
+        json.loads((home / f"{name}.json").read_text())["settings"]["execution-base"] for name in ("plain", "again")
+    ]
+    assert [each["pass@1"] for each in found] == [0.5, 1.0]
+    assert found[0]["tokens"]["completion_tokens"] < found[1]["tokens"]["completion_tokens"]
+    assert ocinterp(*run, "again.json", "--again", "0.5", "--resume").code == 0
+    assert len(warm) == 2  # paid for
+    other = ocinterp(*run, "again.json", "--resume")
+    assert (other.code, "its again is 0.5, not" in other.err) == (2, True)
+
+
 def test_the_papers_one_prompt_and_a_chat_are_not_mixed_in_one_run(
     home: Path, ocinterp: Command, serve: Serve, own: str
 ) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from models.pocket.tiny import model, tokenizer
 from ocinterp.errors import ModelError
-from ocinterp.models.batched import Batched
+from ocinterp.models.batched import OTHERS, Batched
 from ocinterp.models.engine import Limits, Sampling, Schedule, Strand, Token
 from ocinterp.models.pocket.engine import PocketEngine
 from ocinterp.models.pocket.model import Speech
@@ -263,6 +263,13 @@ async def test_voices_with_their_own_settings_share_the_engine() -> None:
     async with Batched(CountDown(), Numbers(), Sampling(max_tokens=2)) as batched:
         assert (await batched.generate(asked(9))).text == "8,7,."
         assert (await batched.voice(Sampling(max_tokens=3)).generate(asked(9))).text == "8,7,6,."
+
+
+async def test_others_are_the_model_itself_drawing_by_chance() -> None:
+    async with Batched(PocketEngine(model()), SPEECH, Sampling(max_tokens=12)) as batched:
+        usual = (await batched.generate(asked("sort it"))).text
+        said = [(await each.generate(asked("sort it"))).text for each in batched.others()]
+    assert len({usual, *said}) == 1 + OTHERS
 
 
 def test_callers_may_be_in_several_event_loops() -> None:

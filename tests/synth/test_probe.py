@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ocinterp.journal import Journal, Journaled
+from ocinterp.parse import meaning
 from ocinterp.protocols import ignore
 from ocinterp.synth import probe
 from ocinterp.synth.desk import Desk
@@ -16,7 +17,6 @@ from ocinterp.synth.plan import Plan, Player
 from ocinterp.synth.probe import Case, cases, counts, verdicts
 from ocinterp.synth.queries import Origin
 from ocinterp.synth.rows import Heard, Row, Said
-from ocinterp.tasks.syntax import meaning
 from ocinterp.testing.fakes import code
 from ocinterp.types import Completion, Message, Source
 

@@ -15,7 +15,7 @@ from ocinterp.bench.numbers import Measure
 from ocinterp.errors import DataError, UsageError
 from ocinterp.types import Status, Trajectory, Usage
 
-BEFORE = {"form": "chat"}  # of runs that do not say it
+BEFORE = {"form": "chat", "again": "never"}  # of runs that do not say it
 
 
 @dataclass(frozen=True, slots=True)

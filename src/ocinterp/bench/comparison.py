@@ -23,7 +23,7 @@ from ocinterp.errors import UsageError
 from ocinterp.files import replace_file
 
 FORMAT: Final = "ocinterp-comparison/1"
-_OPTIONS: Final = ("critic", "turns", "form", "temperature", "spread", "max_tokens")  # on which numbers depend
+_OPTIONS: Final = ("critic", "turns", "form", "temperature", "spread", "again", "max_tokens")  # on which numbers depend
 _CONV_OPTIONS: Final = ("conv_turns",)  # and those of ConvCodeWorld's settings
 
 

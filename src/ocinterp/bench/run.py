@@ -47,10 +47,10 @@ def _prompt(task: Task) -> tuple[Message, ...]:
 class Desk:
     """What an evaluation is done with.
 
-    `model` gives who answers in a setting, for a task and the number of its sample; `critic` who speaks of a task's
-    answers, `opening` what a dialogue begins with. `provenance` goes into every record. At most `concurrency` requests
-    are open at once, and twice as many dialogues, so that a request is never kept waiting by a program that runs; of those
-    programs four run at once for each processor.
+    `model` gives who answers in a setting, for a task and the number of its sample, `again` who answers in place of a program
+    that has failed before; `critic` who speaks of a task's answers, `opening` what a dialogue begins with. `provenance` goes
+    into every record. At most `concurrency` requests are open at once, and twice as many dialogues, so that a request is never
+    kept waiting by a program that runs; of those programs four run at once for each processor.
     """
 
     court: Court
@@ -60,6 +60,7 @@ class Desk:
     provenance: Mapping[str, str] | None = None
     concurrency: int = 64
     opening: Callable[[Task], tuple[Message, ...]] = _prompt
+    again: Callable[[Setting, str, int], Sequence[Model]] | None = None
 
     async def evaluate(
         self,
@@ -148,6 +149,11 @@ class _Work:
         except OcinterpError as error:
             self._stopped.append(error)
 
+    def _voice(self, setting: Setting, model: Model) -> Model:
+        """A model as it is asked in a setting."""
+        queued = _Queued(model, self._asking)
+        return Glued(queued) if setting.glued else queued
+
     def _borrowed(self, setting: Setting, task: Task) -> str:
         """What was said first of the next task, in their order, of which something was said; under this one's name."""
         names = list(self._hidden)
@@ -184,15 +190,16 @@ class _Work:
         if setting.asks_critic and desk.critic is not None:
             critic = Metered(_Queued(desk.critic(task.id), self._asking))
         unsaid = ""
-        model = _Queued(desk.model(setting, task.id, key.sample), self._asking)
+        again = desk.again(setting, task.id, key.sample) if desk.again else ()
         async with Later(desk.sandbox, self._running).open() as session:
             try:
                 trajectory = await rollout(
                     task,
-                    model=Glued(model) if setting.glued else model,
+                    model=self._voice(setting, desk.model(setting, task.id, key.sample)),
                     sandbox=Held(session),
                     feedback=setting.feedback(Seat(task, session, hidden, critic, self._borrowed(setting, task))),
                     limits=setting.limits,
+                    again=[self._voice(setting, each) for each in again],
                     start=so_far.trajectory,
                     listen=so_far,
                 )

@@ -25,6 +25,7 @@ from ocinterp.cli.kept import Kept
 from ocinterp.cli.settings import Settings
 from ocinterp.errors import UsageError
 from ocinterp.journal import FREE, UNLIMITED, Budget, Journal, Price
+from ocinterp.models.batched import OTHERS
 from ocinterp.models.resolve import Person, Replay, resolve
 from ocinterp.problems import Benchmark, Calls, Problem
 from ocinterp.protocols import Model
@@ -87,6 +88,7 @@ class Campaign:
     glued: bool
     temperature: float
     spread: float
+    again: float | None
     max_tokens: int
     profile: Profile
     concurrency: int
@@ -201,6 +203,7 @@ class Campaign:
             "form": "glued" if self.glued else "chat",
             "temperature": f"{self.temperature:g}",
             "spread": f"{self.spread:g}",
+            "again": "never" if self.again is None else f"{self.again:g}",
             "max_tokens": str(self.max_tokens),
             "version": __version__,
         }
@@ -240,7 +243,7 @@ class Campaign:
         """A desk at which models are asked, and paid through the journal."""
         journal = await stack.enter_async_context(Journal(kept.journal, budget=self.budget))
         clients = await stack.enter_async_context(Clients(journal, self.max_tokens, self.concurrency))
-        await clients.open(source, {self.temperature, self.spread})
+        await clients.open(source, {self.temperature, self.spread, *([self.again] if self.again is not None else [])})
         advisor = source if critic is None or isinstance(critic, Rule) else critic
         await clients.open(advisor, {0.0})
 
@@ -248,12 +251,18 @@ class Campaign:
             warmth = self.temperature if setting.temperature is None else setting.temperature
             return clients.paid(source, warmth, self.price, task_id, sample)
 
+        def again(_: Setting, task_id: str, sample: int) -> list[Model]:
+            if self.again is None:
+                return []
+            numbers = range(OTHERS * sample, OTHERS * (sample + 1))
+            return [clients.paid(source, self.again, self.price, task_id, each, kind="again") for each in numbers]
+
         def speaker(task_id: str) -> Model:
             return clients.paid(advisor, 0.0, self.critic_price, task_id, kind="critic")
 
         if isinstance(critic, Rule):
-            return partial(Desk, model=model, critic=critic.critic)
-        return partial(Desk, model=model, critic=speaker if critic else None)
+            return partial(Desk, model=model, again=again, critic=critic.critic)
+        return partial(Desk, model=model, again=again, critic=speaker if critic else None)
 
     @property
     def _tier(self) -> str:

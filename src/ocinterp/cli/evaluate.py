@@ -12,6 +12,7 @@ _SETTINGS = "Of single, resample, visible, execution, human, oracle, blank, mism
 _CRITIC = "The model that speaks in human, oracle and conv; rule: a person by rule, for pocket."
 _TURNS = "Answers in a dialogue, and samples of resample where nothing refines: 2; in conv 10."
 _GLUED = "Put dialogues of execution, human and oracle as one prompt, as in the paper."
+_AGAIN = "Draw another answer, at this temperature, where one is a program that has failed before: three times at most."
 _JSON = "Where the numbers go; the trajectories (.jsonl) and the journal (.journal) go beside it."
 
 
@@ -25,6 +26,7 @@ def command(
     glued: Annotated[bool, typer.Option("--glued", help=_GLUED)] = False,
     temperature: Annotated[float, typer.Option(help="Of all settings but resample.", min=0)] = 0.0,
     spread: Annotated[float, typer.Option(help="The temperature of resample.", min=0)] = 0.8,
+    again: Annotated[float | None, typer.Option(help=_AGAIN, metavar="T", min=0)] = None,
     max_tokens: Annotated[int, typer.Option(help="Of one answer.", min=1)] = 4096,
     profile: Annotated[str, typer.Option(help="strict, evalplus-0.2 or evalplus-0.3 (docs/judging.md).")] = "strict",
     concurrency: Annotated[int, typer.Option(help="Requests at once.", metavar="N", min=1)] = 64,
@@ -53,6 +55,7 @@ def command(
         glued=glued,
         temperature=temperature,
         spread=spread,
+        again=again,
         max_tokens=max_tokens,
         profile=campaign.profile_of(profile),
         concurrency=concurrency,

@@ -12,7 +12,7 @@ from ocinterp.chat.store import Recorder, SessionStore
 from ocinterp.cli.keep import Keeper, save_files
 from ocinterp.cli.live import Live
 from ocinterp.cli.outcome import RunOutcome
-from ocinterp.cli.setup import feedback_of
+from ocinterp.cli.setup import feedback_of, others
 from ocinterp.feedback import VisibleTests, first_of
 from ocinterp.loop import Limits, rollout
 from ocinterp.protocols import FeedbackProvider, Model, Session
@@ -86,6 +86,7 @@ class Job:
                     sandbox=Held(session),
                     feedback=self._feedback(tests, replayed),
                     limits=Limits(max_turns=self.rounds),
+                    again=others(model),
                     start=self.start,
                     listen=_all(recorder, live, _Comparison(replayed, live)),
                 )

@@ -10,6 +10,7 @@ from ocinterp.cli.keep import Keeper
 from ocinterp.errors import UsageError
 from ocinterp.render import error_line, printable
 from ocinterp.types import (
+    AgainEvent,
     CellEvent,
     Display,
     DisplayEvent,
@@ -51,6 +52,8 @@ class Live:
         match event:
             case TextEvent(text):
                 self._write("" if self.typed else printable(text))
+            case AgainEvent():
+                self.line("(the program that has failed before: another answer is drawn)", "dim")
             case CellEvent(cell):
                 self.heading(f"run {cell.id}")
             case OutputEvent(_, stream, text):

@@ -22,7 +22,7 @@ from ocinterp.cli.settings import Settings
 from ocinterp.errors import UsageError
 from ocinterp.feedback import execution_output, failures
 from ocinterp.problems import Benchmark, Script
-from ocinterp.protocols import FeedbackProvider, Model, ignore
+from ocinterp.protocols import FeedbackProvider, Fickle, Model, ignore
 from ocinterp.sandboxes import toolchains
 from ocinterp.sandboxes.limits import Resources, Service
 from ocinterp.sandboxes.probe import ISOLATING, AnySandbox, sandbox_named
@@ -175,6 +175,11 @@ async def live_model(choice: Choice, lines: Lines) -> AsyncGenerator[Model]:
         served.base_url, served.name, served.api_key, key_name=served.key_name, proxy=served.proxy, notice=_notice
     ) as model:
         yield model
+
+
+def others(model: Model) -> Sequence[Model]:
+    """Who is asked where a model says a program that has failed before: itself by chance, if it runs in this process."""
+    return model.others() if isinstance(model, Fickle) else ()
 
 
 def is_typed(choice: Choice) -> bool:

@@ -202,6 +202,7 @@ class Chat:
             sandbox=Held(_Obedient(self.session, lambda: self._stopped)),
             feedback=self._feedback,
             limits=Limits(len(self.trajectory.turns) + self.wish.rounds),
+            again=setup.others(self.model),
             start=self.trajectory,
             listen=listen,
         )

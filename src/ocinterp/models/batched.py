@@ -10,16 +10,19 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from threading import Lock
-from typing import Protocol, Self
+from typing import Final, Protocol, Self
 
 from ocinterp.errors import ModelError
 from ocinterp.models.engine import Engine, Limits, Sampling, Schedule, Strand
 from ocinterp.models.refusals import ContextOverflow
 from ocinterp.protocols import ignore
 from ocinterp.types import Completion, Message
+
+OTHERS: Final = 3  # answers that are drawn at most in place of one that will not do
+_WARM: Final = 0.8
 
 
 class Decoder(Protocol):
@@ -109,6 +112,11 @@ class Batched:
     def voice(self, sampling: Sampling) -> Voice:
         """The same model, answered for in the same batch, with other settings."""
         return Voice(self, sampling)
+
+    def others(self) -> tuple[Voice, ...]:
+        """The same model, drawing by chance: each time something else."""
+        usual = self._voice.sampling
+        return (self.voice(replace(usual, temperature=max(_WARM, usual.temperature))),) * OTHERS
 
     async def generate(self, messages: Sequence[Message], /, *, on_text: Callable[[str], None] = ignore) -> Completion:
         """Raises ContextOverflow, or ModelError where the engine failed."""

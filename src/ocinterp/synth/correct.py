@@ -13,11 +13,11 @@ from typing import Final
 
 from ocinterp.feedback import failures
 from ocinterp.loop import Limits, rollout
+from ocinterp.parse import meaning
 from ocinterp.protocols import Model, Sandbox
 from ocinterp.synth import prompts
 from ocinterp.synth.queries import Query
 from ocinterp.synth.replies import NoRowError
-from ocinterp.tasks.syntax import meaning
 from ocinterp.types import Message, Outcome, StopReason, Task, Trajectory, Turn
 
 MENDINGS: Final = 3

@@ -12,13 +12,13 @@ from typing import Final
 
 from ocinterp.feedback import execution_output
 from ocinterp.loop import Limits, rollout
+from ocinterp.parse import meaning
 from ocinterp.protocols import Model, Sandbox
 from ocinterp.render import MODEL_CHARACTERS, clip
 from ocinterp.synth import prompts, replies
 from ocinterp.synth.normal import blocks
 from ocinterp.synth.queries import Query
 from ocinterp.synth.replies import NoRowError
-from ocinterp.tasks.syntax import meaning
 from ocinterp.types import Feedback, Message, Source, StopReason, Task, Trajectory, Turn
 
 _NOTHING_RAN: Final = "No code was run. Give the whole program in one ```python block."

@@ -25,12 +25,6 @@ def tree(source: str) -> ast.Module | None:
         return None
 
 
-def meaning(source: str) -> str:
-    """A program without what changes nothing: its comments, its blanks."""
-    found = tree(source)
-    return source.strip() if found is None else ast.unparse(found)
-
-
 def expression(source: str) -> ast.expr | None:
     """The syntax tree of one expression; None where it is none."""
     found = tree(source.strip())

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ocinterp.errors import ModelError
-from ocinterp.parse import extract_cells
+from ocinterp.parse import extract_cells, meaning
 from ocinterp.tasks import syntax
 from ocinterp.types import Tokens, Trajectory, Turn
 
@@ -32,7 +32,7 @@ class Episode:
     @property
     def repeats(self) -> tuple[bool, ...]:
         """Of its own answers, whether each has a program that was there before."""
-        found = [syntax.meaning(program(turn, self.entry_point)) for turn in self.trajectory.turns]
+        found = [meaning(program(turn, self.entry_point)) for turn in self.trajectory.turns]
         return tuple(bool(each) and each in found[:at] for at, each in enumerate(found) if at >= self.shared)
 
 

@@ -34,6 +34,17 @@ def test_a_text_of_one_token_surprises_nobody() -> None:
     assert wary.surprise(tiny.model(), [3]) == wary.surprise(tiny.model(), []) == 0
 
 
+async def test_others_know_the_same_and_say_it_no_second_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wary, "FOREIGN", 0.0)
+    monkeypatch.setattr(inprocess, "_MOST_TOKENS", 5)
+    place = str(tiny.write(tmp_path / "model"))
+    notices: list[str] = []
+    async with inprocess.load_to_talk(InProcess("pocket", place, "tiny"), notices.append) as model:
+        said = [(await each.generate([Message("user", "count it")])).text for each in [model, *model.others()]]
+    assert len(set(said)) > 1
+    assert len(notices) == 2  # foreign, and without a name
+
+
 @pytest.mark.parametrize(("limit", "notices"), [(0.0, 2), (1e9, 0)])
 async def test_each_foreign_request_is_spoken_of_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: float, notices: int

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ocinterp.errors import DataError, ModelError
-from ocinterp.parse import extract_cells
+from ocinterp.parse import extract_cells, meaning
 from ocinterp.synth import prompts
 from ocinterp.synth.ingest import Given, queries
 from ocinterp.synth.pocket import questions, teacher
@@ -18,7 +18,6 @@ from ocinterp.synth.pocket.rehearsal import Rehearsal
 from ocinterp.synth.pocket.teacher import WISHES, Rule
 from ocinterp.synth.queries import Query
 from ocinterp.tasks.pocket.benchmark import held_out
-from ocinterp.tasks.syntax import meaning
 from ocinterp.types import Cell, Message
 
 SYSTEM = Message("system", prompts.INTERPRETER)

@@ -14,7 +14,7 @@ import numpy as np
 
 from ocinterp.models.batched import Batched
 from ocinterp.models.pocket.llama import Cache, Llama, Span
-from ocinterp.protocols import ignore
+from ocinterp.protocols import Model, ignore
 from ocinterp.types import Completion, Message
 
 FOREIGN: Final = 7.5  # nats a token: half-way between requests of its kind and all others (docs/models.md)
@@ -49,6 +49,7 @@ class Wary:
     llama: Llama
     notice: Callable[[str], None]
     _seen: set[str] = field(default_factory=set[str])
+    _voice: Model | None = None  # who speaks in place of the model as it is
 
     async def __aenter__(self) -> Self:
         await self.model.__aenter__()
@@ -56,6 +57,10 @@ class Wary:
 
     async def __aexit__(self, *ended: object) -> None:
         await self.model.__aexit__(*ended)
+
+    def others(self) -> list[Wary]:
+        """As of Batched."""
+        return [replace(self, _voice=each) for each in self.model.others()]
 
     async def generate(self, messages: Sequence[Message], /, *, on_text: Callable[[str], None] = ignore) -> Completion:
         """As of Batched."""
@@ -68,7 +73,7 @@ class Wary:
                 self._seen.add(request.content)
                 self._judge(asked, named=named)
             messages = [*messages[:first], asked, *messages[first + 1 :]]
-        return await self.model.generate(messages, on_text=on_text)
+        return await (self._voice or self.model).generate(messages, on_text=on_text)
 
     def _judge(self, asked: Message, *, named: bool) -> None:
         """Say what is to be said of a request, as the model is asked it."""

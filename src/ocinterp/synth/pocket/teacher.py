@@ -15,7 +15,7 @@ from random import Random
 from typing import Final
 
 from ocinterp.errors import ModelError
-from ocinterp.parse import extract_cells
+from ocinterp.parse import extract_cells, meaning
 from ocinterp.protocols import ignore
 from ocinterp.synth import prompts
 from ocinterp.synth.correct import SHOWN
@@ -25,7 +25,6 @@ from ocinterp.synth.pocket.questions import DATASET, item_of
 from ocinterp.synth.pocket.rehearsal import Rehearsal
 from ocinterp.synth.queries import Query
 from ocinterp.tasks.pocket.benchmark import Item
-from ocinterp.tasks.syntax import meaning
 from ocinterp.types import Cell, Completion, Message, Usage
 
 NAME: Final = "rule"
