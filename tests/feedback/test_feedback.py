@@ -106,10 +106,17 @@ async def test_a_test_that_could_not_be_evaluated_does_not_hold() -> None:
     assert "killed" in said.text
 
 
-@pytest.mark.parametrize("expression", ["", "x = 1", "f(", "import os", "(" * 5000])
+@pytest.mark.parametrize("expression", ["", "assert", "x = 1", "f(", "import os", "(" * 5000])
 def test_a_test_that_is_no_expression_is_refused(expression: str) -> None:
     with pytest.raises(UsageError, match="one Python expression"):
         checked(expression)
+
+
+@pytest.mark.parametrize(
+    "given", ["f(2) == 5", " assert f(2) == 5\n", "assert(f(2) == 5)", "asserted(2)", "assert assert_(1)"]
+)
+def test_a_test_may_be_written_as_an_assertion(given: str) -> None:
+    assert checked(given) in {"f(2) == 5", "(f(2) == 5)", "asserted(2)", "assert_(1)"}
 
 
 def test_a_test_that_can_never_be_false_is_refused() -> None:

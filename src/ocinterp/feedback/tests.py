@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -14,6 +15,7 @@ from ocinterp.render import describe, error_line
 from ocinterp.types import Cell, ExecutionResult, Feedback, Outcome, Source, Task, Trajectory, Turn
 
 AGAIN: Final = "Fix the code and give all of it again."
+_ASSERT: Final = re.compile(r"^assert\b")
 _ASKED: Final = "These expressions must be true after your code has run:"
 
 
@@ -71,14 +73,15 @@ def asked(tests: Sequence[str]) -> str:
 
 
 def checked(expression: str) -> str:
-    """A test expression as given. Raises UsageError for what is not one Python expression."""
+    """A test expression as given, without an `assert` before it. Raises UsageError for what is not one Python expression."""
+    given = _ASSERT.sub("", expression.strip(), count=1).strip()
     try:
-        tree = ast.parse(expression.strip(), mode="eval").body
+        tree = ast.parse(given, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise UsageError(f"--test wants one Python expression such as 'f(2) == 4', not {expression!r}") from error
     if isinstance(tree, ast.Tuple):
         raise UsageError(f"--test wants one expression that can be false, and a tuple never is: {expression!r}")
-    return expression.strip()
+    return given
 
 
 def left_side(expression: str) -> str | None:

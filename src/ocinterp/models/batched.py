@@ -22,7 +22,7 @@ from ocinterp.protocols import ignore
 from ocinterp.types import Completion, Message
 
 OTHERS: Final = 3  # answers that are drawn at most in place of one that will not do
-_WARM: Final = 0.8
+_WARM: Final = 0.5
 
 
 class Decoder(Protocol):
