@@ -90,7 +90,7 @@ def test_a_dataset_is_planned_made_and_looked_at(
     assert ended.code == 0
     assert ended.out.startswith("30 questions of ")
     assert re.search(r"^simulation +4 +32 +[\d,]+ +[\d,]+ +0\.\d\d ", ended.out, re.MULTILINE)
-    assert "at most, with 64 calls of 8 seconds at once: $0." in ended.out
+    assert "at most, of answers of usual length, with 64 calls of 8 seconds at once: $0." in ended.out
     assert "no --benchmarks: rows may have their tasks in them" in ended.err
     ended = ocinterp("synth", "status", "run")
     assert (ended.code, ended.out.count("not yet")) == (0, 12)

@@ -97,6 +97,24 @@ async def test_a_spare_that_died_waiting_is_not_handed_out() -> None:
         await one_session(sandbox)
 
 
+async def failing(sandbox: NamespaceSandbox) -> None:
+    async with sandbox.open() as session:
+        await prints(session)
+        raise SandboxError("it is no program's doing")
+
+
+async def test_spares_of_a_zygote_that_failed_go_and_it_goes_with_them() -> None:
+    before = set(descendants())
+    async with NamespaceSandbox(service=Service(spares=2)) as sandbox:
+        for _ in range(4):
+            with pytest.raises(SandboxError, match="no program's doing"):
+                await failing(sandbox)
+        async with asyncio.timeout(30):
+            while len(set(descendants()) - before) != 4:  # launcher, zygote, two workers
+                await one_session(sandbox)
+    assert ended(set(descendants()) - before)
+
+
 async def test_sandboxes_that_are_left_while_spares_are_forked_leave_nothing() -> None:
     before = set(descendants())
     for _ in range(3):

@@ -59,7 +59,8 @@ def test_rows_are_counted_by_all_that_is_known_of_them() -> None:
     assert found["answers by"] == {"weak": 3, "rule": 3}
     assert found["code has run to its end"] == {"by answer 1": 1, "by answer 2": 2, "never": 1}
     assert found["what stopped programs"] == {"NameError": 4}
-    assert found["feedback of people"] == {"syntax": 3}
+    assert found["what simulated people spoke of"] == {"syntax": 3}
+    assert found["feedback by"] == {"simulated-human": 3}
 
 
 def test_what_nothing_is_known_of_has_no_bars() -> None:
@@ -88,7 +89,9 @@ def test_a_rule_is_not_called_a_model() -> None:
     told = card.write(facts(figures([row(1)])))
     assert "| 1 | a rule of this program, no model |" in told
     assert "| 1 | the model `weak` |" in told
-    assert "No model was asked." in told
+    assert "No model was asked." not in told
+    alone = replace(row(1), turns=(Said(0, "One.", "rule"), Said(1, "Two.", "source")))
+    assert "No model was asked." in card.write(facts(figures([alone])))
     found = facts(figures([row(1)]))
     told = card.write(replace(found, plan=Plan((), {"strong": Player("rule"), "weak": Player("a-model")})))
     assert "By rule, and no model: strong." in told

@@ -22,6 +22,7 @@ from ocinterp.types import (
     Feedback,
     Message,
     Outcome,
+    Rating,
     Run,
     Source,
     StopReason,
@@ -77,12 +78,43 @@ def test_sharegpt_and_alpaca_have_the_same_words(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
-def test_pairs_are_of_a_first_answer_that_failed_and_the_last_that_ran(tmp_path: Path) -> None:
+def test_pairs_are_of_a_first_answer_that_failed_and_the_first_that_ran(tmp_path: Path) -> None:
     (found,) = written("dpo", tmp_path, dialogue())
     assert found["prompt"] == [{"role": "system", "content": "You run code."}, {"role": "user", "content": "Give 1."}]
-    assert (found["chosen"][0]["content"], found["rejected"][0]["content"]) == ("one = 1", "x")
+    assert (found["chosen"][0]["content"], found["rejected"][0]["content"]) == ("1", "x")
     right = Trajectory("t", (Message("user", "go"),), (turn("1", ExecutionResult("1.1", Outcome.OK)),))
     assert written("dpo", tmp_path, row(right, "chat", [], ["m"])) == []
+
+
+def rated(rating: Rating, *after: Turn) -> Row:
+    """A session: an answer that ran, what a person thinks of it, and what came after."""
+    first = turn("1", ExecutionResult("1.1", Outcome.OK), Feedback(Source.HUMAN, "It is 2.", rating))
+    return row(Trajectory("t", (Message("user", "go"),), (first, *after)), "chat", [HERE], ["m"] * (1 + len(after)))
+
+
+def test_an_answer_to_a_wish_makes_no_pair_and_one_to_what_is_wrong_does(tmp_path: Path) -> None:
+    better = turn("2", ExecutionResult("2.1", Outcome.OK))
+    (found,) = written("dpo", tmp_path, rated("bad", better))
+    assert (found["chosen"][0]["content"], found["rejected"][0]["content"]) == ("2", "1")
+    first = turn("x", BROKEN, Feedback(Source.SIMULATED_HUMAN, "And more."))
+    wished = row(Trajectory("t", (Message("user", "go"),), (first, better)), "simulation", [HERE], ["m", "m"])
+    assert written("dpo", tmp_path, wished) == []
+
+
+def test_what_a_person_found_wrong_is_no_answer_to_learn_from(tmp_path: Path) -> None:
+    alone = rated("bad")
+    assert (alone.verified, alone.verify_kind) == (False, "")
+    assert [written(form, tmp_path, alone) for form in ("messages", "sharegpt", "alpaca")] == [[], [], []]
+    good = turn("2", ExecutionResult("2.1", Outcome.OK), Feedback(Source.HUMAN, "More!", "good"))
+    spoilt = turn("3", ExecutionResult("3.1", Outcome.OK), Feedback(Source.HUMAN, "No.", "bad"))
+    (found,) = written("messages", tmp_path, rated("bad", good, spoilt))
+    assert [each["content"] for each in found["messages"]] == ["go", "1", "It is 2.", "2"]
+
+
+def test_the_next_question_is_no_feedback(tmp_path: Path) -> None:
+    several = turn("1", None, Feedback(Source.HUMAN, "Another question.")), turn("2")
+    packed = row(Trajectory("t", (Message("user", "go"),), several), "packing", [HERE, HERE], ["source"] * 2)
+    assert written("feedback", tmp_path, packed) == []
 
 
 def test_feedback_stands_between_the_answers_before_and_after_it(tmp_path: Path) -> None:

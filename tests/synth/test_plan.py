@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -62,13 +63,54 @@ def test_a_run_goes_on_only_with_the_plan_that_it_began_with(tmp_path: Path) -> 
     plan.save(PLAN, folder)
     assert plan.load(folder) == PLAN
     plan.freeze(folder)
-    plan.freeze(folder)
+    plan.check_unchanged(folder)
     path = folder / plan.NAME
     path.write_text(path.read_text().replace("least = 4", "least = 3"))
     with pytest.raises(UsageError, match=r"(?s)was changed.*-least = 4\n.*\+least = 3"):
-        plan.freeze(folder)
+        plan.check_unchanged(folder)
     path.write_text(plan.written(PLAN))
-    plan.freeze(folder)
+    plan.check_unchanged(folder)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("near = 7.0", "near: 7 is not from 0 to 1"),
+        ("least = 99", "least: 99 is not from 0 to 5"),
+        ("cross_check = 1", "cross_check: two programs"),
+        ('rule = "bogus"', "rule: bogus is none; there are free, paper"),
+        ("timeout_seconds = -5.0", "timeout_seconds: -5 is not"),
+        ("timeout_seconds = inf", "timeout_seconds: inf is not"),
+        ("simulation = -3", "sizes.simulation: -3 is not"),
+        ("max_tokens = 0", "players.strong.max_tokens: 0 is not"),
+        ("price_in = -3.0", "players.strong.price_in: -3 is not"),
+        ("temperature = 99.0", "players.strong.temperature: 99 is not"),
+        ("[players.stronk]", "players.stronk is no part"),
+        ('format = "ocinterp-plan/9"', "format: ocinterp-plan/9 is not ocinterp-plan/1"),
+    ],
+)
+def test_a_plan_that_makes_no_sense_is_refused(tmp_path: Path, line: str, said: str) -> None:
+    plan.save(PLAN, tmp_path)
+    path = tmp_path / plan.NAME
+    key = line.partition(" = ")[0]
+    text = path.read_text()
+    path.write_text(
+        text.replace("[players.strong]", line, 1)
+        if line.startswith("[")
+        else re.sub(rf"(?m)^{key} = .*$", line, text, count=1)
+    )
+    assert path.read_text() != text
+    with pytest.raises(DataError, match=re.escape(said)):
+        plan.load(tmp_path)
+
+
+def test_a_plan_that_could_not_be_read_again_is_not_written(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="timeout_seconds: inf"):
+        plan.save(replace(PLAN, timeout_seconds=float("inf")), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / plan.NAME).write_bytes(b"least = 4 # \xff")
+    with pytest.raises(DataError, match="not UTF-8 at byte 12"):
+        plan.load(tmp_path)
 
 
 def test_folders_with_and_without_a_plan(tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from pathlib import Path
@@ -153,6 +156,28 @@ async def test_similar_problems_share_rare_tags_and_easier_ones_come_first() -> 
     assert [group[0].facts.difficulty for group in found] == ["Easy", "Easy"]
     assert found == list(similar.groups(some, "1"))
     assert list(similar.groups([query(facts=Facts(tags=("Array",)))], "1")) == []
+
+
+GROUPS = """
+from random import Random
+from ocinterp.synth import similar
+from ocinterp.synth.queries import Facts, Origin, Query
+chance = Random(7)
+tags = [f"tag {at}" for at in range(9)]
+some = [Query("q", Origin("d", "f", at, "0"), facts=Facts(tags=tuple(chance.sample(tags, 5)))) for at in range(200)]
+print([[each.origin.row for each in group] for group in similar.groups(some, "1")])
+"""
+
+
+async def test_groups_are_the_same_in_every_process() -> None:
+    """Sets have another order in each, and floating-point sums with them."""
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", GROUPS], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, check=True
+        ).stdout
+        for seed in "012345"
+    }
+    assert len(found) == 1
 
 
 async def test_no_problem_is_in_two_dialogues_of_similar_ones() -> None:

@@ -20,9 +20,9 @@ from ocinterp.synth.desk import Desk
 from ocinterp.synth.folder import Done, Stage
 from ocinterp.synth.plan import Plan
 from ocinterp.synth.queries import Facts, Origin, Query
-from ocinterp.synth.rows import Execution, Method, Row, Said
+from ocinterp.synth.rows import Execution, Heard, Method, Row, Said, trajectory
 from ocinterp.synth.verify import programs, verify
-from ocinterp.types import Message, Outcome
+from ocinterp.types import Message, Outcome, Source
 from ocinterp.verifiers.court import GUEST
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -98,6 +98,27 @@ async def test_who_passes_is_verified_who_does_not_is_refused_and_the_others_sta
     assert kept == [replace(right, verified=True, verify_kind="tests"), plain, partly]
     (refused,) = stage.rejected()
     assert (refused.reason, refused.head) == ("1 of 2 programs fail their question's tests", wrong.id)
+
+
+async def test_an_earlier_answer_that_fails_the_tests_is_not_learnt_though_it_ran(
+    sandbox: NamespaceSandbox, tmp_path: Path
+) -> None:
+    ran = tuple(Execution(at, f"{at + 1}.1", "python", each, "0", Outcome.OK) for at, each in enumerate((TAKE, ADD)))
+    mended = replace(row("simulation", (ADDS,), TAKE, ADD, executions=ran), solved_turn=1)
+    twice = row("simulation", (ADDS,), ADD, f"{ADD}  # as wished")
+    known = replace(
+        row("simulation", (ADDS,), TAKE, ADD),
+        turns=(Said(0, "```python\n1 / 0\n```", "m", train=False), mended.turns[1]),
+    )
+    _, stage = await made(sandbox, tmp_path, mended, twice, known)
+    found, right, failed = stage.rows(Row)
+    assert [each.train for each in found.turns] == [False, True]
+    assert (found.verified, found.solved_turn) == (True, 2)
+    assert found.feedback == (Heard(0, Source.TESTS, "", "bad"),)
+    assert [each.right for each in trajectory(found).turns] == [False, True]
+    assert found.messages == mended.messages  # nobody was told
+    assert [each.train for each in right.turns] == [True, True]
+    assert failed.feedback == ()
 
 
 async def test_who_is_told_to_stop_has_not_done_the_stage(sandbox: NamespaceSandbox, tmp_path: Path) -> None:

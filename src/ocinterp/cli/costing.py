@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ocinterp.journal import NOTHING, Cost, Reader
 
+_ASKED = frozenset({"completion", "embedding"})
 _MODEL = "{:<44} {:>9} {:>12} {:>12} {:>10}"
 _METHOD = "{:<14} {:>8} {:>9} {:>10} {:>12}"
 
@@ -21,8 +22,8 @@ def told(folder: Path) -> Iterator[str]:
     with Reader(folder / JOURNAL) as journal:
         by_model: defaultdict[str, Cost] = defaultdict(lambda: NOTHING)
         for each in journal.entries():
-            if each.kind == "completion":
-                by_model[each.model] += each.spent + each.possible
+            if each.kind in _ASKED:
+                by_model[each.model] += each.spent
         whole = journal.report()
     yield _MODEL.format("model", "calls", "tokens in", "tokens out", "dollars")
     for name, cost in sorted(by_model.items()):
@@ -33,8 +34,9 @@ def told(folder: Path) -> Iterator[str]:
             f"{cost.completion_tokens:,}",
             f"{cost.dollars:.4f}",
         )
-    spent = whole.spent.nanodollars + whole.possible.nanodollars
-    yield from ("", *_of_rows(folder, spent))
+    yield from ("", *_of_rows(folder, whole.spent.nanodollars))
+    if whole.possible != NOTHING:
+        yield f"possibly also: ${whole.possible.dollars:.4f} for {whole.possible.calls:,} calls of which nobody knows whether they were answered"
 
 
 def _of_rows(folder: Path, spent: int) -> Iterator[str]:

@@ -22,6 +22,8 @@ def write(folder: Path, form: str, out: Path, *, methods: Sequence[str], verifie
     if unknown := set(methods) - set(METHODS):
         raise UsageError(f"there is no method {min(unknown)}: there are {', '.join(METHODS)}")
     plan.load(folder)
+    if out.exists() and out.resolve().is_relative_to(folder.resolve()):
+        raise UsageError(f"{out} is a file of the run itself: choose another name")
     stage = made(folder)
     if form == "tasks":
         return export.write_tasks((each.query for each in Stage(folder, "judge").rows(Judged)), out)

@@ -39,14 +39,15 @@ def stop(folder: Path, *, now: bool) -> None:
     if process is None:
         raise UsageError(f"nobody makes {folder} now: there is nothing to stop")
     _signal(process, signal.SIGTERM)
-    print(f"ocinterp: process {process} ends when what is under way is done", file=sys.stderr)
+    until = "at once" if now else "when what is under way is done"
+    print(f"ocinterp: process {process} ends {until}", file=sys.stderr)
     since = time.monotonic()
     while holder(folder / JOURNAL) == process:
         time.sleep(_LOOK_SECONDS)
         if now and time.monotonic() - since > _BETWEEN_SECONDS:
             since = time.monotonic()
             _signal(process, signal.SIGINT)  # the second sign ends it at once; two that come together are heard as one
-    print(f"ocinterp: it has ended; `ocinterp synth run {folder}` goes on", file=sys.stderr)
+    print("ocinterp: it has ended; the command that it was started with goes on", file=sys.stderr)
 
 
 def _signal(process: int, number: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from ocinterp.errors import UsageError
 if TYPE_CHECKING:
     from ocinterp.synth.plan import Plan, Player, Sizes
 
+_EMBEDDER: Final = re.compile(r"st:.|.+@https?://.")
 _AT_ONCE, _SECONDS = 64, 8.0  # of a call of a hosted model
 _ROW: Final = "{:<12} {:>9} {:>9} {:>11} {:>11} {:>9} {:>7}"
 
@@ -37,6 +39,10 @@ def plan(
     known = {part: _player(model, price) for part, (model, price) in players.items() if model}
     if not set(known) - {"embedder"} and (least or sizes.simulation or sizes.correction):
         raise UsageError("name a model as --strong MODEL; without one: --least 0 --simulation 0 --correction 0")
+    if "embedder" in known and not _EMBEDDER.match(name := known["embedder"].model):
+        raise UsageError(
+            f"--embedder {name}: name one as NAME@URL, a server with /embeddings, or st:NAME, of sentence-transformers"
+        )
     if cross_check and "strong" not in known:
         raise UsageError("--cross-check has programs written: name a model as --strong MODEL")
     if cross_check == 1:
@@ -87,7 +93,10 @@ def save(made: Plan, out: Path) -> None:
                 hours,
             )
         )
-    print(f"\nat most, with {_AT_ONCE} calls of {_SECONDS:g} seconds at once" + (f": ${total:,.2f}" if total else ""))
+    print(
+        f"\nat most, of answers of usual length, with {_AT_ONCE} calls of {_SECONDS:g} seconds at once"
+        + (f": ${total:,.2f}" if total else "")
+    )
     if not made.benchmarks:
         print("ocinterp: no --benchmarks: rows may have their tasks in them (`ocinterp data list`)", file=sys.stderr)
     print(f"ocinterp: {out / plans.NAME} may be edited until `ocinterp synth run {out}`", file=sys.stderr)

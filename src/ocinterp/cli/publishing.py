@@ -50,9 +50,11 @@ def publish(folder: Path, out: Path, title: str, results: Path | None) -> int:
     described = croissant.write(title, about, card.licence(figures), files, Table(Row).schema, today)
     replace_file(out / "croissant.json", [described.encode()])
     replace_file(out / "contamination.json", [json.dumps(facts.contamination, indent=1).encode()])
-    if importlib.util.find_spec("matplotlib") is not None:
+    drawn = importlib.util.find_spec("matplotlib") is not None
+    if drawn:
         charts.draw(charts.of_run(folder, figures), out / "stats.png")
-    replace_file(out / "README.md", [card.write(facts).encode()])
+    picture = "\n![what its rows are like](stats.png)\n" if drawn else ""
+    replace_file(out / "README.md", [f"{card.write(facts)}{picture}".encode()])
     return figures.rows
 
 
@@ -88,4 +90,8 @@ def _text(path: Path | None) -> str:
     if path is None:
         return ""
     with explained(path):
-        return path.read_text("utf-8")
+        content = path.read_bytes()
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: not UTF-8 at byte {error.start:,}") from error

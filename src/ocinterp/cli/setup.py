@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_WORKERS, _WORKERS_A_CORE = 16, 4  # the most that are started, all in all and for each core
 _PACKAGES = ("numpy", "pandas", "matplotlib", "scipy", "openpyxl", "tabulate")
 
 
@@ -84,8 +85,14 @@ def sandbox(
 
 
 def workers_of(asked: int | None) -> int:
-    """How many programs are judged at once: as asked, else one for each core that is ours."""
-    return asked or len(os.sched_getaffinity(0))
+    """How many programs are judged at once: as asked, else one for each core that is ours. UsageError for far more than cores."""
+    cores = len(os.sched_getaffinity(0))
+    most = max(_WORKERS, _WORKERS_A_CORE * cores)
+    if asked and asked > most:
+        raise UsageError(
+            f"--workers {asked}: each is processes of its own, and with {cores} cores more than {most} are in each other's way"
+        )
+    return asked or cores
 
 
 def judging_sandbox(settings: Settings, name: str | None, workers: int) -> NamespaceSandbox:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ocinterp.errors import ModelError, UsageError
 from ocinterp.journal import FREE, Done, Journal, Price, Request
-from ocinterp.models.refusals import ContextOverflow
+from ocinterp.models.refusals import ContextOverflow, MissingModelError
 from ocinterp.models.replies import at, decode_object, well_formed
 from ocinterp.models.wire import Wire
 
@@ -27,7 +27,7 @@ Vectors = NDArray[np.float32]
 _One = tuple[Vectors, int | None]  # a text's vector, and what was read for it
 
 LOCAL: Final = "st:"  # before the name of a model of sentence-transformers
-_TRIES: Final = 8
+_TRIES: Final = 4
 _UNDER_WAY: Final = 4_096  # texts
 _CHARACTERS: Final = 8_000  # of a text: models read the first few hundred tokens
 
@@ -64,6 +64,10 @@ class ServedEmbedder:
                 longest = max(map(len, sent)) // 2
                 if not longest:
                     raise
+            except MissingModelError as error:
+                raise ModelError(
+                    f"{self.wire.asked.place} has no embeddings of {self.wire.asked.model}: {error}"
+                ) from error
             else:
                 return self._read(decode_object(said.decode("utf-8", "replace")), len(texts))
 

@@ -8,7 +8,7 @@ import tempfile
 import uuid
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -107,7 +107,7 @@ class NamespaceSandbox:
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[ZygoteSession]:
         async with self._room:
-            session, zygote = self._spare() or await self._new()
+            session, zygote = await self._spare() or await self._new()
             self._refill()
             try:
                 yield session
@@ -143,12 +143,13 @@ class NamespaceSandbox:
         finally:
             await self._running().release(zygote)
 
-    def _spare(self) -> tuple[ZygoteSession, Zygote] | None:
+    async def _spare(self) -> tuple[ZygoteSession, Zygote] | None:
         while self._spares:
             session, zygote = self._spares.popleft()
             if zygote.fit and not zygote.supervisor.is_dead:
                 return session, zygote
-            zygote.live -= 1
+            with suppress(SandboxError):  # nobody has used it, and its zygote ends in any case
+                await self._close(session, zygote)
         return None
 
     def _refill(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any
 
-from ocinterp.errors import UsageError
+from ocinterp.errors import DataError, UsageError
 from ocinterp.synth.folder import Stage
 
 
@@ -22,9 +22,14 @@ def ask(stage: Stage, question: str) -> Sequence[tuple[Any, ...]]:
         raise UsageError("to ask in SQL takes duckdb: pip install 'ocinterp[data]'")
     import duckdb
 
+    parts = [str(each) for each in stage.parts()]
+    if not parts:
+        return []
     with duckdb.connect() as database:
-        parts = [str(each) for each in stage.parts()]
-        database.execute("CREATE TABLE rows AS SELECT * FROM read_parquet($parts)", {"parts": parts})
+        try:
+            database.execute("CREATE TABLE rows AS SELECT * FROM read_parquet($parts)", {"parts": parts})
+        except duckdb.Error as error:
+            raise DataError(f"{stage.place}: the rows cannot be read: {str(error).splitlines()[0]}") from error
         database.execute("SET enable_external_access = false")
         database.execute("SET lock_configuration = true")
         try:

@@ -91,7 +91,7 @@ def _speakers(facts: Facts) -> Iterator[str]:
             f"{part}: `{each.model}` at temperature {each.temperature:g}" for part, each in players.items()
         )
         yield f"\nModels of the plan: {said}. All calls together cost ${facts.dollars:,.4f}."
-    if not facts.plan.players:
+    if not facts.plan.players and not set(facts.figures.speakers) - set(_WHO):
         yield "\nNo model was asked."
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from ocinterp.synth import pipeline
 from ocinterp.synth.estimate import TOKEN_BYTES
-from ocinterp.synth.rows import Row
+from ocinterp.synth.rows import SPOKEN_OF, Row
 
 _SIZES: Final = (128, 256, 512, 1024, 2048, 4096, 8192)  # tokens
 _MOST_ANSWERS: Final = 8
@@ -39,6 +39,7 @@ class Figures:
     languages: Counter[str] = field(default_factory=Counter[str])
     ran: Counter[int] = field(default_factory=Counter[int])  # by the answer whose code first ran to its end; 0: none
     errors: Counter[str] = field(default_factory=Counter[str])
+    heard: Counter[str] = field(default_factory=Counter[str])  # by who said it
     categories: Counter[str] = field(default_factory=Counter[str])
     followed: Counter[str] = field(default_factory=Counter[str])
     speakers: Counter[str] = field(default_factory=Counter[str])  # who gave the answers
@@ -59,6 +60,8 @@ class Figures:
         if row.executions:
             self.ran[row.solved_turn] += 1
         self.errors.update(each.error or str(each.outcome) for each in row.executions if each.outcome != "ok")
+        if row.method in SPOKEN_OF:
+            self.heard.update(each.source for each in row.feedback)
         self.categories.update(each.category for each in row.feedback if each.category)
         self.followed.update(each.followed for each in row.feedback if each.followed)
 
@@ -92,8 +95,9 @@ def charts(found: Figures) -> Iterator[Chart]:
     if with_code := found.ran.total():
         yield Chart("code has run to its end", dict(_running(found.ran)), with_code)
     for title, counts, what in (
-        ("what stopped programs", found.errors, "programs"), ("feedback of people", found.categories, "remarks"),
-        ("feedback was followed", found.followed, "remarks"),
+        ("what stopped programs", found.errors, "programs"), ("feedback by", found.heard, "remarks"),
+        ("what simulated people spoke of", found.categories, "remarks"),
+        ("simulated feedback was followed", found.followed, "remarks"),
     ):  # fmt: skip
         if counts:
             yield Chart(title, _sorted(counts), counts.total(), what)

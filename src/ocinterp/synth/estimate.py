@@ -13,9 +13,8 @@ from ocinterp.synth.plan import Plan, Player
 from ocinterp.synth.queries import Query
 
 TOKEN_BYTES: Final = 4  # of a token, as texts and programs have on average
+_PROGRAMS: Final = 3  # of a dialogue of problems that are alike, or of one in several ways, at most
 _TEMPLATE: Final = 300  # tokens of what stands around a question
-_SIMILAR: Final = 2.5  # problems of a dialogue
-_HARD: Final = 0.6  # of the questions that a judge lets pass by one prompt (67 and 82 of 100 in the paper)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +57,13 @@ def measured(plan: Plan) -> Measured:
 
 
 def estimates(plan: Plan, questions: Measured) -> Iterator[Estimate]:
-    """Of the stages that ask models, each at its most: dialogues of as many answers as there may be."""
+    """Of the stages that ask models, each at its most: all questions are hard, and dialogues have as many answers as there may be."""
     asked = questions.rows - questions.problems - questions.dialogues
     if plan.least:
         yield _judging(plan, questions, asked)
-    placed = plan.sizes.follow_up + round(_SIMILAR * plan.sizes.similar)
-    left = round(asked * (_HARD if plan.least else 1)) + max(0, questions.problems - placed)
+    if "strong" in plan.players:
+        yield from _wording(plan, questions)
+    left = asked + questions.problems  # who knows how many of them find others that are like them
     corrected = min(plan.sizes.correction, left)
     simulated = min(plan.sizes.simulation, left - corrected)
     if corrected:
@@ -82,8 +82,20 @@ def estimates(plan: Plan, questions: Measured) -> Iterator[Estimate]:
 def _judging(plan: Plan, questions: Measured, rows: int) -> Estimate:
     player = plan.player("judge")
     prompt = len(prompts.SIMPLE) / TOKEN_BYTES + questions.tokens
-    calls = round(rows * (1 + _HARD))
-    return _sum("judge", rows, [(player, calls, prompt, min(32, player.max_tokens))])
+    return _sum("judge", rows, [(player, 2 * rows, prompt, min(32, player.max_tokens))])
+
+
+def _wording(plan: Plan, questions: Measured) -> Iterator[Estimate]:
+    """What stands before each program of problems that are alike, and of one that is solved in several ways."""
+    strong = plan.player("strong")
+    most = {
+        "similar": min(plan.sizes.similar, questions.problems // 2),
+        "follow-up": min(plan.sizes.follow_up, questions.problems),
+    }
+    for stage, rows in most.items():
+        if rows:
+            read = _PROGRAMS * (questions.tokens + _TEMPLATE)
+            yield _sum(stage, rows, [(strong, _PROGRAMS * rows, read, min(100.0, strong.max_tokens))])
 
 
 def _correction(plan: Plan, questions: Measured, rows: int) -> Estimate:

@@ -12,8 +12,8 @@ from ocinterp.files import replace_file
 from ocinterp.problems import Script
 from ocinterp.synth import proof
 from ocinterp.synth.queries import Query
-from ocinterp.synth.rows import Row, trajectory
-from ocinterp.types import Source
+from ocinterp.synth.rows import SPOKEN_OF, Row, learnt, trajectory
+from ocinterp.types import Message, Source
 
 Lines = Iterator[Mapping[str, Any]]
 
@@ -56,12 +56,17 @@ def _tasks(questions: Iterable[Query]) -> Lines:
             }  # fmt: skip
 
 
+def _spoken(rows: Iterable[Row]) -> Iterator[tuple[Row, tuple[Message, ...]]]:
+    """Rows with their messages up to the last answer that is right; without those that have none."""
+    yield from ((each, said) for each in rows if (said := learnt(each)))
+
+
 def _messages(rows: Iterable[Row]) -> Lines:
     """As TRL, axolotl and the paper's own release have them; with the row's name, method and licence."""
-    for each in rows:
+    for each, said in _spoken(rows):
         yield {
             "id": each.id,
-            "messages": [{"role": one.role, "content": one.content} for one in each.messages],
+            "messages": [{"role": one.role, "content": one.content} for one in said],
             "method": each.method,
             "verified": each.verified,
             "licences": sorted({one.licence for one in each.sources}),
@@ -70,19 +75,19 @@ def _messages(rows: Iterable[Row]) -> Lines:
 
 def _sharegpt(rows: Iterable[Row]) -> Lines:
     names = {"user": "human", "assistant": "gpt", "system": "system"}
-    for each in rows:
-        said = [{"from": names[one.role], "value": one.content} for one in each.messages]
-        yield {"id": each.id, "conversations": said}
+    for each, said in _spoken(rows):
+        told = [{"from": names[one.role], "value": one.content} for one in said]
+        yield {"id": each.id, "conversations": told}
 
 
 def _alpaca(rows: Iterable[Row]) -> Lines:
     """The last question and its answer; what was said before as pairs (LLaMA-Factory's `history`)."""
-    for each in rows:
-        spoken = [one for one in each.messages if one.role != "system"]
+    for _, said in _spoken(rows):
+        spoken = [one for one in said if one.role != "system"]
         pairs = [(one.content, two.content) for one, two in zip(spoken[::2], spoken[1::2], strict=False)]
         if not pairs or any(one.role != ("user", "assistant")[at % 2] for at, one in enumerate(spoken)):
             continue
-        system = next((one.content for one in each.messages if one.role == "system"), "")
+        system = next((one.content for one in said if one.role == "system"), "")
         *before, (asked, answer) = pairs
         yield {
             "instruction": asked,
@@ -94,13 +99,14 @@ def _alpaca(rows: Iterable[Row]) -> Lines:
 
 
 def _preferences(rows: Iterable[Row]) -> Lines:
-    """Pairs for DPO: to the same question the first answer, whose code failed or that was found wrong, and the one that ended
-    the matter.
+    """Pairs for DPO: to the same question the first answer, whose code failed or that was found wrong, and the first that was right.
+
+    One that also does what somebody wished for later is no answer to the question alone, and makes no pair.
     """
     for each in rows:
-        first = next((one for one in each.turns if not one.train), None)
-        last = next((one for one in reversed(each.turns) if one.train and _ran(each, one.index)), None)
-        if first is None or last is None or first.index >= last.index or first.index > 0:
+        first = next((one for one in each.turns if one.index == 0 and not one.train), None)
+        last = next((one for one in each.turns if one.train and _ran(each, one.index)), None)
+        if first is None or last is None or _wished(each, last.index):
             continue
         at = next(number for number, one in enumerate(each.messages) if one.role == "assistant")
         yield {
@@ -111,6 +117,12 @@ def _preferences(rows: Iterable[Row]) -> Lines:
         }
 
 
+def _wished(row: Row, turn: int) -> bool:
+    """Whether anything was said before a turn but what is wrong."""
+    people = (Source.HUMAN, Source.SIMULATED_HUMAN, Source.ORACLE)
+    return any(one.turn < turn and one.source in people and one.rating != "bad" for one in row.feedback)
+
+
 def _ran(row: Row, turn: int) -> bool:
     return any(one.turn == turn for one in row.executions)
 
@@ -118,7 +130,7 @@ def _ran(row: Row, turn: int) -> bool:
 def _feedback(rows: Iterable[Row]) -> Lines:
     """What was said of an answer, and the answers before and after it: for models that give feedback."""
     for each in rows:
-        for one in each.feedback:
+        for one in each.feedback if each.method in SPOKEN_OF else ():
             if one.source in (Source.SIMULATED_HUMAN, Source.HUMAN) and one.turn + 1 < len(each.turns):
                 yield {
                     "id": each.id, "before": each.turns[one.turn].text, "feedback": one.text, "category": one.category,

@@ -18,6 +18,8 @@ from ocinterp.files import explained, replace_file
 
 FORMAT: Final = "ocinterp-plan/1"
 NAME: Final = "plan.toml"
+PARTS: Final = ("weak", "strong", "person", "judge", "tester", "solver", "embedder")
+RULES: Final = ("free", "paper")
 _SOLVER_TEMPERATURE: Final = 0.8  # so that programs are independent
 _FROZEN: Final = ".plan.frozen.toml"  # as it was when the run began
 
@@ -104,16 +106,49 @@ def parse(text: str, where: str) -> Plan:
     try:
         table = tomllib.loads(text)
         _refuse_unknown(table, where)
-        return _adapter().validate_python(table)
+        found = _adapter().validate_python(table)
     except tomllib.TOMLDecodeError as error:
         raise DataError(f"{where}: not TOML: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]
         raise DataError(f"{where}: {'.'.join(map(str, first['loc']))}: {first['msg'].lower()}") from error
+    if wrong := next(_senseless(found), ""):
+        raise DataError(f"{where}: {wrong}")
+    return found
+
+
+def _senseless(plan: Plan) -> Iterator[str]:
+    """What is of the right type and can still not be."""
+    if plan.format != FORMAT:
+        yield f"format: {plan.format} is not {FORMAT}, which is all that is read here"
+    bounds: list[tuple[str, float, float, float]] = [
+        ("near", plan.near, 0, 1), ("apart", plan.apart, -1, 1), ("least", plan.least, 0, 5),
+        ("timeout_seconds", plan.timeout_seconds, 0.01, 3600),
+    ]  # fmt: skip
+    bounds += [(f"sizes.{each.name}", getattr(plan.sizes, each.name), 0, 1e9) for each in fields(Sizes)]
+    for part, each in plan.players.items():
+        if part not in PARTS:
+            yield f"players.{part} is no part; there are {', '.join(PARTS)}"
+        place = f"players.{part}"
+        bounds += [
+            (f"{place}.price_in", each.price_in, 0, 1e6), (f"{place}.price_out", each.price_out, 0, 1e6),
+            (f"{place}.temperature", each.temperature, 0, 5), (f"{place}.max_tokens", each.max_tokens, 1, 1e6),
+        ]  # fmt: skip
+    yield from (
+        f"{name}: {found:g} is not from {low:g} to {high:g}"
+        for name, found, low, high in bounds
+        if not low <= found <= high
+    )
+    if plan.cross_check == 1 or not 0 <= plan.cross_check <= 100:
+        yield "cross_check: two programs at least have to agree, or 0 for none"
+    if plan.rule not in RULES:
+        yield f"rule: {plan.rule} is none; there are {', '.join(RULES)}"
 
 
 def save(plan: Plan, folder: Path) -> None:
     """Write it into a new folder of a run. UsageError where there is a plan already."""
+    if wrong := next(_senseless(plan), ""):
+        raise UsageError(wrong)
     if (folder / NAME).exists():
         raise UsageError(
             f"{folder} has a plan already: choose another folder, or go on with `ocinterp synth run {folder}`"
@@ -129,15 +164,24 @@ def load(folder: Path) -> Plan:
     if not path.is_file():
         raise UsageError(f"there is no plan in {folder}: make one with `ocinterp synth plan FILE... --out {folder}`")
     with explained(path):
-        return parse(path.read_text("utf-8"), str(path))
+        content = path.read_bytes()
+    try:
+        return parse(content.decode("utf-8"), str(path))
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 at byte {error.start:,}") from error
 
 
 def freeze(folder: Path) -> None:
-    """Remember the plan that a run begins with. UsageError, with the difference, where it began with another."""
+    """Remember the plan that a run begins with, unless it has begun."""
+    if not (folder / _FROZEN).exists():
+        replace_file(folder / _FROZEN, [(folder / NAME).read_bytes()])
+
+
+def check_unchanged(folder: Path) -> None:
+    """UsageError, with the difference, where a run began with another plan."""
     now = (folder / NAME).read_text("utf-8")
     frozen = folder / _FROZEN
     if not frozen.exists():
-        replace_file(frozen, [now.encode()])
         return
     before = frozen.read_text("utf-8")
     if before != now:

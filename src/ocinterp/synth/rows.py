@@ -36,6 +36,10 @@ from ocinterp.types import (
 FORMAT: Final = "ocinterp-row/1"
 Method = Literal["packing", "simulation", "correction", "similar", "follow-up", "chat", "pocket"]
 
+SPOKEN_OF: Final = frozenset(
+    {"simulation", "correction", "chat"}
+)  # in the others a person's words are the next question
+
 
 @dataclass(frozen=True, slots=True)
 class Said:
@@ -135,6 +139,7 @@ def row(
         messages = messages[:-1]
     turns = dialogue.turns
     final = next((turn for turn in reversed(turns) if turn.runs), None)
+    ran = final is not None and final.clean and final.right
     said = tuple(
         Said(at, turn.completion.text, who, turn.completion.finish_reason, turn.right)
         for at, (turn, who) in enumerate(zip(turns, by, strict=True))
@@ -148,14 +153,22 @@ def row(
         turns=said,
         executions=executions,
         feedback=heard,
-        verified=final is not None and final.clean,
-        verify_kind="executed" if final is not None and final.clean else "",
+        verified=ran,
+        verify_kind="executed" if ran else "",
         solved_turn=next((at for at, turn in enumerate(turns, 1) if turn.clean), 0),
         sources=tuple(sources),
         languages=tuple(dict.fromkeys(each.language for each in executions)),
         stop=str(dialogue.stop or ""),
         provenance=dict(dialogue.provenance),
     )
+
+
+def learnt(found: Row) -> tuple[Message, ...]:
+    """What of its messages a trainer may learn from that learns from all answers: up to the last one that is right; empty without one."""
+    spoken = [at for at, each in enumerate(found.messages) if each.role == "assistant"]
+    first = len(spoken) - len(found.turns)  # answers before were given in the request
+    ends = [spoken[first + each.index] for each in found.turns if each.train]
+    return found.messages[: ends[-1] + 1] if ends else ()
 
 
 def trajectory(found: Row) -> Trajectory:

@@ -57,8 +57,8 @@ def _near(
     for other, count in common.items():
         if count >= FEWEST:
             theirs = set(queries[other].facts.tags)
-            both = sum(weights[tag] for tag in own & theirs)
-            found.append((-both / sum(weights[tag] for tag in own | theirs), other))
+            both = math.fsum(weights[tag] for tag in own & theirs)  # the same in any order, as sets have one by chance
+            found.append((-both / math.fsum(weights[tag] for tag in own | theirs), other))
     return [other for _, other in sorted(found)]
 
 

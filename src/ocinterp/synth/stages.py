@@ -262,7 +262,7 @@ async def follow_ups(desk: Desk, those: Sequence[tuple[Judged, Followed]], stage
 
 
 async def _of_solutions(desk: Desk, method: Method, turns: Sequence[tuple[str, Query, Solution]]) -> Row | str:
-    """A dialogue of questions and programs that are there already; a model says only what stands before a program."""
+    """A dialogue of questions and programs that are there already; a model, if there is one, says what stands before a program."""
     judged = [(query, each.source) for _, query, each in turns if each.language == "python"]
     held = await proof.passing(desk.jobs, judged, workers=desk.workers)
     if not all(held):
@@ -270,8 +270,9 @@ async def _of_solutions(desk: Desk, method: Method, turns: Sequence[tuple[str, Q
     bill = Bill(desk, turns[0][1].id)
     said: list[tuple[str, str]] = []
     for asked, _, solution in turns:
-        words = solution.words or await _before(bill, said, asked, solution)
-        said.append((asked, f"{words.strip()}\n\n```{solution.language}\n{solution.source.strip()}\n```"))
+        words = solution.words or (await _before(bill, said, asked, solution) if "strong" in desk.plan.players else "")
+        program = f"```{solution.language}\n{solution.source.strip()}\n```"
+        said.append((asked, f"{words.strip()}\n\n{program}" if words else program))
     sources = list({query.origin.id: query.origin for _, query, _ in turns}.values())
     made = row(_spoken(turns[0][1].id, said), method, sources, ["source"] * len(said))
     languages = tuple(dict.fromkeys(each.language for _, _, each in turns))

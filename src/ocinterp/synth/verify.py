@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from itertools import islice
 from typing import Final
@@ -12,8 +12,9 @@ from ocinterp.synth import crosscheck, proof
 from ocinterp.synth.desk import Desk
 from ocinterp.synth.folder import Done, Stage
 from ocinterp.synth.queries import Query, Rejected
-from ocinterp.synth.rows import Row
+from ocinterp.synth.rows import Heard, Row
 from ocinterp.tasks import syntax
+from ocinterp.types import Outcome, Source
 
 Questions = Mapping[str, Query]  # those with tests, by the id of their origin
 
@@ -53,6 +54,7 @@ async def _judged(desk: Desk, rows: Sequence[Row], questions: Questions) -> list
     for row, why in zip(rows, await _verdicts(desk, rows, questions), strict=True):
         proven = replace(row, verified=True, verify_kind="tests")
         found.append(row if why is None else why or proven)
+    found = await _with_earlier(desk, found, questions)
     if desk.plan.cross_check:
         open_ones = [
             at
@@ -82,6 +84,47 @@ async def _verdicts(desk: Desk, rows: Sequence[Row], questions: Questions) -> li
         else:
             found.append("" if said and None not in said else None)
     return found
+
+
+async def _with_earlier(desk: Desk, rows: Sequence[Row | str], questions: Questions) -> list[Row | str]:
+    """Rows in which answers that ran, and fail the tests of their question, are not to be learnt."""
+    given = {
+        (at, turn): (query, program)
+        for at, each in enumerate(rows)
+        if isinstance(each, Row)
+        for turn, query, program in _earlier(each, questions)
+    }
+    held = await proof.passing(desk.jobs, list(given.values()), workers=desk.workers)
+    wrong: dict[int, set[int]] = {}
+    for (at, turn), passes in zip(given, held, strict=True):
+        if passes is False:
+            wrong.setdefault(at, set()).add(turn)
+    return [
+        _refuted(each, wrong[at]) if isinstance(each, Row) and at in wrong else each for at, each in enumerate(rows)
+    ]
+
+
+def _earlier(row: Row, questions: Questions) -> Iterator[tuple[int, Query, str]]:
+    """The programs before the last one of a row that is one question, where nothing has said yet that they are wrong."""
+    query = questions.get(row.sources[0].id) if row.sources else None
+    if query is None or row.method in _OF_ALL:
+        return
+    name = _defined(query)
+    written = [(turn, _python(turn.text)) for turn in row.turns]
+    whole = [(turn, program) for turn, program in written if program and (not name or name in syntax.defined(program))]
+    yield from ((turn.index, query, program) for turn, program in whole[:-1] if turn.train)
+
+
+def _refuted(row: Row, wrong: Set[int]) -> Row:
+    """A row some of whose answers fail the tests of its question, which nobody told the model."""
+    said = tuple(replace(each, train=False) if each.index in wrong else each for each in row.turns)
+    heard = (*row.feedback, *(Heard(each, Source.TESTS, "", "bad") for each in sorted(wrong)))
+    ran = (
+        {each.turn for each in row.executions}
+        - {each.turn for each in row.executions if each.outcome is not Outcome.OK}
+        - wrong
+    )
+    return replace(row, turns=said, feedback=heard, solved_turn=min(ran, default=-1) + 1)
 
 
 def programs(row: Row, questions: Questions) -> Iterator[tuple[Query | None, str]]:
