@@ -71,6 +71,18 @@ def replace_file(path: Path, chunks: Iterable[bytes]) -> None:
         write_in_one_step(target, chunks, mode=target.stat().st_mode & 0o7777 if target.exists() else None)
 
 
+def replace_lines(path: Path, found: Iterable[bytes]) -> None:
+    """As `replace_file`, for a file that is packed with gzip where its name ends in .gz."""
+    replace_file(path, _compressed(found) if path.suffix == ".gz" else found)
+
+
+def _compressed(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    packer = zlib.compressobj(wbits=31)  # 31: a gzip header that carries no time, so equal content is equal bytes
+    for chunk in chunks:
+        yield packer.compress(chunk)
+    yield packer.flush()
+
+
 def write_in_one_step(path: Path, chunks: Iterable[bytes], *, mode: int | None = None) -> None:
     """Write a file in one step, for callers with words of their own: OSError when it cannot be done.
 

@@ -10,7 +10,6 @@ import fcntl
 import io
 import json
 import os
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, cast
 from pydantic import ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
 
 from ocinterp.errors import DataError, UsageError
-from ocinterp.files import explained, numbered, replace_file
+from ocinterp.files import explained, numbered, replace_lines
 from ocinterp.types import Completion, Event, Trajectory
 
 if TYPE_CHECKING:
@@ -131,8 +130,7 @@ def read(path: Path) -> Iterator[Trajectory]:
 
 def write(path: Path, trajectories: Iterable[Trajectory]) -> None:
     """Make `path` hold exactly these, a line each; it holds what it held before until all of them are on the disk."""
-    lines = (dumps(each).encode() + b"\n" for each in trajectories)
-    replace_file(path, _compressed(lines) if path.suffix == ".gz" else lines)
+    replace_lines(path, (dumps(each).encode() + b"\n" for each in trajectories))
 
 
 def append(path: Path, trajectory: Trajectory, verdict: Mapping[str, object] | None = None) -> None:
@@ -160,13 +158,6 @@ def _write_all(file: io.FileIO, content: bytes) -> None:
     left = memoryview(content)
     while left:
         left = left[file.write(left) :]
-
-
-def _compressed(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    packer = zlib.compressobj(wbits=31)  # 31: a gzip header that carries no time, so equal content is equal bytes
-    for chunk in chunks:
-        yield packer.compress(chunk)
-    yield packer.flush()
 
 
 class _LineError(Exception):

@@ -167,10 +167,13 @@ async def ground(stack: AsyncExitStack, folder: Path, plan: Plan, settings: Sett
 
 def table(found: list[tuple[str, Done]] | list[tuple[str, Done | None]]) -> Iterator[str]:
     """What each stage came to, in lines."""
+    from ocinterp.synth.folder import STOPPED
+
     yield f"{'stage':<14} {'rows':>9} {'refused':>9}"
     for name, done in found:
         if done is None:
             yield f"{name:<14} {'-':>9} {'-':>9}  not yet"
             continue
-        more = ", ".join(f"{number:,} {what}" for what, number in done.numbers.items() if number)
+        numbers = [f"{number:,} {what}" for what, number in done.numbers.items() if number and what != STOPPED]
+        more = ", ".join([*numbers, *(["stopped, not all"] if STOPPED in done.numbers else [])])
         yield f"{name:<14} {done.rows:>9,} {done.rejected:>9,}  {_WHAT[name]}{f' ({more})' if more else ''}"

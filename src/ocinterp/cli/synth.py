@@ -288,7 +288,7 @@ def view(
 
 @app.command()
 def questions(
-    file: Annotated[Path, typer.Argument(help="Where they are written: .jsonl.", metavar="FILE")],
+    file: Annotated[Path, typer.Argument(help="Where they are written: .jsonl, or .jsonl.gz.", metavar="FILE")],
     count: Annotated[int, typer.Option(min=1, metavar="N", help="How many questions.")] = 1_000,
     seed: Annotated[str, typer.Option(help="The same seed gives the same questions.")] = "1",
 ) -> None:
@@ -298,7 +298,7 @@ def questions(
     """
     import json
 
-    from ocinterp.files import replace_file
+    from ocinterp.files import replace_lines
     from ocinterp.synth.pocket import questions as made
 
     report.check(file)
@@ -309,7 +309,7 @@ def questions(
                 tick()
                 yield json.dumps(each, ensure_ascii=False).encode() + b"\n"
 
-        replace_file(file, lines())
+        replace_lines(file, lines())
     print(f"ocinterp: {count:,} questions in {file}", file=sys.stderr)
 
 

@@ -67,7 +67,9 @@ class Told(Watch):
         if self._bar is not None and self._task is not None:
             self._bar.remove_task(self._task)
             self._task = None
-        stopped = " so far" if done.numbers.get("stopped") else ""
+        from ocinterp.synth.folder import STOPPED
+
+        stopped = " so far" if STOPPED in done.numbers else ""
         refused = f", {done.rejected:,} refused" if done.rejected else ""
         took = _time(self._clock() - self._begun)
         self._say(f"{stage}: {done.rows:,} rows{refused}{stopped}; {took}{self._money()}")

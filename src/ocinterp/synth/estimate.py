@@ -64,7 +64,7 @@ def estimates(plan: Plan, questions: Measured) -> Iterator[Estimate]:
     if "strong" in plan.players:
         yield from _wording(plan, questions)
     left = asked + questions.problems  # who knows how many of them find others that are like them
-    corrected = min(plan.sizes.correction, left)
+    corrected = plan.sizes.corrections(left)
     simulated = min(plan.sizes.simulation, left - corrected)
     if corrected:
         yield _correction(plan, questions, corrected)

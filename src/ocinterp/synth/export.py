@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ocinterp import records
-from ocinterp.files import replace_file
+from ocinterp.files import replace_lines
 from ocinterp.problems import Script
 from ocinterp.synth import proof
 from ocinterp.synth.queries import Query
@@ -41,7 +41,7 @@ def _written(rows: Lines, path: Path) -> int:
             count += 1
             yield json.dumps(each, ensure_ascii=False).encode() + b"\n"
 
-    replace_file(path, lines())
+    replace_lines(path, lines())
     return count
 
 

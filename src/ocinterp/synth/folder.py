@@ -26,6 +26,8 @@ from ocinterp.synth.tables import Table
 
 _T = TypeVar("_T")
 JOURNAL: Final = "journal.sqlite"
+STOPPED: Final = "stopped"  # among the numbers of a stage that was not made to its end
+SAMPLE: Final = ".sample"  # marks the folder of a sample, which its run makes
 PART_ROWS: Final = 20_000  # of the stages that ask nobody
 
 
@@ -110,5 +112,6 @@ def made(folder: Path) -> Stage:
     """The stage of a run that has its rows. UsageError while it has none."""
     stage = Stage(folder, "assemble")
     if stage.done is None:
-        raise UsageError(f"{folder} has no rows yet: `ocinterp synth run {folder}` makes them")
+        whole = f"{folder.parent} --sample N" if (folder / SAMPLE).exists() else f"{folder}"
+        raise UsageError(f"{folder} has no rows yet: `ocinterp synth run {whole}` makes them")
     return stage

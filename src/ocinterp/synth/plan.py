@@ -56,6 +56,11 @@ class Sizes:
     follow_up: int = 200
     packing: int = 1_000_000
 
+    def corrections(self, questions: int) -> int:
+        """How many of so many questions that no method has taken are for corrections: their share, where there are too few for all."""
+        both = self.correction + self.simulation
+        return self.correction if both <= questions else -(-questions * self.correction // both)
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

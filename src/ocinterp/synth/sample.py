@@ -13,12 +13,11 @@ from ocinterp.errors import UsageError
 from ocinterp.files import explained, replace_file
 from ocinterp.synth import plan as plans
 from ocinterp.synth.chance import by_lot
-from ocinterp.synth.folder import JOURNAL, PART_ROWS, Stage
+from ocinterp.synth.folder import JOURNAL, PART_ROWS, SAMPLE, Stage
 from ocinterp.synth.plan import Plan, Sizes
 from ocinterp.synth.queries import Query
 
 FOLDER: Final = "sample"
-_MARK: Final = ".sample"
 _LEDGER: Final = "calls.json"  # what each call cost, by its key
 _WHOLE: Final = ("ingest", "dedup")  # stages of which it has no more than what they came to
 LAST: Final = "decontaminate"  # the stage that questions are drawn from
@@ -26,7 +25,7 @@ LAST: Final = "decontaminate"  # the stage that questions are drawn from
 
 def is_one(folder: Path) -> bool:
     """Whether a folder is a sample of another run."""
-    return (folder / _MARK).exists()
+    return (folder / SAMPLE).exists()
 
 
 def refuse(folder: Path) -> None:
@@ -50,7 +49,7 @@ def draw(folder: Path, plan: Plan, count: int) -> tuple[Plan, float]:
             shutil.rmtree(place)
     if not place.exists():
         plans.save(drawn, place)
-        (place / _MARK).touch()
+        (place / SAMPLE).touch()
         (place / JOURNAL).symlink_to(Path("..") / JOURNAL)
         for name in _WHOLE:
             _copy(Stage(folder, name), Stage(place, name))

@@ -19,7 +19,7 @@ from ocinterp.synth import correct, follow, hardness, pack, prompts, proof, simi
 from ocinterp.synth.chance import lot
 from ocinterp.synth.crowd import in_order
 from ocinterp.synth.desk import Bill, Desk
-from ocinterp.synth.folder import Done, Stage
+from ocinterp.synth.folder import STOPPED, Done, Stage
 from ocinterp.synth.follow import Followed
 from ocinterp.synth.hardness import Score
 from ocinterp.synth.neighbours import nearest
@@ -97,7 +97,7 @@ async def _made(
     if part:
         stage.write(kind, part, next(number))
     if desk.stop():
-        return Done(kept, len(rejected), {"stopped": 1})
+        return Done(kept, len(rejected), {STOPPED: 1})
     return stage.finish(kept, rejected)
 
 
@@ -149,9 +149,10 @@ def shares(desk: Desk, rows: Sequence[Judged]) -> Shares:
     used |= {each.id for group in alike for each in group}
     rest = [each for each in rows if each.query.id not in used]
     rest.sort(key=lambda each: lot(each.query.id, f"shares {seed}"))
-    corrected = rest[: sizes.correction]
-    simulated = rest[sizes.correction : sizes.correction + sizes.simulation]
-    packed = [each for each in rest[sizes.correction + sizes.simulation :] if each.query.answer.strip()]
+    first = sizes.corrections(len(rest))
+    corrected = rest[:first]
+    simulated = rest[first : first + sizes.simulation]
+    packed = [each for each in rest[first + sizes.simulation :] if each.query.answer.strip()]
     return Shares(
         had,
         tuple(tuple(replace(by_id[each.id], query=each) for each in group) for group in alike),
@@ -224,7 +225,7 @@ async def packing(desk: Desk, rows: Sequence[Judged], stage: Stage) -> Done:
     plan = desk.plan
     vectors = await desk.vectors([each.query.text for each in rows], desk.ledger)
     if vectors is None:
-        return Done(0, 0, {"stopped": 1})
+        return Done(0, 0, {STOPPED: 1})
     found = await asyncio.to_thread(nearest, vectors, pack.WIDE)
     rule: pack.Rule = "paper" if plan.rule == "paper" else "free"
     packs = pack.packs(found, plan.seed, rule, plan.apart)

@@ -10,7 +10,7 @@ from typing import Final
 from ocinterp.parse import extract_cells
 from ocinterp.synth import crosscheck, proof
 from ocinterp.synth.desk import Desk
-from ocinterp.synth.folder import Done, Stage
+from ocinterp.synth.folder import STOPPED, Done, Stage
 from ocinterp.synth.queries import Query, Rejected
 from ocinterp.synth.rows import Heard, Row
 from ocinterp.tasks import syntax
@@ -44,7 +44,7 @@ async def verify(desk: Desk, rows: Iterator[Row], total: int, questions: Questio
     if part:
         stage.write(Row, part, number)
     if batch:
-        return Done(kept, len(rejected), {"stopped": 1})
+        return Done(kept, len(rejected), {STOPPED: 1})
     return stage.finish(kept, rejected)
 
 
