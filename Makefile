@@ -83,12 +83,13 @@ bench: $(VENV)/.bench
 	@set -e; for each in benchmarks/[a-z]*.py; do $(BIN)/python "$$each" $(ARGS); done
 
 # The built-in model, from nothing: it learns to write from requests made by rule, then what to do with what came of its code
-# from dialogues made by rule; bytes for numbers, and what it solves. Each part goes on where it was stopped. Without REQUESTS
-# and DIALOGUES it is the model that comes with the package, on a processor with the same instructions to the last bit.
+# from dialogues made by rule; bytes for numbers, and what it solves. Each part goes on where it was stopped. Without REQUESTS,
+# DIALOGUES and NATURAL it is the model that comes with the package, on a processor with the same instructions to the last bit.
 POCKET := build/pocket
 NANO := src/ocinterp/models/pocket/nano
-REQUESTS := 40000
-DIALOGUES := 20000
+REQUESTS := 36000
+DIALOGUES := 18000
+NATURAL := 0.1
 ONE_THREAD = OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(TRAIN)/bin/ocinterp
 SETTINGS := single,execution,visible,blank,mismatched,human,oracle,resample
 
@@ -99,11 +100,11 @@ pocket: $(POCKET)/nano.json
 
 $(POCKET)/requests.jsonl.gz: | $(TRAIN)/.ready
 	@mkdir -p $(@D)
-	$(ONE_THREAD) synth pocket $@ --count $(REQUESTS) --forms single --seed requests
+	$(ONE_THREAD) synth pocket $@ --count $(REQUESTS) --forms single --seed requests --natural $(NATURAL)
 
 $(POCKET)/dialogues.jsonl.gz: | $(TRAIN)/.ready
 	@mkdir -p $(@D)
-	$(ONE_THREAD) synth pocket $@ --count $(DIALOGUES) --forms execution,person,twice --seed dialogues
+	$(ONE_THREAD) synth pocket $@ --count $(DIALOGUES) --forms execution,person,twice --seed dialogues --natural $(NATURAL)
 
 # The share of 0 lets the tokenizer know what dialogues say, and nothing else.
 $(POCKET)/base/model.safetensors: $(POCKET)/requests.jsonl.gz $(POCKET)/dialogues.jsonl.gz
@@ -154,8 +155,9 @@ $(SMALL)/small.json: $(SMALL)/small/model.safetensors
 ratios: $(POCKET)/base/model.safetensors
 	$(TRAIN)/bin/python benchmarks/_pocket_ratios.py $(<D) $(POCKET)/ratios docs/models.md
 
+# As it answers in `run` and `chat`: what has failed is not said again.
 $(POCKET)/nano.json: $(POCKET)/nano/model.safetensors
-	$(ONE_THREAD) eval pocket --model pocket:$(<D) --setting $(SETTINGS) --critic rule --max-tokens 200 --json $@ --resume
+	$(ONE_THREAD) eval pocket --model pocket:$(<D) --setting $(SETTINGS) --critic rule --max-tokens 200 --again 0.5 --json $@ --resume
 
 # A dataset of the size of the paper's, over pocket tasks: the built-in model answers first, the rest is by rule, every row is
 # verified by its question's tests. Nobody is paid.

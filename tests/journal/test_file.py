@@ -91,7 +91,7 @@ async def test_a_second_process_is_refused_and_told_which_is_the_first(path: Pat
     ) as holder:
         assert holder.stdout
         assert holder.stdout.readline()
-        with pytest.raises(UsageError, match=rf"in use by process {holder.pid}: wait for it to end, or give this run"):
+        with pytest.raises(UsageError, match=rf"in use by process {holder.pid}: wait for it to end, or stop it"):
             await fill(path)
         holder.kill()
     await fill(path, 1)

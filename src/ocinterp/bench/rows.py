@@ -72,7 +72,9 @@ def _json(content: bytes, path: Path, number: int) -> object:
         return json.loads(text)
     except json.JSONDecodeError as error:
         line = number + error.lineno - 1
-        raise DataError(f"{path}:{line}: not JSON: {error.msg.lower()} at column {error.colno}") from error
+        raise DataError(
+            f"{path}:{line}: not JSON: {error.msg.lower().removesuffix(' at')} at column {error.colno}"
+        ) from error
     except RecursionError as error:
         raise DataError(f"{path}:{number}: not a row: it is nested too deeply") from error
     except ValueError as error:  # a number of more digits than Python reads

@@ -74,6 +74,15 @@ def profile_of(text: str) -> Profile:
     raise UsageError(f"there is no profile {text!r}; expected one of {', '.join(PROFILES)}")
 
 
+@dataclass(frozen=True, slots=True)
+class Warmth:
+    """Temperatures: of answers, of those of `resample`, and of what is drawn in place of a program that has failed (None: nothing is)."""
+
+    temperature: float
+    spread: float
+    again: float | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Campaign:
     """What was asked for on the command line."""
@@ -86,9 +95,7 @@ class Campaign:
     limit: int | None
     turns: int | None
     glued: bool
-    temperature: float
-    spread: float
-    again: float | None
+    warmth: Warmth
     max_tokens: int
     profile: Profile
     concurrency: int
@@ -116,7 +123,7 @@ class Campaign:
                 self.names,
                 turns=self.turns or PAPER_TURNS,
                 conv_turns=self.turns or conv.TURNS,
-                temperature=self.spread,
+                temperature=self.warmth.spread,
                 suites=suites,
                 glued=self.glued,
             )
@@ -201,9 +208,9 @@ class Campaign:
             "turns": str(self.turns or PAPER_TURNS),
             "conv_turns": str(self.turns or conv.TURNS),
             "form": "glued" if self.glued else "chat",
-            "temperature": f"{self.temperature:g}",
-            "spread": f"{self.spread:g}",
-            "again": "never" if self.again is None else f"{self.again:g}",
+            "temperature": f"{self.warmth.temperature:g}",
+            "spread": f"{self.warmth.spread:g}",
+            "again": "never" if self.warmth.again is None else f"{self.warmth.again:g}",
             "max_tokens": str(self.max_tokens),
             "version": __version__,
         }
@@ -243,19 +250,24 @@ class Campaign:
         """A desk at which models are asked, and paid through the journal."""
         journal = await stack.enter_async_context(Journal(kept.journal, budget=self.budget))
         clients = await stack.enter_async_context(Clients(journal, self.max_tokens, self.concurrency))
-        await clients.open(source, {self.temperature, self.spread, *([self.again] if self.again is not None else [])})
+        warmth = self.warmth
+        await clients.open(
+            source, {each for each in (warmth.temperature, warmth.spread, warmth.again) if each is not None}
+        )
         advisor = source if critic is None or isinstance(critic, Rule) else critic
         await clients.open(advisor, {0.0})
 
         def model(setting: Setting, task_id: str, sample: int) -> Model:
-            warmth = self.temperature if setting.temperature is None else setting.temperature
+            warmth = self.warmth.temperature if setting.temperature is None else setting.temperature
             return clients.paid(source, warmth, self.price, task_id, sample)
 
         def again(_: Setting, task_id: str, sample: int) -> list[Model]:
-            if self.again is None:
+            if self.warmth.again is None:
                 return []
             numbers = range(OTHERS * sample, OTHERS * (sample + 1))
-            return [clients.paid(source, self.again, self.price, task_id, each, kind="again") for each in numbers]
+            return [
+                clients.paid(source, self.warmth.again, self.price, task_id, each, kind="again") for each in numbers
+            ]
 
         def speaker(task_id: str) -> Model:
             return clients.paid(advisor, 0.0, self.critic_price, task_id, kind="critic")

@@ -25,6 +25,10 @@ def write(folder: Path, form: str, out: Path, *, methods: Sequence[str], verifie
     if out.exists() and out.resolve().is_relative_to(folder.resolve()):
         raise UsageError(f"{out} is a file of the run itself: choose another name")
     stage = made(folder)
+    if form == "tasks" and (methods or verified):
+        raise UsageError(
+            "--to tasks writes questions, which have no method and are not verified: leave --methods and --verified out"
+        )
     if form == "tasks":
         return export.write_tasks((each.query for each in Stage(folder, "judge").rows(Judged)), out)
     rows = (

@@ -28,7 +28,7 @@ _MEMORY_BYTES: Final = 1024 * MIB
 _SPARES: Final = 32
 _WHAT: Final = {
     "ingest": "rows that are questions", "dedup": "no copies", "decontaminate": "no benchmark's tasks",
-    "judge": "hard enough", "chat": "sessions of people", "similar": "similar problems", "follow-up": "follow-ups", "correction": "corrections",
+    "judge": "hard enough", "chat": "dialogues that were had", "similar": "similar problems", "follow-up": "follow-ups", "correction": "corrections",
     "simulation": "interactions", "packing": "packs", "verify": "pass their tests, or have none", "assemble": "rows of the dataset",
 }  # fmt: skip
 

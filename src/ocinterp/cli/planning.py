@@ -74,7 +74,8 @@ def save(made: Plan, out: Path) -> None:
     plans.save(made, out)
     print(
         f"{questions.rows:,} questions of {questions.tokens:,.0f} tokens on average, {questions.problems:,} with programs of their own"
-        f"{f', {questions.dialogues:,} sessions of people' if questions.dialogues else ''}\n"
+        f"{f', {questions.dialogues:,} dialogues that were had' if questions.dialogues else ''}"
+        f"{f', {questions.refused:,} rows that are not taken' if questions.refused else ''}\n"
     )
     print(_ROW.format("stage", "rows", "calls", "tokens in", "tokens out", "dollars", "hours"))
     total = 0.0

@@ -37,6 +37,7 @@ _SAMPLE = "Only of so many questions, drawn by lot, in RUN/sample, to look at fi
 _CROSS_CHECK = (
     "Have tests written for questions without any, and believe those that K independent programs agree on; 0: none."
 )
+_BUDGET = "The most that the run may cost in all, earlier processes included: 5 (dollars), 200000tokens or 500calls."
 _EMBEDDER = "Who finds questions that are near each other: NAME@URL with /embeddings, st:NAME (sentence-transformers); else their words do."
 _STAGE = "Only to this stage: ingest, dedup, decontaminate, judge, chat, similar, follow-up, correction, simulation, packing, verify."
 
@@ -55,7 +56,7 @@ def plan(
     embedder: Annotated[str, typer.Option(help=_EMBEDDER)] = "",
     price: Annotated[str, typer.Option(help=_PRICE, metavar="P,P")] = "",
     weak_price: Annotated[str, typer.Option(help="The same of the weak one.", metavar="P,P")] = "",
-    embedder_price: Annotated[str, typer.Option(help="The same of the embedder; nothing for OUT.", metavar="P,P")] = "",
+    embedder_price: Annotated[str, typer.Option(help="The same of the embedder, IN,0.", metavar="P,P")] = "",
     benchmarks: Annotated[str, typer.Option(help="Imported datasets that must not be in it.", metavar="B,B")] = "",
     licences: Annotated[str, typer.Option(help="Only rows under these; all without it.", metavar="L,L")] = "",
     least: Annotated[int, typer.Option(help=_LEAST, min=0, max=5)] = 4,
@@ -97,7 +98,7 @@ def plan(
 def run(
     folder: _RUN,
     stage: Annotated[str, typer.Option(help=_STAGE, metavar="STAGE")] = "assemble",
-    budget: Annotated[str | None, typer.Option(help="5 (dollars), 200000tokens or 500calls.", metavar="X")] = None,
+    budget: Annotated[str | None, typer.Option(help=_BUDGET, metavar="X")] = None,
     concurrency: Annotated[int, typer.Option(help="Rows under way at once.", metavar="N", min=1)] = 64,
     workers: Annotated[int | None, typer.Option(help="Programs judged at once.", metavar="N", min=1)] = None,
     batch: Annotated[bool, typer.Option("--batch", help=_BATCH)] = False,
@@ -173,7 +174,7 @@ def verify(
 def probe(
     folder: _RUN,
     limit: Annotated[int, typer.Option("-n", "--limit", help="Rows, drawn by lot.", metavar="N", min=2)] = 100,
-    budget: Annotated[str | None, typer.Option(help="5 (dollars), 200000tokens or 500calls.", metavar="X")] = None,
+    budget: Annotated[str | None, typer.Option(help=_BUDGET, metavar="X")] = None,
     concurrency: Annotated[int, typer.Option(help="Answers asked about at once.", metavar="N", min=1)] = 64,
 ) -> None:
     """See how far the judge of feedback can be believed: ask it about answers that are known not to have followed it."""

@@ -315,7 +315,7 @@ def alone(path: Path) -> Generator[None]:
         except BlockingIOError:
             holder = file.read(20).decode("ascii", "replace").strip() or "unknown"
             raise UsageError(
-                f"the journal {path} is in use by process {holder}: wait for it to end, or give this run a journal of its own"
+                f"the journal {path} is in use by process {holder}: wait for it to end, or stop it"
             ) from None
         with explained(path):
             file.truncate(0)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
-from ocinterp.synth import ingest, prompts
-from ocinterp.synth.ingest import Given
+from ocinterp.synth import prompts, sources
 from ocinterp.synth.plan import Plan, Player
-from ocinterp.synth.queries import Query
+from ocinterp.synth.queries import Rejected
 
 TOKEN_BYTES: Final = 4  # of a token, as texts and programs have on average
 _PROGRAMS: Final = 3  # of a dialogue of problems that are alike, or of one in several ways, at most
@@ -40,20 +38,20 @@ class Measured:
     rows: int
     tokens: float
     problems: int  # with programs of their own: they are not judged
-    dialogues: int = 0  # that people had: nobody is asked about them
+    dialogues: int = 0  # that were had before: nobody is asked about them
+    refused: int = 0  # rows that are no questions, or under a licence that the plan does not have
 
 
 def measured(plan: Plan) -> Measured:
     """Reads all inputs once. DataError for a file that cannot be read."""
     rows = size = problems = dialogues = 0
-    for each in plan.inputs:
-        for found in ingest.queries(Given(Path(each.path), each.dataset, each.licence, each.form)):
-            if isinstance(found, Query):
-                rows += 1
-                size += len(found.text.encode())
-                problems += bool(found.facts.solutions)
-                dialogues += bool(found.record)
-    return Measured(rows, size / TOKEN_BYTES / max(1, rows), problems, dialogues)
+    refused: list[Rejected] = []
+    for found in sources.taken(plan, refused):
+        rows += 1
+        size += len(found.text.encode())
+        problems += bool(found.facts.solutions)
+        dialogues += bool(found.record)
+    return Measured(rows, size / TOKEN_BYTES / max(1, rows), problems, dialogues, len(refused))
 
 
 def estimates(plan: Plan, questions: Measured) -> Iterator[Estimate]:

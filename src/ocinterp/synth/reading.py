@@ -125,5 +125,5 @@ def _parquet(path: Path) -> Iterator[Raw | Rejected]:
 
 def _complaint(error: ValueError | RecursionError) -> str:
     if isinstance(error, json.JSONDecodeError):
-        return f"not JSON: {error.msg.lower()} at column {error.colno}"
+        return f"not JSON: {error.msg.lower().removesuffix(' at')} at column {error.colno}"
     return f"JSON that cannot be read: {error}"

@@ -38,11 +38,12 @@ def ingest(plan: Plan, stage: Stage) -> Done:
             raise UsageError(f"{each.path} is not what it was when the plan was made: make a new plan")
     stage.begin()
     rejected: list[Rejected] = []
-    rows = _write(stage, _taken(plan, rejected))
+    rows = _write(stage, taken(plan, rejected))
     return stage.finish(rows, rejected)
 
 
-def _taken(plan: Plan, rejected: list[Rejected]) -> Iterator[Query]:
+def taken(plan: Plan, rejected: list[Rejected]) -> Iterator[Query]:
+    """The questions of a plan's files that it may have; the others, with the reason, in `rejected`."""
     allowed = {each.lower() for each in plan.licences}
     for each in plan.inputs:
         for found in queries(Given(Path(each.path), each.dataset, each.licence, each.form)):

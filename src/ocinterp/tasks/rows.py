@@ -142,5 +142,5 @@ def _objects_of(words: str) -> list[Any] | None:
 
 def _complaint(error: ValueError | RecursionError) -> str:
     if isinstance(error, json.JSONDecodeError):
-        return f"not JSON: {error.msg} at column {error.colno}"
+        return f"not JSON: {error.msg.removesuffix(' at')} at column {error.colno}"
     return f"JSON that cannot be read: {error}"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +13,7 @@ from ocinterp.models.pocket import wary
 from ocinterp.models.pocket.llama import Cache, Span
 from ocinterp.models.refusals import ContextOverflow
 from ocinterp.models.resolve import InProcess
-from ocinterp.types import Completion, Message
+from ocinterp.types import Message
 
 HELLO = Message("user", "hello(there)")
 
@@ -42,7 +40,7 @@ async def test_others_know_the_same_and_say_it_no_second_time(tmp_path: Path, mo
     async with inprocess.load_to_talk(InProcess("pocket", place, "tiny"), notices.append) as model:
         said = [(await each.generate([Message("user", "count it")])).text for each in [model, *model.others()]]
     assert len(set(said)) > 1
-    assert len(notices) == 2  # foreign, and without a name
+    assert len(notices) == 1
 
 
 @pytest.mark.parametrize(("limit", "notices"), [(0.0, 2), (1e9, 0)])
@@ -81,33 +79,3 @@ async def test_what_the_system_says_alone_is_no_request(tmp_path: Path, monkeypa
     async with inprocess.load_to_talk(InProcess("pocket", place, "tiny"), said.append) as model:
         await model.generate([Message("system", "You are a computer.")])
     assert said == []
-
-
-async def test_a_request_without_a_function_is_asked_with_one_and_that_is_said_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(wary, "FOREIGN", 1e9)
-    monkeypatch.setattr(inprocess, "_MOST_TOKENS", 5)
-    place = str(tiny.write(tmp_path / "model"))
-    said: list[str] = []
-    asked: list[list[str]] = []
-    async with inprocess.load_to_talk(InProcess("pocket", place, "tiny"), said.append) as model:
-        assert isinstance(model, wary.Wary)
-        plain = model.model.generate
-
-        async def heard(messages: Sequence[Message], /, **options: Any) -> Completion:
-            asked.append([each.content for each in messages])
-            return await plain(messages, **options)
-
-        monkeypatch.setattr(model.model, "generate", heard)
-        request = Message("user", "Sort the words.\n")
-        await model.generate([Message("system", "s"), request])
-        await model.generate([Message("system", "s"), request, Message("assistant", "x"), Message("user", "no")])
-        await model.generate([Message("user", "Write go(x): sort it.")])
-    assert asked == [
-        ["s", "Sort the words. Call the function solve(values)."],
-        ["s", "Sort the words. Call the function solve(values).", "x", "no"],
-        ["Write go(x): sort it."],
-    ]
-    assert len(said) == 1
-    assert "the request names no function" in said[0]
