@@ -53,7 +53,7 @@ class Live:
             case TextEvent(text):
                 self._write("" if self.typed else printable(text))
             case AgainEvent():
-                self.line("(the program that has failed before: another answer is drawn)", "dim")
+                self.line("(this program has failed before: another answer is drawn)", "dim")
             case CellEvent(cell):
                 self.heading(f"run {cell.id}")
             case OutputEvent(_, stream, text):
