@@ -222,9 +222,14 @@ def test_who_stops_a_run_does_not_wait_for_its_batch_and_collects_it_later(
         assert "stopped; `ocinterp synth run run --batch` goes on" in process.stderr.read()
     assert process.returncode == 130
     assert (len(batches.batches), batches.asked) == (1, [])
+    with Reader(home / "run" / JOURNAL) as journal:
+        assert journal.unfinished("batch") == 30
+    told = ocinterp("synth", "run", "run", "--stage", "dedup")
+    assert "30 requests are in batches of an earlier process" in told.err
     batches.looks = 0
     ended = ocinterp("synth", "run", "run", "--batch")
     assert ended.code == 0, ended.err
+    assert "an earlier process" not in ocinterp("synth", "run", "run").err
     assert len(batches.batches) == 2  # by the first prompt, and by the second
     names = [json.loads(each)["custom_id"] for file in batches.files.values() for each in file.splitlines() if b'"body": {"model"' in each]  # fmt: skip
     assert len(names) == len(set(names)) == len(batches.asked) > 30

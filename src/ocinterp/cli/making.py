@@ -62,6 +62,12 @@ class Making:
         wish = steps.Wish(told="finishing what is under way; Ctrl-C again ends it at once")
         with wish.heard():
             async with self.desk(plan, wish) as (desk, journal):
+                if not self.batch and (count := journal.unfinished("batch")):
+                    print(
+                        f"ocinterp: {count:,} requests are in batches of an earlier process: they are asked and paid for again; "
+                        "with --batch they would be collected",
+                        file=sys.stderr,
+                    )
                 plans.freeze(self.folder)  # not before it is known that all who have a part can play it
                 course = Course(self.folder, desk, benchmarks)
                 if self.sample:

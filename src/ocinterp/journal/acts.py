@@ -145,6 +145,10 @@ class Journal:
             self._hits += 1
         return await shared.join()
 
+    def unfinished(self, way: str) -> int:
+        """How many acts an earlier process began by this way, and nobody has an answer of."""
+        return self._reader.unfinished(way)
+
     def doubts(self, request: Request) -> int:
         """How often an act was broken off that may have been done all the same."""
         return len(self._reader.doubts(request.key, ""))

@@ -183,6 +183,15 @@ class Reader:
             ).fetchall()
         return [(row[0], Cost(*row[1:])) for row in rows]
 
+    def unfinished(self, way: str) -> int:
+        """How many entries have no answer yet and an attempt that went this way, of which nobody knows the end."""
+        with explained(self.path):
+            return self._database.execute(
+                "SELECT COUNT(DISTINCT e.id) FROM attempts a JOIN entries e ON a.entry = e.id "
+                "WHERE a.way = ? AND NOT a.known AND a.state = 'doubt' AND e.state != 'settled'",
+                (way,),
+            ).fetchone()[0]
+
     def last_attempt(self) -> int:
         """The number of the last attempt; 0 when there was none."""
         with explained(self.path):
