@@ -204,7 +204,12 @@ async def test_15_a_start_that_reached_its_limit_asks_nothing_of_the_model() -> 
     assert (again, model.seen) == (begun, [])
 
 
-async def test_16_a_program_that_has_failed_is_not_run_again_where_others_may_answer() -> None:
+def test_16_ratings_without_words_are_for_the_record_and_not_for_the_model() -> None:
+    rated = Turn(Completion("1"), feedback=(Feedback(Source.HUMAN, "", "good"),))
+    assert [message.content for message in Trajectory("t", (), (rated,)).messages()] == ["1"]
+
+
+async def test_17_a_program_that_has_failed_is_not_run_again_where_others_may_answer() -> None:
     model = ScriptedModel([code("prnt(1)"), Completion(code("prnt(1)  # really"), usage=Usage(10, 5))])
     others = [
         ScriptedModel([Completion(code("prnt( 1 )"), usage=Usage(10, 6))]),
@@ -220,23 +225,37 @@ async def test_16_a_program_that_has_failed_is_not_run_again_where_others_may_an
     assert sum(isinstance(each, CellEvent) for each in events) == 2
 
 
-async def test_17_where_all_repeat_themselves_the_last_one_is_run() -> None:
-    others = [ScriptedModel([code("prnt(1)")])] * 1
+async def test_18_where_all_repeat_themselves_the_last_one_is_run() -> None:
+    others = [ScriptedModel([code("prnt(1)")]), ScriptedModel([code("prnt(1)  # the last")])]
     model = ScriptedModel([code("prnt(1)")] * 2)
     result = await rollout(TASK, model=model, sandbox=sandbox(), feedback=failures, again=others, limits=Limits(2))
     assert (len(result.turns), result.stop) == (2, StopReason.MAX_TURNS)
+    assert [len(each.seen) for each in others] == [1, 1]
+    assert result.turns[-1].runs[0].cell.source == "prnt(1)  # the last"
     assert result.turns[-1].completion.usage is None  # nobody counted
 
 
-async def test_18_a_program_that_was_right_and_words_without_one_may_be_said_again() -> None:
+async def test_20_where_another_answer_cannot_be_had_the_one_before_stands() -> None:
+    class Silent:
+        async def generate(self, messages: object, /, *, on_text: object = None) -> Completion:
+            raise ModelError("no answer")
+
+    said = Completion(code("prnt(1)"), usage=Usage(10, 5))
+    result = await rollout(
+        TASK,
+        model=ScriptedModel([said, said]),
+        sandbox=sandbox(),
+        feedback=failures,
+        again=[Silent()],
+        limits=Limits(2),
+    )
+    assert [each.completion for each in result.turns] == [said, said]
+
+
+async def test_19_a_program_that_was_right_and_words_without_one_may_be_said_again() -> None:
     others = [ScriptedModel([])]
     model = ScriptedModel([code("print(1)"), code("print(1)"), code("prnt(1)"), "I cannot.", "I cannot."])
     wishes = first_of(failures, saying("Once more.", "And now?", "Well?"))  # type: ignore[arg-type]
     result = await rollout(TASK, model=model, sandbox=sandbox(), feedback=wishes, again=others, limits=Limits(5))
     assert len(result.turns) == 5
     assert others[0].seen == []
-
-
-def test_19_ratings_without_words_are_for_the_record_and_not_for_the_model() -> None:
-    rated = Turn(Completion("1"), feedback=(Feedback(Source.HUMAN, "", "good"),))
-    assert [message.content for message in Trajectory("t", (), (rated,)).messages()] == ["1"]

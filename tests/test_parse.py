@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocinterp.parse import extract_cells
+from ocinterp.parse import extract_cells, meaning
 from ocinterp.testing import code
 from ocinterp.types import Cell
 
@@ -16,6 +16,19 @@ LONG = "a line of prose\n" * 650_000  # 10 MB
 
 def sources(text: str) -> list[str]:
     return [cell.source for cell in extract_cells(text)]
+
+
+@pytest.mark.parametrize(
+    "source", ["x = 0x" + "f" * 4000, "f\"{'\u00a0'.join(y)}\"", "(" * 300 + ")" * 300, "-" * 5000 + "1", "x ="]
+)
+def test_what_parses_and_cannot_be_written_anew_has_a_meaning_too(source: str) -> None:
+    assert meaning(f"{source}\n") == meaning(source)
+
+
+@given(st.text(max_size=60))
+def test_a_program_means_the_same_whatever_its_comments(text: str) -> None:
+    assert meaning(meaning(text)) == meaning(text)
+    assert meaning("x  =  1 # so") == meaning("\nx = 1\n")
 
 
 def test_cells_are_numbered_from_one_behind_the_prefix() -> None:

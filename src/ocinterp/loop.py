@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from ocinterp.errors import ModelError
 from ocinterp.parse import extract_cells, meaning
 from ocinterp.protocols import FeedbackProvider, Model, Sandbox, Session, ignore
 from ocinterp.types import (
@@ -103,7 +104,10 @@ async def _take_turn(trajectory: Trajectory, models: Sequence[Model], session: S
 
 
 async def _answer(trajectory: Trajectory, models: Sequence[Model], listen: Listener) -> Completion:
-    """What the first of the models says whose program has not failed before; the last one's words where all of them repeat."""
+    """What the first of the models says whose program has not failed before; the last one's words where all of them repeat.
+
+    Of the models after the first, one that has no answer ends the search: what was said before stands.
+    """
     messages = tuple(trajectory.messages())
 
     async def said(model: Model) -> Completion:
@@ -111,14 +115,17 @@ async def _answer(trajectory: Trajectory, models: Sequence[Model], listen: Liste
 
     first, *others = models
     found = await said(first)
-    failed = [_program(each.completion) for each in trajectory.turns if not each.right] if others else []
-    for model in others:
+    failed = [_program(each.completion) for each in trajectory.turns if not each.right]
+    for model in others if any(failed) else ():
         program = _program(found)
         if not program or program not in failed:
             break
         listen(AgainEvent())
-        before, found = found, await said(model)
-        found = replace(found, usage=_sum(before.usage, found.usage))
+        try:
+            drawn = await said(model)
+        except ModelError:
+            break
+        found = replace(drawn, usage=_sum(found.usage, drawn.usage))
     return found
 
 

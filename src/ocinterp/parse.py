@@ -92,7 +92,7 @@ def meaning(source: str) -> str:
     """A program in Python without what changes nothing: its comments, its blanks. Any other text as it is."""
     try:
         return ast.unparse(_parse(source))
-    except (SyntaxError, RecursionError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # what parses cannot always be written: 5,000 digits
         return source.strip()
 
 

@@ -351,6 +351,8 @@ def test_a_server_can_say_which_questions_are_near(home: Path, ocinterp: Command
     ocinterp("synth", "plan", asked(home), "--out", "run", "--embedder", model, "--embedder-price", "100,0", *none)
     assert "10 questions cost $0.0100; all 30 at that price: about $0.03" in ocinterp("synth", "run", "run", "--sample", "10").err  # fmt: skip
     assert len(seen) == 10
+    assert "20 questions cost $0.0200; all 30" in ocinterp("synth", "run", "run", "--sample", "20").err
+    assert len(seen) == 20
     ended = ocinterp("synth", "run", "run")
     assert ended.code == 0
     assert "spent $0.03, 300 tokens in 30 calls" in ended.err
@@ -401,7 +403,7 @@ def test_a_budget_ends_a_run_with_a_word(home: Path, ocinterp: Command, serve: S
         (("empty.jsonl", "--strong", "m"), "no row in it could be taken"),
         (("asked.jsonl", "--tester", "m"), "the plan has no model for the part judge: give one, as in --strong MODEL"),
         (("asked.jsonl", "--weak", "m", "--cross-check", "3"), "--cross-check has programs written: name a model"),
-        (("asked.jsonl", "--strong", "m", "--cross-check", "1"), "--cross-check wants two programs at least"),
+        (("asked.jsonl", "--strong", "m", "--cross-check", "1"), "cross_check: 2 to 9 programs have to agree"),
         (("asked.jsonl", "--embedder", "m"), "name a model as --strong MODEL"),
     ],
 )  # fmt: skip

@@ -265,8 +265,9 @@ async def test_voices_with_their_own_settings_share_the_engine() -> None:
         assert (await batched.voice(Sampling(max_tokens=3)).generate(asked(9))).text == "8,7,6,."
 
 
-async def test_others_are_the_model_itself_drawing_by_chance() -> None:
-    async with Batched(PocketEngine(model()), SPEECH, Sampling(max_tokens=12)) as batched:
+@pytest.mark.parametrize("temperature", [0.0, 0.7])
+async def test_others_are_the_model_itself_drawing_by_chance(temperature: float) -> None:
+    async with Batched(PocketEngine(model()), SPEECH, Sampling(temperature, max_tokens=12)) as batched:
         usual = (await batched.generate(asked("sort it"))).text
         said = [(await each.generate(asked("sort it"))).text for each in batched.others()]
     assert len({usual, *said}) == 1 + OTHERS

@@ -57,7 +57,7 @@ def test_rows_are_counted_by_all_that_is_known_of_them() -> None:
     assert found["answers of a row"] == {"2": 3}
     assert found["tokens of a row (about)"] == {"under 256": 3}
     assert found["answers by"] == {"weak": 3, "rule": 3}
-    assert found["code has run to its end"] == {"by answer 1": 1, "by answer 2": 2, "never": 1}
+    assert found["ran, and no test refutes it"] == {"by answer 1": 1, "by answer 2": 2, "never": 1}
     assert found["what stopped programs"] == {"NameError": 4}
     assert found["what simulated people spoke of"] == {"syntax": 3}
     assert found["feedback by"] == {"simulated-human": 3}

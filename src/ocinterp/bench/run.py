@@ -60,7 +60,7 @@ class Desk:
     provenance: Mapping[str, str] | None = None
     concurrency: int = 64
     opening: Callable[[Task], tuple[Message, ...]] = _prompt
-    again: Callable[[Setting, str, int], Sequence[Model]] | None = None
+    again: Callable[[str, int], Sequence[Model]] | None = None
 
     async def evaluate(
         self,
@@ -190,7 +190,7 @@ class _Work:
         if setting.asks_critic and desk.critic is not None:
             critic = Metered(_Queued(desk.critic(task.id), self._asking))
         unsaid = ""
-        again = desk.again(setting, task.id, key.sample) if desk.again else ()
+        again = desk.again(task.id, key.sample) if desk.again else ()
         async with Later(desk.sandbox, self._running).open() as session:
             try:
                 trajectory = await rollout(

@@ -39,6 +39,7 @@ Critic = Source | Rule
 
 _CELL_SECONDS = 10.0
 _CELL_MEMORY_BYTES = 1024 * MIB
+_REDRAWN = 1_000_000  # the first number of answers that are drawn anew: far from those of samples
 _MOST_SPARES = 32  # interpreters forked while the first answers are awaited
 _BUDGET = re.compile(r"\$?(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>dollars?|tokens?|calls?|)")
 
@@ -109,12 +110,15 @@ class Campaign:
 
     async def carry_out(self) -> Evaluation:
         """Evaluate, and print the table. What has ended is kept whatever happens, and its numbers are written."""
+        setup.workers_of(self.workers)  # known now, not after the first answers
         benchmark = store.load(self.bench, self.settings.datasets_folder)
         setup.warn_of_forgery(benchmark)
         source = await self._source(self.model, benchmark)
         if isinstance(source, Archive):
             if self.glued:
                 raise UsageError("what was recorded is given again as it was: --glued is for a model that is asked")
+            if self.warmth.again is not None:
+                raise UsageError("what was recorded is given again as it was: --again is for a model that is asked")
             task_ids, settings, critic = source.task_ids[: self.limit], source.settings, None
         else:
             task_ids = tuple(benchmark.problems)[: self.limit]
@@ -258,16 +262,15 @@ class Campaign:
         await clients.open(advisor, {0.0})
 
         def model(setting: Setting, task_id: str, sample: int) -> Model:
-            warmth = self.warmth.temperature if setting.temperature is None else setting.temperature
-            return clients.paid(source, warmth, self.price, task_id, sample)
+            heat = warmth.temperature if setting.temperature is None else setting.temperature
+            return clients.paid(source, heat, self.price, task_id, sample)
 
-        def again(_: Setting, task_id: str, sample: int) -> list[Model]:
-            if self.warmth.again is None:
+        def again(task_id: str, sample: int) -> list[Model]:
+            if warmth.again is None:
                 return []
-            numbers = range(OTHERS * sample, OTHERS * (sample + 1))
-            return [
-                clients.paid(source, self.warmth.again, self.price, task_id, each, kind="again") for each in numbers
-            ]
+            first = _REDRAWN + OTHERS * sample
+            numbers = range(first, first + OTHERS)
+            return [clients.paid(source, warmth.again, self.price, task_id, each, kind="again") for each in numbers]
 
         def speaker(task_id: str) -> Model:
             return clients.paid(advisor, 0.0, self.critic_price, task_id, kind="critic")

@@ -8,6 +8,14 @@ from pathlib import Path
 from ocinterp.errors import UsageError
 
 
+def _is_own(folder: Path, out: Path) -> bool:
+    """Whether a run keeps its files there."""
+    if not out.is_relative_to(folder):
+        return False
+    first, *inner = out.relative_to(folder).parts or (".",)
+    return bool(inner) or first.startswith((".", "plan.", "journal.", "gateway."))
+
+
 def write(folder: Path, form: str, out: Path, *, methods: Sequence[str], verified: bool) -> int:
     """Write them, and say how many. UsageError for what is not there."""
     from ocinterp.synth import export, plan
@@ -22,8 +30,8 @@ def write(folder: Path, form: str, out: Path, *, methods: Sequence[str], verifie
     if unknown := set(methods) - set(METHODS):
         raise UsageError(f"there is no method {min(unknown)}: there are {', '.join(METHODS)}")
     plan.load(folder)
-    if out.exists() and out.resolve().is_relative_to(folder.resolve()):
-        raise UsageError(f"{out} is a file of the run itself: choose another name")
+    if _is_own(folder.resolve(), out.resolve()):
+        raise UsageError(f"{out} is a place of the run's own files: choose another name")
     stage = made(folder)
     if form == "tasks" and (methods or verified):
         raise UsageError(

@@ -57,7 +57,7 @@ class Making:
         parquet.check()
         sample.refuse(self.folder)
         plan = plans.load(self.folder)
-        plans.check_unchanged(self.folder)
+        text = plans.unchanged(self.folder)
         benchmarks = [store.load(each, self.settings.datasets_folder) for each in plan.benchmarks]
         wish = steps.Wish(told="finishing what is under way; Ctrl-C again ends it at once")
         with wish.heard():
@@ -68,7 +68,7 @@ class Making:
                         "with --batch they would be collected",
                         file=sys.stderr,
                     )
-                plans.freeze(self.folder)  # not before it is known that all who have a part can play it
+                plans.freeze(self.folder, text)  # not before it is known that all who have a part can play it
                 course = Course(self.folder, desk, benchmarks)
                 if self.sample:
                     course, found = await self._sampled(course)

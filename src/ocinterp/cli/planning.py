@@ -14,7 +14,7 @@ from ocinterp.errors import UsageError
 if TYPE_CHECKING:
     from ocinterp.synth.plan import Plan, Player, Sizes
 
-_EMBEDDER: Final = re.compile(r"st:.|.+@https?://.")
+_EMBEDDER: Final = re.compile(r"st:.|[^@]+@https?://.|[^@/]+/[^@]+$")
 _AT_ONCE, _SECONDS = 64, 8.0  # of a call of a hosted model
 _ROW: Final = "{:<12} {:>9} {:>9} {:>11} {:>11} {:>9} {:>7}"
 
@@ -45,8 +45,6 @@ def plan(
         )
     if cross_check and "strong" not in known:
         raise UsageError("--cross-check has programs written: name a model as --strong MODEL")
-    if cross_check == 1:
-        raise UsageError("--cross-check wants two programs at least: one can only agree with itself")
     return Plan(
         tuple(sources.input_of(Path(each)) for each in files),
         known,

@@ -145,6 +145,10 @@ class Journal:
             self._hits += 1
         return await shared.join()
 
+    def cost(self, request: Request) -> Cost:
+        """What an act has cost so far, by whatever process, and may have cost besides."""
+        return self._reader.cost(request.key)
+
     def unfinished(self, way: str) -> int:
         """How many acts an earlier process began by this way, and nobody has an answer of."""
         return self._reader.unfinished(way)

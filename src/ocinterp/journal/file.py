@@ -183,6 +183,16 @@ class Reader:
             ).fetchall()
         return [(row[0], Cost(*row[1:])) for row in rows]
 
+    def cost(self, key: bytes) -> Cost:
+        """What an entry has cost so far, and may have cost besides; nothing where there is none."""
+        with explained(self.path):
+            row = self._database.execute(
+                f"SELECT {', '.join(f'COALESCE(SUM(a.{each}), 0)' for each in _COSTS)} "
+                "FROM attempts a JOIN entries e ON a.entry = e.id WHERE e.key = ?",
+                (key,),
+            ).fetchone()
+        return Cost(*row)
+
     def unfinished(self, way: str) -> int:
         """How many entries have no answer yet and an attempt that went this way, of which nobody knows the end."""
         with explained(self.path):

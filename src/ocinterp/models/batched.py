@@ -116,7 +116,8 @@ class Batched:
     def others(self) -> tuple[Voice, ...]:
         """The same model, drawing by chance: each time something else."""
         usual = self._voice.sampling
-        return (self.voice(replace(usual, temperature=max(_WARM, usual.temperature))),) * OTHERS
+        other = replace(usual, temperature=max(_WARM, usual.temperature), seed=usual.seed + 1)
+        return (self.voice(other),) * OTHERS
 
     async def generate(self, messages: Sequence[Message], /, *, on_text: Callable[[str], None] = ignore) -> Completion:
         """Raises ContextOverflow, or ModelError where the engine failed."""

@@ -196,7 +196,7 @@ class KeptEmbedder:
         """Of length 1 [text, width]. Raises what the embedder raises, and BudgetExhausted.
 
         None if `stop` says so before the last were asked for: those that are there need not be asked for again. `ledger` gets what
-        each text cost that was asked for now, in billionths of a dollar, by its key in the journal.
+        each text cost, now or before, in billionths of a dollar, by its key in the journal.
         """
         together = Together(self.embedder)
         found: list[Vectors] = []
@@ -218,10 +218,10 @@ class KeptEmbedder:
         async def act() -> Done:
             vector, tokens = await together.one(text)
             cost = None if tokens is None else replace(self.price.of(tokens, 0), calls=1)
-            if ledger is not None and cost is not None:
-                ledger[request.key.hex()] = cost.nanodollars
             return Done(base64.b64encode(vector.astype(np.float16).tobytes()).decode(), cost)
 
         most = self.price.of(len(text[:_CHARACTERS].encode(errors="replace")) + 8, 0)
         said = await self.journal.once(request, act, reserve=most)
+        if ledger is not None:
+            ledger[request.key.hex()] = self.journal.cost(request).nanodollars
         return np.frombuffer(base64.b64decode(said), np.float16)

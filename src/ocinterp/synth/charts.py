@@ -37,7 +37,7 @@ class Figures:
     answers: Counter[int] = field(default_factory=Counter[int])
     tokens: Counter[int] = field(default_factory=Counter[int])  # of the size that is the next above
     languages: Counter[str] = field(default_factory=Counter[str])
-    ran: Counter[int] = field(default_factory=Counter[int])  # by the answer whose code first ran to its end; 0: none
+    ran: Counter[int] = field(default_factory=Counter[int])  # by `solved_turn`; 0: none
     errors: Counter[str] = field(default_factory=Counter[str])
     heard: Counter[str] = field(default_factory=Counter[str])  # by who said it
     categories: Counter[str] = field(default_factory=Counter[str])
@@ -61,7 +61,7 @@ class Figures:
             self.ran[row.solved_turn] += 1
         self.errors.update(each.error or str(each.outcome) for each in row.executions if each.outcome != "ok")
         if row.method in SPOKEN_OF:
-            self.heard.update(each.source for each in row.feedback)
+            self.heard.update(each.source for each in row.feedback if each.text)
         self.categories.update(each.category for each in row.feedback if each.category)
         self.followed.update(each.followed for each in row.feedback if each.followed)
 
@@ -93,7 +93,7 @@ def charts(found: Figures) -> Iterator[Chart]:
     if found.languages:
         yield Chart("languages of code", _sorted(found.languages), found.rows)
     if with_code := found.ran.total():
-        yield Chart("code has run to its end", dict(_running(found.ran)), with_code)
+        yield Chart("ran, and no test refutes it", dict(_running(found.ran)), with_code)
     for title, counts, what in (
         ("what stopped programs", found.errors, "programs"), ("feedback by", found.heard, "remarks"),
         ("what simulated people spoke of", found.categories, "remarks"),

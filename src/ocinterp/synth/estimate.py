@@ -68,8 +68,8 @@ def estimates(plan: Plan, questions: Measured) -> Iterator[Estimate]:
         yield _correction(plan, questions, corrected)
     if simulated:
         yield _simulation(plan, questions, simulated)
-    if plan.cross_check and corrected + simulated:
-        yield _cross_checking(plan, questions, corrected + simulated)
+    if plan.cross_check and (checked := corrected + simulated + questions.dialogues):
+        yield _cross_checking(plan, questions, checked)
     packed = left - corrected - simulated
     embedder = plan.players.get("embedder")
     calls, read = (packed, round(packed * questions.tokens)) if embedder else (0, 0)

@@ -19,6 +19,7 @@ from ocinterp.files import explained, replace_file
 FORMAT: Final = "ocinterp-plan/1"
 NAME: Final = "plan.toml"
 PARTS: Final = ("weak", "strong", "person", "judge", "tester", "solver", "embedder")
+_MOST_SOLVERS: Final = 9
 RULES: Final = ("free", "paper")
 _SOLVER_TEMPERATURE: Final = 0.8  # so that programs are independent
 _FROZEN: Final = ".plan.frozen.toml"  # as it was when the run began
@@ -144,8 +145,8 @@ def _senseless(plan: Plan) -> Iterator[str]:
         for name, found, low, high in bounds
         if not low <= found <= high
     )
-    if plan.cross_check == 1 or not 0 <= plan.cross_check <= 100:
-        yield "cross_check: two programs at least have to agree, or 0 for none"
+    if plan.cross_check == 1 or not 0 <= plan.cross_check <= _MOST_SOLVERS:
+        yield f"cross_check: 2 to {_MOST_SOLVERS} programs have to agree, or 0 for none"
     if plan.rule not in RULES:
         yield f"rule: {plan.rule} is none; there are {', '.join(RULES)}"
 
@@ -176,18 +177,18 @@ def load(folder: Path) -> Plan:
         raise DataError(f"{path}: not UTF-8 at byte {error.start:,}") from error
 
 
-def freeze(folder: Path) -> None:
+def freeze(folder: Path, text: str) -> None:
     """Remember the plan that a run begins with, unless it has begun."""
     if not (folder / _FROZEN).exists():
-        replace_file(folder / _FROZEN, [(folder / NAME).read_bytes()])
+        replace_file(folder / _FROZEN, [text.encode()])
 
 
-def check_unchanged(folder: Path) -> None:
-    """UsageError, with the difference, where a run began with another plan."""
+def unchanged(folder: Path) -> str:
+    """The plan's text, as it is. UsageError, with the difference, where the run began with another."""
     now = (folder / NAME).read_text("utf-8")
     frozen = folder / _FROZEN
     if not frozen.exists():
-        return
+        return now
     before = frozen.read_text("utf-8")
     if before != now:
         lines = difflib.unified_diff(before.splitlines(), now.splitlines(), "as the run began", NAME, lineterm="", n=0)
@@ -196,6 +197,7 @@ def check_unchanged(folder: Path) -> None:
             f"the plan in {folder} was changed since its run began, and what is there was made by the old one:\n{told}\n"
             f"Undo that, or begin a run of its own: `ocinterp synth plan ... --out ANOTHER`"
         )
+    return now
 
 
 def _refuse_unknown(plan: Mapping[str, Any], where: str) -> None:

@@ -100,7 +100,7 @@ class Call:
 @dataclass(frozen=True, slots=True)
 class Row:
     """`verified`: its last program was run, and by `verify_kind` (`tests`, `cross-checked`, `executed`) it is right; `solved_turn`, from 1, is
-    the first answer whose code ran to its end without an error, 0 where none did. `cluster` is the row that it is near to.
+    the first answer whose code ran to its end and which no test refutes, 0 where there is none. `cluster` is the row that it is near to.
     """
 
     id: str

@@ -61,7 +61,9 @@ async def _judged(desk: Desk, rows: Sequence[Row], questions: Questions) -> list
             for at, each in enumerate(found)
             if isinstance(each, Row) and each.verify_kind != "tests" and each.method in crosscheck.METHODS
         ]
-        checked = await crosscheck.checked(desk, [rows[at] for at in open_ones])
+        checked = await crosscheck.checked(
+            desk, [each for each in map(found.__getitem__, open_ones) if isinstance(each, Row)]
+        )
         for at, each in zip(open_ones, checked, strict=True):
             found[at] = each
     return found
