@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import gzip
+import json
 import os
 import secrets
 import shlex
@@ -30,6 +31,11 @@ _ADVICE = {
 
 MARK: Final = b"\xef\xbb\xbf"  # the byte order mark some editors leave
 _GZIP: Final = b"\x1f\x8b"
+
+
+def misread(error: json.JSONDecodeError) -> str:
+    """What is wrong with a line that is not JSON, and at which of its characters."""
+    return f"{error.msg.removesuffix(' at')} at column {error.colno}"
 
 
 def numbered(path: Path) -> Iterator[tuple[int, bytes]]:

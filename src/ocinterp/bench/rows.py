@@ -10,6 +10,7 @@ from typing import cast
 
 from ocinterp import files
 from ocinterp.errors import DataError
+from ocinterp.files import misread
 
 _LINE_LIMIT = 256 * 1024 * 1024  # bytes; a row of 100 samples has 70 KB, a file that is one JSON list is one line
 
@@ -72,9 +73,7 @@ def _json(content: bytes, path: Path, number: int) -> object:
         return json.loads(text)
     except json.JSONDecodeError as error:
         line = number + error.lineno - 1
-        raise DataError(
-            f"{path}:{line}: not JSON: {error.msg.lower().removesuffix(' at')} at column {error.colno}"
-        ) from error
+        raise DataError(f"{path}:{line}: not JSON: {misread(error).lower()}") from error
     except RecursionError as error:
         raise DataError(f"{path}:{number}: not a row: it is nested too deeply") from error
     except ValueError as error:  # a number of more digits than Python reads

@@ -93,7 +93,7 @@ class NamespaceSandbox:
         if self._forking:
             await asyncio.wait(self._forking)
         while self._spares:
-            await self._close(*self._spares.pop())
+            await self._give_up(*self._spares.pop())
         if self._pool is not None:
             await self._pool.stop()
         if self._folder is not None:
@@ -148,9 +148,13 @@ class NamespaceSandbox:
             session, zygote = self._spares.popleft()
             if zygote.fit and not zygote.supervisor.is_dead:
                 return session, zygote
-            with suppress(SandboxError):  # nobody has used it, and its zygote ends in any case
-                await self._close(session, zygote)
+            await self._give_up(session, zygote)
         return None
+
+    async def _give_up(self, session: ZygoteSession, zygote: Zygote) -> None:
+        """Close a spare, which nobody has used: if that fails its zygote ends with it, and nobody is concerned."""
+        with suppress(SandboxError):
+            await self._close(session, zygote)
 
     def _refill(self) -> None:
         """Have interpreters forked ahead, while others run."""

@@ -10,9 +10,7 @@ from typing import Final, TypeVar
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
-
-
-_LOOK_SECONDS: Final = 0.2
+_LOOK_SECONDS: Final = 0.2  # how soon it is seen that somebody wants to leave
 
 
 async def in_order(

@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 
 from ocinterp import files
 from ocinterp.errors import DataError
+from ocinterp.files import misread
 from ocinterp.synth import parquet
 from ocinterp.synth.queries import Rejected
 
@@ -125,5 +126,5 @@ def _parquet(path: Path) -> Iterator[Raw | Rejected]:
 
 def _complaint(error: ValueError | RecursionError) -> str:
     if isinstance(error, json.JSONDecodeError):
-        return f"not JSON: {error.msg.lower().removesuffix(' at')} at column {error.colno}"
+        return f"not JSON: {misread(error).lower()}"
     return f"JSON that cannot be read: {error}"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn, cast
 
 from ocinterp.errors import DataError
+from ocinterp.files import misread
 from ocinterp.tasks.texts import decoded
 
 
@@ -142,5 +143,5 @@ def _objects_of(words: str) -> list[Any] | None:
 
 def _complaint(error: ValueError | RecursionError) -> str:
     if isinstance(error, json.JSONDecodeError):
-        return f"not JSON: {error.msg.removesuffix(' at')} at column {error.colno}"
+        return f"not JSON: {misread(error)}"
     return f"JSON that cannot be read: {error}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from models.pocket import tiny
 from ocinterp.models import inprocess
+from ocinterp.models.batched import Batched
 from ocinterp.models.pocket import wary
 from ocinterp.models.pocket.llama import Cache, Span
 from ocinterp.models.refusals import ContextOverflow
@@ -16,6 +18,16 @@ from ocinterp.models.resolve import InProcess
 from ocinterp.types import Message
 
 HELLO = Message("user", "hello(there)")
+
+
+def talking(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, notices: list[str], limit: float = 0.0
+) -> AbstractAsyncContextManager[Batched | wary.Wary]:
+    """A tiny model that says little, to which requests above `limit` are foreign."""
+    monkeypatch.setattr(wary, "FOREIGN", limit)
+    monkeypatch.setattr(inprocess, "_MOST_TOKENS", 5)
+    place = str(tiny.write(folder / "model"))
+    return inprocess.load_to_talk(InProcess("pocket", place, "tiny"), notices.append)
 
 
 def test_surprise_is_what_each_token_would_be_after_those_before_it() -> None:
@@ -33,11 +45,8 @@ def test_a_text_of_one_token_surprises_nobody() -> None:
 
 
 async def test_others_know_the_same_and_say_it_no_second_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wary, "FOREIGN", 0.0)
-    monkeypatch.setattr(inprocess, "_MOST_TOKENS", 5)
-    place = str(tiny.write(tmp_path / "model"))
     notices: list[str] = []
-    async with inprocess.load_to_talk(InProcess("pocket", place, "tiny"), notices.append) as model:
+    async with talking(tmp_path, monkeypatch, notices) as model:
         said = [(await each.generate([Message("user", "count it")])).text for each in [model, *model.others()]]
     assert len(set(said)) > 1
     assert len(notices) == 1
@@ -47,11 +56,8 @@ async def test_others_know_the_same_and_say_it_no_second_time(tmp_path: Path, mo
 async def test_each_foreign_request_is_spoken_of_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: float, notices: int
 ) -> None:
-    monkeypatch.setattr(wary, "FOREIGN", limit)
-    monkeypatch.setattr(inprocess, "_MOST_TOKENS", 5)
-    place = str(tiny.write(tmp_path / "model"))
     said: list[str] = []
-    async with inprocess.load_to_talk(InProcess("pocket", place, "tiny"), said.append) as model:
+    async with talking(tmp_path, monkeypatch, said, limit) as model:
         first = await model.generate([HELLO])
         await model.generate([HELLO, Message("assistant", first.text), Message("user", "no")])
         await model.generate([Message("system", "s"), Message("user", "another(x)")])
@@ -72,10 +78,7 @@ async def test_a_request_longer_than_the_model_reads_is_judged_by_its_beginning(
 
 
 async def test_what_the_system_says_alone_is_no_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wary, "FOREIGN", 0.0)
-    monkeypatch.setattr(inprocess, "_MOST_TOKENS", 5)
-    place = str(tiny.write(tmp_path / "model"))
     said: list[str] = []
-    async with inprocess.load_to_talk(InProcess("pocket", place, "tiny"), said.append) as model:
+    async with talking(tmp_path, monkeypatch, said) as model:
         await model.generate([Message("system", "You are a computer.")])
     assert said == []
