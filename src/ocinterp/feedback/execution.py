@@ -5,7 +5,8 @@ from __future__ import annotations
 from ocinterp.render import MODEL_CHARACTERS, describe_run
 from ocinterp.types import Feedback, Run, Source, Task, Trajectory, Turn
 
-_ADVICE = "Fix the cause and give the whole corrected code again in one ```{language} block."
+MENDING = "Fix the cause"  # how advice begins, where something failed
+_ADVICE = f"{MENDING} and give the whole corrected code again in one ```{{language}} block."
 _CUT_OFF = "Your answer was cut off before its end. Give a shorter one, complete."
 
 

@@ -37,6 +37,11 @@ class Case:
     before: str
     after: Turn
 
+    @property
+    def asked(self) -> str:
+        """The request that the dialogue began with."""
+        return next((each.content for each in self.row.messages if each.role == "user"), "")
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -110,7 +115,7 @@ async def verdicts(desk: Desk, asked: Sequence[Case]) -> AsyncIterator[Verdict]:
     """What the judge of the plan says of each, through the run's journal, in order."""
 
     async def one(case: Case) -> Verdict:
-        said = await followed(case.before, case.after, case.said, Bill(desk, "probe").model("judge"))
+        said = await followed(case.asked, case.before, case.after, case.said, Bill(desk, "probe").model("judge"))
         answer, _, by = said.partition(": ")
         return Verdict(case, answer == "yes" if answer else None, by)
 

@@ -56,6 +56,10 @@ FOLLOWED: Final = """\
 A person told a programmer something about their program, and the programmer answered. Did the answer do what the person
 asked for? A program that is the same as before, or changed in another respect, did not.
 
+# The request
+
+{asked}
+
 # The program before
 
 {before}
@@ -140,6 +144,6 @@ CATEGORIES: Final = {
 
 NAMES: Final = {
     "simple/1": SIMPLE, "demanding/1": DEMANDING, "interpreter/1": INTERPRETER, "person/1": PERSON,
-    "followed/1": FOLLOWED, "broken/1": BROKEN, "before-code/1": BEFORE_CODE,
+    "followed/2": FOLLOWED, "broken/1": BROKEN, "before-code/1": BEFORE_CODE,
     "tests/1": TESTS, "solve/1": SOLVE,
 }  # fmt: skip

@@ -69,7 +69,7 @@ async def simulate(query: Query, those: Cast) -> Simulated:
     told = mended.answered((*last.feedback, said))
     answered = await _on(task, told, those, len(told.turns) + 2)
     before = next((found for turn in reversed(mended.turns) if (found := program(turn))), "")
-    whether = await followed(before, answered.turns[len(told.turns)], opinion.feedback, those.judge)
+    whether = await followed(query.text, before, answered.turns[len(told.turns)], opinion.feedback, those.judge)
     return Simulated(_ended(answered), replace(opinion, followed=whether))
 
 
@@ -109,7 +109,7 @@ async def ask(so_far: Trajectory, person: Model) -> Opinion | None:
     )
 
 
-async def followed(before: str, after: Turn, said: str, judge: Model) -> str:
+async def followed(asked: str, before: str, after: Turn, said: str, judge: Model) -> str:
     """Whether the answer to a person about the program `before` did what they asked for, and who says so: `yes: judge`,
     `no: the same program`; empty where nothing can be made of the judge's reply.
     """
@@ -117,7 +117,7 @@ async def followed(before: str, after: Turn, said: str, judge: Model) -> str:
         return "no: no program"
     if meaning(before) == meaning(now):
         return "no: the same program"
-    brief = prompts.FOLLOWED.format(before=before or "(none)", said=said, after=after.completion.text)
+    brief = prompts.FOLLOWED.format(asked=asked, before=before or "(none)", said=said, after=after.completion.text)
     found = replies.having((await judge.generate((Message("user", brief),))).text, "followed")
     if found is None or not isinstance(found["followed"], bool):
         return ""

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ocinterp.errors import DataError, ModelError
+from ocinterp.feedback.execution import report_failure
 from ocinterp.parse import extract_cells, meaning
 from ocinterp.synth import prompts
 from ocinterp.synth.ingest import Given, queries
@@ -17,8 +18,8 @@ from ocinterp.synth.pocket import questions, teacher
 from ocinterp.synth.pocket.rehearsal import Rehearsal
 from ocinterp.synth.pocket.teacher import WISHES, Rule
 from ocinterp.synth.queries import Query
-from ocinterp.tasks.pocket.benchmark import held_out
-from ocinterp.types import Cell, Message
+from ocinterp.tasks.pocket.benchmark import Item, held_out
+from ocinterp.types import Cell, ExecutionResult, Message, Outcome, Run
 
 SYSTEM = Message("system", prompts.INTERPRETER)
 
@@ -75,7 +76,58 @@ def test_a_wrong_answer_is_mended_by_the_step_that_is_wrong(asked: list[Query]) 
     assert said.startswith(f"Step {len(lines) - 1} is: ")
     assert code(said) == right
     dialogue[2] = Message("assistant", f"```python\n{right}\n```")
-    assert rule(asked).reply(dialogue) == "That is all that was asked for."
+    assert rule(asked).reply(dialogue) == "It ran without an error."
+
+
+def misread(asked: list[Query]) -> Iterator[tuple[Query, Item, str]]:
+    """Programs that do something else than was meant, in a way that nobody who reads the request can know."""
+    for query in asked:
+        item = questions.item_of(query.facts.name)
+        assert item is not None
+        for at in item.wording.open_steps:
+            steps = list(item.program.steps)
+            meanings = range(len(steps[at].operation.meanings))
+            steps[at] = steps[at].meaning_as(next(each for each in meanings if each != steps[at].meaning))
+            source = item.program.with_steps(steps).source()
+            if not holds(source, query):
+                yield query, item, source
+
+
+def test_what_was_meant_its_person_says_and_nobody_else(asked: list[Query]) -> None:
+    person = Message("system", prompts.PERSON.format(categories="- syntax: it does not run"))
+    heard = 0
+    for query, item, source in misread(asked):
+        answer = f"```python\n{source}\n```"
+        dialogue = [SYSTEM, Message("user", query.text), Message("assistant", answer), Message("user", "Execution result:\n(no output)")]  # fmt: skip
+        assert teacher.holds(item, source) is False
+        assert rule(asked).reply(dialogue) == "It ran without an error."
+        spoken = f"## user\n\n{query.text}\n\n## assistant\n\n{answer}\n\n## user\n\nExecution result:\n(no output)\n\n## assistant\n\nIt ran without an error."
+        opinion = json.loads(rule(asked).reply([person, Message("user", spoken)]))
+        assert opinion["category"] == "functionality"
+        dialogue += [Message("assistant", "It ran without an error."), Message("user", opinion["feedback"])]
+        after = rule(asked).reply(dialogue)
+        assert holds(code(after), query)
+        for given, followed in ((after, True), (answer, False), ("No.", False)):
+            brief = prompts.FOLLOWED.format(asked=query.text, before=source, said=opinion["feedback"], after=given)
+            assert json.loads(rule(asked).reply([Message("user", brief)]))["followed"] is followed
+        heard += 1
+    assert heard > 10
+
+
+def test_a_program_that_is_right_in_another_way_is_let_be(asked: list[Query]) -> None:
+    query = asked[0]
+    (item,) = filter(None, [questions.item_of(query.facts.name)])
+    other = item.program.source().replace(item.program.argument, "given")
+    assert teacher.holds(item, other) is True
+    dialogue = [SYSTEM, Message("user", query.text), Message("assistant", f"```python\n{other}\n```"), Message("user", "Execution result:\n(no output)")]  # fmt: skip
+    assert rule(asked).reply(dialogue) == "It ran without an error."
+    dialogue[-1] = Message("user", WISHES[0].words)
+    documented = code(rule(asked).reply(dialogue))
+    assert holds(documented, query)
+    assert "given" in documented
+    failed = report_failure((Run(Cell("1.1", other), ExecutionResult("1.1", Outcome.TIMEOUT)),))
+    dialogue[-1] = Message("user", failed.text)
+    assert code(rule(asked).reply(dialogue)) == teacher.right(item)
 
 
 def test_a_line_that_nobody_asked_for_is_named(asked: list[Query]) -> None:
@@ -123,7 +175,7 @@ def test_a_person_wishes_what_can_be_seen_and_the_judge_sees_it(asked: list[Quer
         after = rule(asked).reply(dialogue)
         assert holds(code(after), query)
         for answer, followed in ((after, True), (f"```python\n{before}\n```", False), ("No.", False)):
-            brief = prompts.FOLLOWED.format(before=before, said=wish.words, after=answer)
+            brief = prompts.FOLLOWED.format(asked=query.text, before=before, said=wish.words, after=answer)
             assert json.loads(rule(asked).reply([Message("user", brief)]))["followed"] is followed
     assert 0 < content < 25
 

@@ -18,7 +18,7 @@ from ocinterp.synth.pocket import comments
 from ocinterp.tasks.pocket.benchmark import Item, Part, item
 
 DATASET, LICENCE = "pocket", "Apache-2.0"
-_PARTS: Final = (Part(0.0, usual=0.3), Part(0.6, ambiguous=0.3))
+_PARTS: Final = (Part(0.0, usual=0.3), Part(0.6, usual=0.5, ambiguous=0.5))
 _HARD: Final = ("easy", "easy", "medium", "hard")  # by the number of steps
 
 

@@ -1,8 +1,9 @@
 """Who answers by rule, where the dataset pipeline asks a model about pocket tasks: it knows what was meant, and invents nothing.
 
-It is no model, and rows say so (`rule`). Whatever it says of a program is so: a step that it names is the first one that is
-otherwise than in the task's own program, a wish of its person can be seen to be fulfilled or not, and its programs are the task's own. A
-program that is right in another way it cannot tell from a wrong one, and puts its own in its place.
+It is no model, and rows say so (`rule`). Whatever it says of a program is so: a step that it names is otherwise than in the task's
+own program, a wish of its person can be seen to be fulfilled or not, and its programs are the task's own. What a program does that ran, and
+is put together of operations, it knows without running it (`tasks/pocket/reading.py`): of one that does something else than what was meant
+its person says so, and its programmer, who could not know, does not. Any other program that is not the task's own, it puts that in the place of.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from random import Random
 from typing import Final
 
 from ocinterp.errors import ModelError
+from ocinterp.feedback.execution import MENDING
 from ocinterp.parse import extract_cells, meaning
 from ocinterp.protocols import ignore
 from ocinterp.synth import prompts
@@ -24,14 +26,22 @@ from ocinterp.synth.pocket.attempts import ErrorName, attempt, with_error
 from ocinterp.synth.pocket.questions import DATASET, item_of
 from ocinterp.synth.pocket.rehearsal import Rehearsal
 from ocinterp.synth.queries import Query
+from ocinterp.tasks.pocket import reading
 from ocinterp.tasks.pocket.benchmark import Item
+from ocinterp.tasks.pocket.examples import answered
+from ocinterp.tasks.pocket.person import remark
 from ocinterp.types import Cell, Completion, Message, Usage
 
 NAME: Final = "rule"
 _TRIES: Final = 20
 _ERRORS: Final[Mapping[str, ErrorName]] = {"syntax": "SyntaxError", "name": "NameError", "type": "TypeError"}
+_RAN: Final = "It ran without an error."
 _DIALOGUE: Final = re.compile(r"## user\n\n(.*?)\n\n## assistant\n", re.DOTALL)
-_SECTION: Final = re.compile(r"# The program before\n\n(.*?)\n\n# What the person said\n\n(.*?)\n\n# The answer\n\n(.*?)\n\nAnswer", re.DOTALL)  # fmt: skip
+_ANSWER: Final = re.compile(r"## assistant\n\n(.*?)(?=\n\n## |\Z)", re.DOTALL)
+_SECTION: Final = re.compile(
+    r"# The request\n\n(.*?)\n\n# The program before\n\n(.*?)\n\n# What the person said\n\n(.*?)\n\n# The answer\n\n(.*?)\n\nAnswer",
+    re.DOTALL,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,28 +51,28 @@ class Wish:
     category: str
     unmet: str
     words: str
-    program: Callable[[Item], str]
+    program: Callable[[Item, str], str]  # the task's, or another that is right
     kept: Callable[[str], bool]
 
 
-def _documented(item: Item) -> str:
-    head, body = right(item).split(":\n", 1)
+def _documented(item: Item, program: str) -> str:
+    head, body = program.split(":\n", 1)
     said = "; ".join(comments.right(item))
     return f'{head}:\n    """{said[:1].upper()}{said[1:]}."""\n{body}'
 
 
-def _tested(item: Item) -> str:
-    return f"{right(item)}\n\n\nassert {item.examples.visible[0].expression(item.program.function)}"
+def _tested(item: Item, program: str) -> str:
+    return f"{program}\n\n\nassert {item.examples.visible[0].expression(item.program.function)}"
 
 
-def _shown(item: Item) -> str:
-    return f"{right(item)}\n\n\nprint({_call(item)})"
+def _shown(item: Item, program: str) -> str:
+    return f"{program}\n\n\nprint({_call(item)})"
 
 
 WISHES: Final = (
     Wish("clarity", "it does not say what it does", "Please let a docstring say what the function does.", _documented, lambda text: '"""' in text),
     Wish("compatibility", "it has no test", "Please add an assert with an example, so that I can see that it holds.", _tested, lambda text: "\nassert " in text),
-    Wish("functionality", "it shows nothing", "Please also print what comes of an example.", _shown, lambda text: "\nprint(" in text),
+    Wish("clarity", "one does not see what comes of it", "Please also print what comes of an example.", _shown, lambda text: "\nprint(" in text),
 )  # fmt: skip
 
 
@@ -97,10 +107,10 @@ class Rule:
         """What it says to a dialogue of the pipeline."""
         system, last = messages[0].content, messages[-1].content
         if (found := _SECTION.search(last)) is not None:
-            return _judged(*found.groups())
+            return _judged(self._item(found[1]), *found.groups()[1:])
         if system.startswith(prompts.PERSON[:60]):
             asked = _DIALOGUE.search(last)
-            return _wished(self._item(asked[1] if asked else ""))
+            return _wished(self._item(asked[1] if asked else ""), _written(_ANSWER.findall(last)))
         item = self._item(next(each.content for each in messages if each.role == "user"))
         kind = next(
             (kind for kind, words in prompts.MISTAKES.items() if prompts.BROKEN.format(kind=words) == system), None
@@ -117,17 +127,49 @@ class Rule:
         return found
 
 
+def holds(item: Item, program: str) -> bool | None:
+    """Whether a program answers the task's examples as it should; None where it is not put together of operations alone."""
+    steps = reading.steps(program, item.program.function)
+    if steps is None:
+        return None
+    read = item.program.with_steps(steps)
+    shown = [*item.examples.visible, *item.examples.hidden]
+    answers = [(answered(read, each.given), each.answer) for each in shown]
+    if any(found is not None and found.answer != right for found, right in answers):
+        return False
+    return None if any(found is None for found, _ in answers) else True
+
+
+def _meant(item: Item, program: str) -> str:
+    """What a person says of a program that does something else than they meant; empty where that is not known."""
+    steps, own = reading.steps(program, item.program.function), item.program.steps
+    if steps is None or len(steps) > len(own) or holds(item, program) is not False:
+        return ""
+    codes, wanted = ([each.text(each.meant.code) for each in those] for those in (steps, own))
+    wrong = [at for at, code in enumerate(wanted) if codes[at : at + 1] != [code]]
+    ordered = len(codes) == len(wanted) and sorted(codes) != sorted(wanted)
+    return remark(
+        item.program, wrong if ordered else wrong[:1], Random(f"{item.request} {meaning(program)}"), ordered=ordered
+    )
+
+
+def _written(answers: Iterable[str]) -> str:
+    """The last program in a dialogue; empty where there is none."""
+    programs = ["\n\n".join(cell.source for cell in extract_cells(each)) for each in answers]
+    return next((each for each in reversed(programs) if each), "")
+
+
 def _answer(item: Item, messages: Sequence[Message]) -> str:
-    """To what came of the last program, or to a person's wish."""
+    """To what came of the last program, or to what a person said of it."""
     last = messages[-1].content
+    written = _written(each.content for each in messages if each.role == "assistant")
+    held = holds(item, written)
     wish = next((each for each in WISHES if each.words in last), None)
     if wish is not None:
-        return f"Here it is with that.\n{_block(wish.program(item))}"
-    said = next((each.content for each in reversed(messages) if each.role == "assistant"), "")
-    written = "\n\n".join(each.source for each in extract_cells(said))
-    known = {meaning(each) for each in (right(item), *(wish.program(item) for wish in WISHES))}
-    if written and meaning(written) in known:
-        return "That is all that was asked for."
+        return f"Here it is with that.\n{_block(wish.program(item, written if held else right(item)))}"
+    unsaid = (meant := _meant(item, written)) and meant not in last
+    if MENDING not in last and (held or unsaid):
+        return _RAN
     return f"{_why(item, written)}\n{_block(right(item))}"
 
 
@@ -148,24 +190,27 @@ def _block(program: str) -> str:
     return f"```python\n{program}\n```"
 
 
-def _wished(item: Item) -> str:
-    """A person's opinion of a program that is right: now and then there is nothing to wish."""
+def _wished(item: Item, program: str) -> str:
+    """A person's opinion of a program: what they meant, if it does something else; else a wish, or now and then none."""
+    if said := _meant(item, program):
+        return _opinion("functionality", "it runs", "it does something else than I meant", said)
     chance = Random(f"wish {item.request}")
     wish = None if chance.random() < 0.15 else chance.choice(WISHES)
-    unmet, words = (wish.unmet, wish.words) if wish else ("nothing", "Thank you.")
-    category = wish.category if wish else "functionality"
-    return json.dumps(
-        {"category": category, "satisfied": "it does what I asked for", "not_satisfied": unmet, "feedback": words}
-    )
+    if wish is None:
+        return _opinion("functionality", "it does what I asked for", "nothing", "Thank you.")
+    return _opinion(wish.category, "it does what I asked for", wish.unmet, wish.words)
 
 
-def _judged(before: str, said: str, after: str) -> str:
-    """Whether a wish is fulfilled now that was not before."""
+def _opinion(category: str, satisfied: str, unmet: str, words: str) -> str:
+    return json.dumps({"category": category, "satisfied": satisfied, "not_satisfied": unmet, "feedback": words})
+
+
+def _judged(item: Item, before: str, said: str, after: str) -> str:
+    """Whether a program is right now, and what was said of it that it was not before."""
     wish = next((each for each in WISHES if each.words in said), None)
-    followed = wish is not None and wish.kept(after) and not wish.kept(before)
-    return json.dumps(
-        {"followed": followed, "why": f"{wish.category} was asked for" if wish else "nobody knows the wish"}
-    )
+    new = wish.kept(after) and not wish.kept(before) if wish else not holds(item, before)
+    followed = bool(new and holds(item, _written([after])))
+    return json.dumps({"followed": followed, "why": f"{wish.category if wish else 'what is meant'} was asked for"})
 
 
 def broken(item: Item, kind: str) -> str:
