@@ -59,7 +59,7 @@ _RESUME = Annotated[
 ]
 
 _LARGE = 100_000_000  # numbers of a model that may want more than one GPU
-_ROW = "{:<10} {:<9} {:>8}  {:>12} {:>12} {:>12}  {}"
+_ROW = "{:<12} {:<9} {:>8}  {:>12} {:>12} {:>12}  {}"
 
 
 @app.command("list")

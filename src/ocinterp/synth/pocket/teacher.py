@@ -3,7 +3,7 @@
 It is no model, and rows say so (`rule`). Whatever it says of a program is so: a step that it names is otherwise than in the task's
 own program, a wish of its person can be seen to be fulfilled or not, and its programs are the task's own. What a program does that ran, and
 is put together of operations, it knows without running it (`tasks/pocket/reading.py`): of one that does something else than what was meant
-its person says so, and its programmer, who could not know, does not. Any other program that is not the task's own, it puts that in the place of.
+its person says so, and its programmer, who could not know, does not. In the place of any other program that is not the task's own it puts that.
 """
 
 from __future__ import annotations
