@@ -60,6 +60,7 @@ def test_names_and_what_is_around_do_not_matter(source: str) -> None:
         SOURCE.replace("    return", "    print(xs)\n    return"),
         SOURCE.replace("return ", ""),
         "@print\n" + SOURCE,
+        "def f(xs):\n    return math.prod(xs)",  # which nothing has imported
     ],
 )
 def test_anything_else_is_not_read(source: str) -> None:

@@ -17,8 +17,8 @@ _VALUE: Final = "the value"  # what a step is done to, where steps are compared:
 def steps(source: str, function: str) -> tuple[Step, ...] | None:
     """The steps of the function of that name; None where it is anything but operations, each done to the value before it.
 
-    Under any names, with a docstring, with imports before it and tests or calls after it, or without. A step whose code is that
-    of several operations is one of them.
+    Under any names, with a docstring, and with tests or calls after it, or without; what its steps need must be imported. A step
+    whose code is that of several operations is one of them.
     """
     module = syntax.tree(source)
     if module is None:
@@ -27,7 +27,9 @@ def steps(source: str, function: str) -> tuple[Step, ...] | None:
     around = (ast.FunctionDef, ast.Import, ast.ImportFrom, ast.Assert, ast.Expr)
     if [each.name for each in defined] != [function] or not all(isinstance(each, around) for each in module.body):
         return None
-    return _steps(defined[0])
+    imports = {ast.unparse(each) for each in module.body if isinstance(each, ast.Import | ast.ImportFrom)}
+    found = _steps(defined[0])
+    return found if found and imports.issuperset(filter(None, (each.operation.imports for each in found))) else None
 
 
 def _steps(function: ast.FunctionDef) -> tuple[Step, ...] | None:
