@@ -30,6 +30,7 @@ from ocinterp.tasks.pocket import reading
 from ocinterp.tasks.pocket.benchmark import Item
 from ocinterp.tasks.pocket.examples import answered
 from ocinterp.tasks.pocket.person import remark
+from ocinterp.tasks.pocket.programs import Step
 from ocinterp.types import Cell, Completion, Message, Usage
 
 NAME: Final = "rule"
@@ -130,8 +131,11 @@ class Rule:
 def holds(item: Item, program: str) -> bool | None:
     """Whether a program answers the task's examples as it should; None where it is not put together of operations alone."""
     steps = reading.steps(program, item.program.function)
-    if steps is None:
-        return None
+    return None if steps is None else _right(item, steps)
+
+
+def _right(item: Item, steps: Sequence[Step]) -> bool | None:
+    """Whether steps answer the examples as they should; None where one has no answer, and the others are right."""
     read = item.program.with_steps(steps)
     shown = [*item.examples.visible, *item.examples.hidden]
     answers = [(answered(read, each.given), each.answer) for each in shown]
@@ -141,9 +145,9 @@ def holds(item: Item, program: str) -> bool | None:
 
 
 def _meant(item: Item, program: str) -> str:
-    """What a person says of a program that does something else than they meant; empty where that is not known."""
+    """What a person says of a program that does something else than they meant; empty where that is not known, or not in its steps."""
     steps, own = reading.steps(program, item.program.function), item.program.steps
-    if steps is None or len(steps) > len(own) or holds(item, program) is not False:
+    if steps is None or len(steps) > len(own) or _right(item, steps) is not False:
         return ""
     codes, wanted = ([each.text(each.meant.code) for each in those] for those in (steps, own))
     wrong = [at for at, code in enumerate(wanted) if codes[at : at + 1] != [code]]
@@ -167,9 +171,8 @@ def _answer(item: Item, messages: Sequence[Message]) -> str:
     wish = next((each for each in WISHES if each.words in last), None)
     if wish is not None:
         return f"Here it is with that.\n{_block(wish.program(item, written if held else right(item)))}"
-    unsaid = (meant := _meant(item, written)) and meant not in last
-    if MENDING not in last and (held or unsaid):
-        return _RAN
+    if MENDING not in last and (held or ((meant := _meant(item, written)) and meant not in last)):
+        return _RAN  # a wrong reading too: nobody has said what was meant
     return f"{_why(item, written)}\n{_block(right(item))}"
 
 
