@@ -121,6 +121,31 @@ def test_feedback_stands_between_the_answers_before_and_after_it(tmp_path: Path)
     (found,) = written("feedback", tmp_path, dialogue())
     assert (found["before"], found["feedback"], found["after"]) == ("1", "Name it.", "one = 1")
     assert (found["category"], found["followed"]) == ("clarity", "yes: judge")
+    assert [each["content"] for each in found["messages"]] == ["You run code.", "Give 1.", "x", "NameError", "1"]
+
+
+def test_feedback_is_of_the_last_answer_that_has_code(tmp_path: Path) -> None:
+    """A programmer who has only said that it ran, or has only talked, is not what the person speaks of."""
+    turns = (
+        turn("1", ExecutionResult("1.1", Outcome.OK), Feedback(Source.EXECUTION, "It ran.")),
+        turn("It ran without an error.", None, Feedback(Source.SIMULATED_HUMAN, "It is 2.", "bad")),
+        turn("2", ExecutionResult("3.1", Outcome.OK)),
+    )
+    prompt = (Message("user", "An example?"), Message("assistant", "0"), Message("user", "Another."))
+    found = Trajectory("t", prompt, turns, StopReason.DONE)
+    (line,) = written("feedback", tmp_path, row(found, "simulation", [HERE], ["weak", "strong", "strong"]))
+    assert (line["before"], line["after"]) == ("1", "2")
+    assert [each["content"] for each in line["messages"]][2:] == [
+        "Another.",
+        "1",
+        "It ran.",
+        "It ran without an error.",
+    ]
+    talk = (turn("What is meant?", None, Feedback(Source.HUMAN, "This.")), turn("2"))
+    (line,) = written(
+        "feedback", tmp_path, row(Trajectory("t", (Message("user", "go"),), talk), "chat", [HERE], ["m"] * 2)
+    )
+    assert line["before"] == ""
 
 
 def test_trajectories_are_records(tmp_path: Path) -> None:

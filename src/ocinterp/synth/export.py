@@ -12,7 +12,7 @@ from ocinterp.files import replace_lines
 from ocinterp.problems import Script
 from ocinterp.synth import proof
 from ocinterp.synth.queries import Query
-from ocinterp.synth.rows import SPOKEN_OF, Row, learnt, trajectory
+from ocinterp.synth.rows import SPOKEN_OF, Row, learnt, places, trajectory
 from ocinterp.types import Message, Source
 
 Lines = Iterator[Mapping[str, Any]]
@@ -128,12 +128,15 @@ def _ran(row: Row, turn: int) -> bool:
 
 
 def _feedback(rows: Iterable[Row]) -> Lines:
-    """What was said of an answer, and the answers before and after it: for models that give feedback."""
+    """What a person said of an answer: the dialogue up to it, the last answer that has code, and the answer to what they said."""
     for each in rows:
         for one in each.feedback if each.method in SPOKEN_OF else ():
             if one.source in (Source.SIMULATED_HUMAN, Source.HUMAN) and one.turn + 1 < len(each.turns):
+                until = each.messages[: places(each)[one.turn] + 1]
+                ran = [said.text for said in each.turns[: one.turn + 1] if _ran(each, said.index)]
                 yield {
-                    "id": each.id, "before": each.turns[one.turn].text, "feedback": one.text, "category": one.category,
+                    "id": each.id, "messages": [{"role": said.role, "content": said.content} for said in until],
+                    "before": ran[-1] if ran else "", "feedback": one.text, "category": one.category,
                     "after": each.turns[one.turn + 1].text, "followed": one.followed,
                 }  # fmt: skip
 

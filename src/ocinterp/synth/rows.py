@@ -163,11 +163,15 @@ def row(
     )
 
 
+def places(found: Row) -> list[int]:
+    """Where each answer stands in its messages, in the order of its turns."""
+    spoken = [at for at, each in enumerate(found.messages) if each.role == "assistant"]
+    return spoken[len(spoken) - len(found.turns) :]  # answers before were given in the request
+
+
 def learnt(found: Row) -> tuple[Message, ...]:
     """What of its messages a trainer may learn from that learns from all answers: up to the last one that is right; empty without one."""
-    spoken = [at for at, each in enumerate(found.messages) if each.role == "assistant"]
-    first = len(spoken) - len(found.turns)  # answers before were given in the request
-    ends = [spoken[first + each.index] for each in found.turns if each.train]
+    ends = [at for at, each in zip(places(found), found.turns, strict=True) if each.train]
     return found.messages[: ends[-1] + 1] if ends else ()
 
 
