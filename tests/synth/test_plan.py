@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocinterp.errors import DataError, UsageError
-from ocinterp.synth import plan
+from ocinterp.synth import estimate, plan
 from ocinterp.synth.plan import Input, Plan, Player, Sizes
 
 texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=12)
@@ -125,3 +126,19 @@ def test_who_is_not_named_is_played_by_the_strong_model() -> None:
     assert PLAN.player("judge") == PLAN.players["strong"]
     with pytest.raises(UsageError, match="no model for the part weak"):
         replace(PLAN, players={}).player("weak")
+
+
+def test_problems_are_alike_by_their_tags_and_followed_up_where_they_have_several_programs(tmp_path: Path) -> None:
+    """As many as there are in the files, and none where there are none: so what it may cost is not more than it can."""
+
+    def measured(tags: list[str], *programs: str) -> list[tuple[str, int, int]]:
+        path = tmp_path / "q.jsonl"
+        solutions = [{"language": "python", "source": each} for each in programs]
+        line = {"format": "ocinterp-question/1", "question": "Add.", "tags": tags, "solutions": solutions}
+        path.write_text("".join(json.dumps({**line, "name": str(at)}) + "\n" for at in range(5)))
+        made = replace(PLAN, inputs=(Input(str(path), ""),), sizes=Sizes(0, 0, 4, 4))
+        return [(each.stage, each.rows, each.calls) for each in estimate.estimates(made, estimate.measured(made))]
+
+    assert measured(["sum", "list"], "a = 1", "a = 2")[1:3] == [("similar", 2, 6), ("follow-up", 4, 12)]
+    assert measured(["sum"], "a = 1", " a = 1\n")[1:3] == [("similar", 0, 0), ("follow-up", 0, 0)]
+    assert [each for each, _, _ in measured(["sum", "list"])] == ["judge", "packing"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from ocinterp.synth import prompts, sources
+from ocinterp.synth import follow, prompts, similar, sources
 from ocinterp.synth.plan import Plan, Player
 from ocinterp.synth.queries import Rejected
 
@@ -38,20 +38,24 @@ class Measured:
     rows: int
     tokens: float
     problems: int  # with programs of their own: they are not judged
+    alike: int = 0  # of these, with tags enough to have some in common with others
+    several: int = 0  # of these, with several programs
     dialogues: int = 0  # that were had before: nobody is asked about them
     refused: int = 0  # rows that are no questions, or under a licence that the plan does not have
 
 
 def measured(plan: Plan) -> Measured:
     """Reads all inputs once. DataError for a file that cannot be read."""
-    rows = size = problems = dialogues = 0
+    rows = size = problems = alike = several = dialogues = 0
     refused: list[Rejected] = []
     for found in sources.taken(plan, refused):
         rows += 1
         size += len(found.text.encode())
-        problems += bool(found.facts.solutions)
+        problems += (solved := bool(found.facts.solutions))
+        alike += solved and len(set(found.facts.tags)) >= similar.FEWEST
+        several += len(follow.different(found.facts.solutions)) > 1
         dialogues += bool(found.record)
-    return Measured(rows, size / TOKEN_BYTES / max(1, rows), problems, dialogues, len(refused))
+    return Measured(rows, size / TOKEN_BYTES / max(1, rows), problems, alike, several, dialogues, len(refused))
 
 
 def estimates(plan: Plan, questions: Measured) -> Iterator[Estimate]:
@@ -87,12 +91,12 @@ def _wording(plan: Plan, questions: Measured) -> Iterator[Estimate]:
     """What stands before each program of problems that are alike, and of one that is solved in several ways."""
     strong = plan.player("strong")
     most = {
-        "similar": min(plan.sizes.similar, questions.problems // 2),
-        "follow-up": min(plan.sizes.follow_up, questions.problems),
+        "similar": (plan.sizes.similar, questions.alike // 2),
+        "follow-up": (plan.sizes.follow_up, questions.several),
     }
-    for stage, rows in most.items():
-        if rows:
-            read = _PROGRAMS * (questions.tokens + _TEMPLATE)
+    for stage, (wanted, there) in most.items():
+        if wanted and questions.problems:
+            rows, read = min(wanted, there), _PROGRAMS * (questions.tokens + _TEMPLATE)
             yield _sum(stage, rows, [(strong, _PROGRAMS * rows, read, min(100.0, strong.max_tokens))])
 
 

@@ -44,9 +44,14 @@ def follow_ups(queries: Sequence[Query], seed: str) -> Iterator[Followed]:
             yield Followed(query, tuple(chosen), tuple(_words(chosen, chance)))
 
 
+def different(solutions: Sequence[Solution]) -> list[Solution]:
+    """Without empty ones, and one of each text."""
+    return list({each.source.strip(): each for each in solutions if each.source.strip()}.values())
+
+
 def _chosen(solutions: Sequence[Solution], chance: Random) -> list[Solution]:
     """Python first, where there is some; then another of the same language, or other languages by chance."""
-    fresh = list({each.source.strip(): each for each in solutions if each.source.strip()}.values())
+    fresh = different(solutions)
     if not fresh:
         return []
     first = next((each for each in fresh if each.language == "python"), fresh[0])
