@@ -56,6 +56,7 @@ def test_a_cost_is_told_to_people() -> None:
     assert describe(Cost(1, 10, 0, 5, 1_500_000)) == "$0.0015, 15 tokens in 1 call"
     assert describe(Cost(3)) == "0 tokens in 3 calls"
     assert describe(Cost(2, nanodollars=100 * 10**9)) == "$100, 0 tokens in 2 calls"
+    assert describe(Cost(1_200, 47_284)) == "47,284 tokens in 1,200 calls"
 
 
 @pytest.mark.parametrize(

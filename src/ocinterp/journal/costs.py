@@ -180,4 +180,4 @@ class Account:
 def describe(cost: Cost) -> str:
     """A cost for a reader: dollars where there are any, calls and tokens."""
     money = f"${cost.dollars.normalize():f}, " if cost.nanodollars else ""
-    return f"{money}{cost.tokens} tokens in {cost.calls} call{'s' if cost.calls != 1 else ''}"
+    return f"{money}{cost.tokens:,} tokens in {cost.calls:,} call{'s' if cost.calls != 1 else ''}"

@@ -118,18 +118,18 @@ class Report:
     hits: int = 0
 
     def __str__(self) -> str:
-        counts = [f"{self.settled} settled"]
+        counts = [f"{self.settled:,} settled"]
         numbers = (
             (self.failed, "failed"),
             (self.in_doubt, "in doubt"),
             (self.begun, "begun"),
             (self.hits, "from the journal"),
         )
-        counts += [f"{number} {name}" for number, name in numbers if number]
+        counts += [f"{number:,} {name}" for number, name in numbers if number]
         possible = (
             f", and possibly {describe(self.possible)}" if self.possible.calls or self.possible.nanodollars else ""
         )
-        broken = f" ({self.doubts} broken off)" if self.doubts else ""
+        broken = f" ({self.doubts:,} broken off)" if self.doubts else ""
         return f"{', '.join(counts)}; spent {describe(self.spent)}{possible}{broken}"
 
 
