@@ -111,7 +111,8 @@ class Casting:
 
         part, _, number = part.partition(" ")
         if self._by_rule(part):
-            return Journaled(self._rules(), self.journal, teacher.NAME, {}, 0, scope=scope, count=lambda _: 0)
+            edition = {"edition": teacher.EDITION}
+            return Journaled(self._rules(), self.journal, teacher.NAME, edition, 0, scope=scope, count=lambda _: 0)
         seat = self._seats.get(part)
         if seat is None:
             raise UsageError(f"the plan has no model for the part {part}: make one with --strong MODEL")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from itertools import islice
@@ -205,6 +206,21 @@ async def test_a_question_of_others_has_no_rule(asked: list[Query]) -> None:
         await rule(asked).generate(
             [SYSTEM, Message("user", "Sort it."), Message("assistant", "x"), Message("user", "y")]
         )
+
+
+def test_its_answers_are_those_of_its_edition(asked: list[Query]) -> None:
+    """A journal keeps what it has said: if it says anything else to the same words, raise EDITION, and put its digest here."""
+    said = [json.dumps(opinion) for _, opinion in opinions(asked)]
+    for words in prompts.MISTAKES.values():
+        order = Message("system", prompts.BROKEN.format(kind=words))
+        said += [rule(asked).reply([order, Message("user", each.text)]) for each in asked[:20]]
+    for query, item, source in misread(asked):
+        dialogue = [SYSTEM, Message("user", query.text), Message("assistant", f"```python\n{source}\n```")]
+        for heard in ("Execution result:\n(no output)", WISHES[0].words, "No."):
+            said.append(rule(asked).reply([*dialogue, Message("user", heard)]))
+        said.append(str(teacher.holds(item, source.replace("    return", "    import math\n    return"))))
+    digest = hashlib.blake2b("\n".join(said).encode(), digest_size=8).hexdigest()
+    assert (teacher.EDITION, digest) == (2, "c04c98cbd5c64e58")
 
 
 def test_a_form_of_another_number_is_refused(tmp_path: Path) -> None:

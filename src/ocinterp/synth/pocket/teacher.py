@@ -34,6 +34,7 @@ from ocinterp.tasks.pocket.programs import Step
 from ocinterp.types import Cell, Completion, Message, Usage
 
 NAME: Final = "rule"
+EDITION: Final = 2  # of its answers: a journal that has those of another knows nothing of these
 _TRIES: Final = 20
 _ERRORS: Final[Mapping[str, ErrorName]] = {"syntax": "SyntaxError", "name": "NameError", "type": "TypeError"}
 _RAN: Final = "It ran without an error."
