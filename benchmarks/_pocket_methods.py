@@ -4,15 +4,17 @@
 
 A model that has only learnt to answer requests (BASE) is tuned on requests, as many beside rows of a dataset (RUN, a folder of
 `ocinterp synth`): rows of all its methods, of all but one, and of none. All mixtures are about as long, so that a method that is left out
-makes room for the others. Twice each (or RUNS times), with other rows and another order. OUT is Markdown for the dataset's card
-(`ocinterp synth card --results OUT`). What is there already is not made again.
+makes room for the others, which keep their proportions. Twice each (or RUNS times), with other rows and another order; and once as long as
+what the built-in model has learnt from. OUT is Markdown for the dataset's card (`ocinterp synth card --results OUT`). What is there already
+is not made again.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from itertools import cycle, islice
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -25,36 +27,27 @@ from ocinterp.synth.pocket.dialogues import dialogues, plan_of
 from ocinterp.synth.rows import Method, Row, trajectory
 from ocinterp.types import Trajectory
 
-MOST: Final = 4_000  # rows of a method that are looked at
 METHODS: Final[tuple[Method, ...]] = ("simulation", "correction", "similar", "follow-up", "packing")
 CHARACTERS: Final = 1_700_000  # of a mixture: about half a million tokens
-ALL, NONE = "all methods", "requests alone"
+TIMES: Final = 12  # as much in the long one: about what the built-in model has after its requests
+ALL, NONE, LONG = "all methods", "requests alone", f"all methods, {TIMES} times as long"
 
 
-def rows(run: Path, seed: str) -> dict[Method, list[Trajectory]]:
-    """Of each method, in an order by chance."""
-    found: dict[Method, list[Row]] = {name: [] for name in METHODS}
-    for each in folders.made(run).rows(Row):
-        if each.method in found:
-            found[each.method].append(each)
-    chance = Random(f"methods {seed}")
-    return {
-        name: [trajectory(each) for each in chance.sample(those, min(len(those), MOST))]
-        for name, those in found.items()
-    }
-
-
-def mixture(run: Path, methods: Sequence[Method], seed: str) -> Iterator[Trajectory]:
-    """A request and a row in turn, of each of the methods in turn, until there are enough; requests alone for no method."""
+def mixture(run: Path, methods: Sequence[Method], seed: str, characters: int) -> Iterator[Trajectory]:
+    """A request and a row in turn until there are enough, rows by chance of all that there are; requests alone for no method."""
     requests = dialogues(f"methods {seed}", plan_of(["single"]))
-    kept = rows(run, seed) if methods else {}
-    streams = cycle([iter(kept[each]) for each in methods]) if methods else None
+    rows = iter(_rows(run, methods, seed))
     so_far = 0
-    while so_far < CHARACTERS:
-        given = [*islice(requests, 1), *islice(next(streams), 1)] if streams else list(islice(requests, 1))
-        for each in given:
+    while so_far < characters:
+        for each in (*islice(requests, 1), *islice(rows, 1)):
             so_far += length(each)
             yield each
+
+
+def _rows(run: Path, methods: Sequence[Method], seed: str) -> Iterator[Trajectory]:
+    kept = [each for each in folders.made(run).rows(Row) if each.method in methods] if methods else []
+    Random(f"methods {seed}").shuffle(kept)
+    return map(trajectory, kept)
 
 
 def main() -> None:
@@ -62,17 +55,19 @@ def main() -> None:
     seeds = SEEDS[: int(sys.argv[5])] if sys.argv[5:] else SEEDS
     folder.mkdir(parents=True, exist_ok=True)
     kinds: dict[str, tuple[Method, ...]] = {
-        ALL: METHODS, **{f"without {name}": tuple(each for each in METHODS if each != name) for name in METHODS}, NONE: (),
+        LONG: METHODS, ALL: METHODS, **{f"without {name}": tuple(each for each in METHODS if each != name) for name in METHODS}, NONE: (),
     }  # fmt: skip
-    runs = [(name, seed) for name in kinds for seed in seeds]
+    runs = [(name, seed) for name in kinds for seed in (seeds[:1] if name == LONG else seeds)]
 
     def record(which: tuple[str, str]) -> Path:
         name, seed = which
-        return tuned(base, folder, f"{name}-{seed}".replace(" ", "-"), lambda: mixture(run, kinds[name], seed), seed)
+        characters = CHARACTERS * (TIMES if name == LONG else 1)
+        rows = partial(mixture, run, kinds[name], seed, characters)
+        return tuned(base, folder, f"{name}-{seed}".replace(",", "").replace(" ", "-"), rows, seed)
 
     found = side_by_side(runs, record)
-    named = {name: [found[name, seed] for seed in seeds] for name in kinds}
-    text = f"{table('rows of', named)}\n{differences(named)}"
+    named = {name: [path for (kind, _), path in found.items() if kind == name] for name in (*list(kinds)[1:], LONG)}
+    text = f"{table('rows of', named)}\n{differences({name: paths for name, paths in named.items() if name != LONG})}"
     print(text, end="")
     out.write_text(text, encoding="utf-8")
 

@@ -47,7 +47,7 @@ def test_asserts_have_the_same_numbers_for_who_counts_judges_and_shows_them() ->
     made = prepare(problem, shown(problem))
     assert shown(problem) == {2, 4}
     assert made.numbers == (0, 1, 3, 5)
-    assert [source[-1] for source in made.sources] == ["1", "2", "4", "6"]
+    assert [made.written(place)[-1] for place in range(4)] == ["1", "2", "4", "6"]
     assert syntax.count(NESTED, "asserts") == prepare(problem, ()).total == 6
 
 

@@ -20,11 +20,12 @@ from ocinterp.verifiers.inside.examining import ASSERTS, FILE, LEFT, RIGHT
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """`packed` is what `examining` gets. The rest is of each assert that is made: number, source, last line, comparison."""
+    """`packed` is what `examining` gets, `source` has the asserts. The rest is of each that is made: number, place, last line, comparison."""
 
     packed: bytes
+    source: str
     numbers: tuple[int, ...]
-    sources: tuple[str, ...]
+    places: tuple[ast.Pass, ...]  # empty statements, each where an assert stands
     lines: tuple[int, ...]
     compares: tuple[bool, ...]
 
@@ -46,7 +47,11 @@ class Prepared:
         place = self.place(line)
         if len(sides) == 2 and self.compares[place]:
             words = f"{words}: {sides[0]} against {sides[1]}" if words else f"{sides[0]} against {sides[1]}"
-        return f"{self.sources[place]}: {words}" if words else self.sources[place]
+        return f"{self.written(place)}: {words}" if words else self.written(place)
+
+    def written(self, place: int) -> str:
+        """An assert as it is written, cut where it is long."""
+        return _short(ast.get_source_segment(self.source, self.places[place]) or "assert")
 
 
 def prepare(problem: Problem, leave_out: Collection[int]) -> Prepared:
@@ -57,18 +62,18 @@ def prepare(problem: Problem, leave_out: Collection[int]) -> Prepared:
     shared = _shared(setup, tests)
     found = asserts(tests)
     kept = {number: each for number, each in enumerate(found) if number not in leave_out}
-    sources = tuple(_short(ast.get_source_segment(script.source, each) or "assert") for each in kept.values())
+    places = tuple(ast.copy_location(ast.Pass(), each) for each in kept.values())
     lines = tuple(each.end_lineno or each.lineno for each in kept.values())
     for place, each in enumerate(kept.values()):
         _mark(each, ASSERTS + place)
-    tests = ast.fix_missing_locations(
-        _Without({id(each) for each in found} - {id(e) for e in kept.values()}).visit(tests)
-    )
+    if len(kept) < len(found):
+        tests = _Without({id(each) for each in found} - {id(e) for e in kept.values()}).visit(tests)
     code = compile(ast.Module([*setup.body, *tests.body], []), FILE, "exec", dont_inherit=True)
     return Prepared(
         marshal.dumps((code, shared)),
+        script.source,
         tuple(kept),
-        sources,
+        places,
         lines,
         tuple(isinstance(each.test, ast.Compare) for each in kept.values()),
     )
