@@ -40,7 +40,7 @@ async def test_one_that_fails_ends_all_and_leaves_nothing_behind() -> None:
     found: list[int] = []
 
     async def all_of_them() -> None:
-        async for row, _ in in_order(range(100), act, 6):
+        async for row, _ in in_order(range(100), act, 6, patience_seconds=0.1):
             found.append(row)
 
     with pytest.raises(ValueError, match="1"):
@@ -48,6 +48,25 @@ async def test_one_that_fails_ends_all_and_leaves_nothing_behind() -> None:
     assert found == [0]
     assert sorted(ended) == list(range(len(ended)))
     assert not [each for each in asyncio.all_tasks() if each is not asyncio.current_task()]
+
+
+async def test_after_a_failure_those_under_way_end_and_none_begins() -> None:
+    """What they have asked for is paid for, and would be asked for again."""
+    begun: list[int] = []
+    ended: list[int] = []
+
+    async def act(row: int) -> int:
+        begun.append(row)
+        await asyncio.sleep(0.001 * row)
+        if row == 1:
+            raise ValueError(row)
+        ended.append(row)
+        return row
+
+    with pytest.raises(ValueError, match="1"):
+        [row async for row in in_order(range(100), act, 6)]
+    assert begun == [0, 1, *sorted(ended)[1:]]
+    assert 5 <= len(ended) <= 6
 
 
 async def test_who_is_to_stop_begins_nothing_more_and_finishes_what_is_under_way() -> None:

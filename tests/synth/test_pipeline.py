@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -283,6 +283,40 @@ async def test_a_model_that_cannot_be_asked_ends_the_run_and_takes_no_row_with_i
     async with desks.course() as course:
         found = dict(await course.run("judge"))
     assert found["judge"].rows + found["judge"].rejected == 99
+
+
+async def test_a_question_that_a_server_does_not_take_is_why_there_is_no_row_and_a_server_that_takes_none_ends_the_run(
+    desks: Desks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A content filter refuses some questions for ever; a parameter that a server does not know is refused with each."""
+    from ocinterp.models.refusals import RequestRefused
+    from ocinterp.testing import teacher
+
+    answer, refused = teacher.reply, set[str]()
+
+    def filtered(model: str, messages: Sequence[Message]) -> str:
+        said = messages[-1].content
+        if not refused or said in refused:
+            refused.add(said)
+            raise RequestRefused("the server refused the request (400): content_filter")
+        return answer(model, messages)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(teacher, "reply", filtered)
+        async with desks.course() as course:
+            found = dict(await course.run("judge"))
+    assert sources.reasons(course.stage("judge"))["a model"] == 1
+    assert found["judge"].rows > 1
+
+    def strange(model: str, messages: Sequence[Message]) -> str:
+        raise RequestRefused("the server refused the request (422): 'temperature' is not known")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(teacher, "reply", strange)
+        async with desks.course() as course:
+            with pytest.raises(ModelError, match="'temperature' is not known"):
+                await course.run()
+    assert course.stage("follow-up").done is None
 
 
 async def test_an_answer_that_nobody_can_use_is_why_there_is_no_row(

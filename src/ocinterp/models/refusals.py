@@ -34,6 +34,7 @@ _MISSING_MODEL = re.compile(
 )
 _NO_CREDIT = re.compile(r"insufficient_quota|insufficient (balance|credit)", re.IGNORECASE)
 _PASSING = {408, 409, 425, 429}  # and what fails on the server's side
+_UNFIT = {400, 422}  # what is in the request, unless it is what all of them have in common
 
 
 class ContextOverflow(ModelError):  # noqa: N818 - what happened, in one word
@@ -48,12 +49,19 @@ class EmptyAnswer(ModelError):  # noqa: N818
     """The model ended its turn without a word, each time it was asked."""
 
 
+class RequestRefused(ModelError):  # noqa: N818
+    """The server does not take this request, and may well take others: 400 or 422, as of a content filter."""
+
+
 class MissingModelError(ModelError):
     """The server does not have the model, or there is no model server at this address."""
 
 
 class RefusedError(ModelError):
     """The server has taken no request for so long that nobody waits any more. Nobody charges for that."""
+
+
+OF_ONE_REQUEST = (ContextOverflow, EmptyAnswer, RequestRefused)  # other requests may well be answered
 
 
 class PassingError(Exception):
@@ -108,7 +116,8 @@ def refusal(asked: Asked, status: int, body: str, /, *, wait_seconds: float | No
         return BusyError(f"{asked.place} failed (503){says}", wait_seconds=wait_seconds)
     if status in _PASSING or status >= 500:
         return PassingError(f"{asked.place} failed ({status}){says}", wait_seconds=wait_seconds)
-    return ModelError(f"{asked.place} refused the request ({status}){says}")
+    kind = RequestRefused if status in _UNFIT else ModelError
+    return kind(f"{asked.place} refused the request ({status}){says}")
 
 
 def refused_field(body: str, sent: Mapping[str, object], /) -> str | None:

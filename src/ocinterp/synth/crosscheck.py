@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Final
 
-from ocinterp.models.refusals import ContextOverflow, EmptyAnswer
+from ocinterp.models.refusals import OF_ONE_REQUEST
 from ocinterp.parse import extract_cells
 from ocinterp.problems import Problem, Script
 from ocinterp.render import clip
@@ -93,7 +93,7 @@ async def _excused(desk: Desk, row: Row) -> _Case:
     """Where somebody cannot answer for this row, there is nothing to judge it by."""
     try:
         return await _case(desk, row)
-    except (ContextOverflow, EmptyAnswer):
+    except OF_ONE_REQUEST:
         return _Case(row, "", "")
 
 

@@ -20,11 +20,13 @@ async def in_order(
     stop: Callable[[], bool] = lambda: False,
     *,
     leave: bool = False,
+    patience_seconds: float = 60.0,
 ) -> AsyncIterator[tuple[_T, _R]]:
     """Each row with what its act gave; no more than `at_once` are under way, or wait to be handed on.
 
-    What an act raises is raised when its turn comes, and the others are broken off. After `stop` says so no act is begun, and
-    those under way are waited for; with `leave` they are broken off as well.
+    What an act raises is raised when its turn comes, once the others have ended: what they have asked for is paid for. Those that
+    take longer than `patience_seconds` are broken off. After `stop` says so no act is begun, and those under way are waited for;
+    with `leave` they are broken off as well.
     """
     rest = iter(rows)
     under_way: deque[tuple[_T, asyncio.Task[_R]]] = deque()
@@ -40,7 +42,7 @@ async def in_order(
                 if stop():
                     return
                 await asyncio.wait([task], timeout=_LOOK_SECONDS)
-            result = await task
+            result = await _result(task, [each for _, each in under_way], patience_seconds)
             under_way.popleft()
             yield row, result
     finally:
@@ -51,6 +53,14 @@ async def in_order(
             for _, task in under_way:
                 if not task.cancelled():
                     task.exception()  # so that it counts as seen: the first that failed is raised
+
+
+async def _result(task: asyncio.Task[_R], all_of_them: list[asyncio.Task[_R]], patience_seconds: float) -> _R:
+    """What a task gave; what it raised once all have ended, or have been waited for."""
+    await asyncio.wait([task])
+    if task.exception() is not None:
+        await asyncio.wait(all_of_them, timeout=patience_seconds)
+    return task.result()
 
 
 async def _run(act: Callable[[_T], Awaitable[_R]], row: _T) -> _R:

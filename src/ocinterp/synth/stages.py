@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import count, islice
 from random import Random
-from typing import Final, TypeVar
+from typing import Final, Generic, TypeVar
 
 from ocinterp import records
-from ocinterp.models.refusals import ContextOverflow, EmptyAnswer
+from ocinterp.models.refusals import OF_ONE_REQUEST, RequestRefused
 from ocinterp.synth import correct, follow, hardness, pack, prompts, proof, similar
 from ocinterp.synth.chance import lot
 from ocinterp.synth.crowd import in_order
@@ -32,6 +32,7 @@ from ocinterp.types import Completion, Feedback, Message, Source, StopReason, Tr
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 PART_ROWS: Final = 500  # of stages that ask models
+_REFUSED_TOGETHER: Final = 50  # rows that a server did not take, with none between that it took
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,8 @@ async def _made(
     rejected: list[Rejected] = []
     part: list[_R] = []
     number, kept = count(), 0
-    async for given, made in in_order(rows, _excused(act), at_once, desk.stop, leave=leave):
+    excused = _Excused(act)
+    async for given, made in in_order(rows, excused, at_once, desk.stop, leave=leave):
         desk.watch.row(not isinstance(made, str))
         if isinstance(made, str):
             query = about(given)
@@ -98,21 +100,36 @@ async def _made(
         stage.write(kind, part, next(number))
     if desk.stop():
         return Done(kept, len(rejected), {STOPPED: 1})
+    if excused.error is not None and 1 < len(rejected) == excused.refused:
+        raise excused.error
     return stage.finish(kept, rejected)
 
 
-def _excused(act: Callable[[_T], Awaitable[_R | str]]) -> Callable[[_T], Awaitable[_R | str]]:
-    """What a model says so that nobody can use it is why there is no row. One that cannot be asked ends the run."""
+@dataclass
+class _Excused(Generic[_T, _R]):
+    """An act that gives the reason where what a model says is of no use, or a server does not take what it was asked.
 
-    async def excused(given: _T) -> _R | str:
+    A model that cannot be asked ends the run; so does a server that has taken none of the last requests, which will not be for what is in them.
+    """
+
+    act: Callable[[_T], Awaitable[_R | str]]
+    refused: int = field(default=0, init=False)  # one after the other
+    error: RequestRefused | None = field(default=None, init=False)  # the last
+
+    async def __call__(self, given: _T) -> _R | str:
         try:
-            return await act(given)
+            made = await self.act(given)
         except NoRowError as error:
-            return str(error)
-        except (ContextOverflow, EmptyAnswer) as error:  # of this row; whatever else a model raises is of all of them
+            made = str(error)
+        except RequestRefused as error:
+            self.refused, self.error = self.refused + 1, error
+            if self.refused >= _REFUSED_TOGETHER:
+                raise
             return f"a model: {error}"
-
-    return excused
+        except OF_ONE_REQUEST as error:
+            made = f"a model: {error}"
+        self.refused = 0
+        return made
 
 
 def _about_query(query: Query) -> Query:
