@@ -93,14 +93,14 @@ def test_a_dataset_is_planned_made_and_looked_at(
     assert "at most, of answers of usual length, with 64 calls of 8 seconds at once: $0." in ended.out
     assert "no --benchmarks: rows may have their tasks in them" in ended.err
     ended = ocinterp("synth", "status", "run")
-    assert (ended.code, ended.out.count("not yet")) == (0, 12)
+    assert (ended.code, ended.out.count("not yet")) == (0, 13)
     ended = ocinterp("synth", "export", "run", "--out", "rows.jsonl")
     assert (ended.code, "run has no rows yet" in ended.err) == (2, True)
     ended = ocinterp("synth", "run", "run", "--stage", "judge")
     assert ended.code == 0
     assert "ocinterp: judge (30 rows go in)" in ended.err
     assert re.search(r"^ocinterp: judge: \d+ rows(, \d+ refused)?; \d+\.\d s, \$0\.\d{4}$", ended.err, re.MULTILINE)
-    assert ocinterp("synth", "status", "run").out.count("not yet") == 8
+    assert ocinterp("synth", "status", "run").out.count("not yet") == 9
     ended = ocinterp("synth", "run", "run", "--concurrency", "4")
     assert ended.code == 0
     assert re.search(r"^assemble +\d+ +\d+  rows of the dataset \(\d+ verified", ended.out, re.MULTILINE)
@@ -426,6 +426,42 @@ def made(home: Path, ocinterp: Command, model: str, *more: str, out: str = "run"
     return home / out
 
 
+def test_a_run_of_more_questions_pays_for_those(home: Path, ocinterp: Command, serve: Serve) -> None:
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    calls: list[Asked] = []
+
+    async def answer(asked: Asked) -> Fixed:
+        calls.append(asked)
+        return await teacher.answer(asked)
+
+    model, run = serve(answer, repeat_last=True), home / "run"
+    assert ocinterp("synth", "plan", asked(home), "--out", run, "--strong", model, *PLAN).code == 0
+    assert ocinterp("synth", "run", run).code == 0
+    first = len(calls)
+    one = {
+        "instruction": " ".join(["Weigh an elephant:", *(f"e{at}" for at in range(12))]),
+        "response": "```python\n1\n```",
+    }
+    (home / "more.jsonl").write_text(json.dumps(one) + "\n")
+    ended = ocinterp("synth", "extend", run, "more.jsonl", home / "asked.jsonl", "--out", "new")
+    assert ended.code == 0
+    assert ended.out.startswith("31 questions of ")
+    assert f"of {run} it has the journal: " in ended.err
+    assert ocinterp("synth", "extend", run, "--out", "new").code == 2
+    assert ocinterp("synth", "extend", "nothing", "--out", "other").code == 2
+    ended = ocinterp("synth", "run", "new")
+    assert ended.code == 0
+    assert len(calls) - first <= 2 + 8 * 2  # it, and who has its place in another method
+    assert re.search(r"^judge +31 ", ended.out, re.MULTILINE)
+    before = len(calls)
+    assert ocinterp("synth", "extend", "new", "--out", "easier").code == 0
+    plan = home / "easier" / "plan.toml"
+    plan.write_text(plan.read_text().replace("least = 2", "least = 1"))
+    ended = ocinterp("synth", "run", "easier", "--stage", "hard")
+    assert (ended.code, len(calls)) == (0, before)
+    assert re.search(r"^hard +31 +0 ", ended.out, re.MULTILINE)
+
+
 def test_two_runs_are_compared_in_their_plans_and_in_their_rows(home: Path, ocinterp: Command, serve: Serve) -> None:
     pytest.importorskip("pyarrow", reason="pyarrow is not installed")
     model = serve(teacher.answer, repeat_last=True)
@@ -525,7 +561,7 @@ def test_a_run_in_another_process_can_be_stopped(home: Path, ocinterp: Command, 
         assert ocinterp("synth", "stop", "run", "--now").code == 0
         assert "interrupted" in process.stderr.read()
     assert process.returncode == 130
-    assert ocinterp("synth", "status", "run").out.count("not yet") == 9
+    assert ocinterp("synth", "status", "run").out.count("not yet") == 10
 
 
 OCINTERP = f"{sys.executable} -c 'from ocinterp.cli.main import main; main()'"

@@ -22,6 +22,7 @@ from ocinterp.synth.again import Ground, again
 from ocinterp.synth.crosscheck import asserts
 from ocinterp.synth.desk import Desk
 from ocinterp.synth.folder import Stage
+from ocinterp.synth.jury import Jury
 from ocinterp.synth.plan import Plan, Player
 from ocinterp.synth.queries import Origin
 from ocinterp.synth.rows import Heard, Method, Row, Said
@@ -87,7 +88,7 @@ async def checked(sandbox: NamespaceSandbox, folder: Path, writers: Writers, *ro
             return Journaled(writers.model(kind), journal, part, {}, 100, price=Price(1, 1), scope=scope)
 
         stage = Stage(folder, "verify")
-        await verify(Desk(plan, play, sandbox, sandbox), iter(rows), len(rows), {}, stage)
+        await verify(Desk(plan, play, sandbox, Jury(sandbox)), iter(rows), len(rows), {}, stage)
     return list(stage.rows(Row)), [each.reason for each in stage.rejected()]
 
 
@@ -106,7 +107,7 @@ async def test_a_program_that_passes_what_is_agreed_is_proven(sandbox: Namespace
         assert "def add(x, y=2)" in said
         assert "return" not in said
         assert "It failed" not in said
-    ground = Ground(sandbox, sandbox, {})
+    ground = Ground(sandbox, Jury(sandbox), {})
     assert [each.answer async for each in again([found], ground, 1)] == ["same"]
     other = replace(found, turns=(found.turns[0], replace(found.turns[1], text=code(WRONG))))
     assert [each.answer async for each in again([other], ground, 1)] == ["other"]

@@ -49,7 +49,7 @@ MADE = Benchmark("made", "1", "", {"Made/outermost": problem("outermost", PROMPT
 
 
 def query(text: str, answer: str = "", number: int = 1) -> Query:
-    return Query(text, Origin("d", "f.jsonl", number, "0"), answer)
+    return Query(text, Origin("d", "f.jsonl", number, str(number)), answer)
 
 
 def hits(detector: Detector, text: str, answer: str = "") -> tuple[Hit, ...]:

@@ -173,6 +173,7 @@ async def test_what_is_no_correction_says_why(sandbox: NamespaceSandbox, script:
     [
         ("4", 4), ("Score: 5. It is hard.", 5), ("3: ordinary", 3), ("**2**", 2), ("I rate it 4/5", 4), ("", None),
         ("ten", None), ("It has 12 parts", None), ("complexity is 3 of 5", 3), ("<think>1 or 2</think>\n4", 4), ("1.5", None),
+        ("4: needs a top-level 3-way merge", 4), ("5: level 2 cache design", 5), ("1. It is long.\n2. Score: 4", 4), ("3. It is ordinary", 3),
     ],
 )  # fmt: skip
 async def test_a_digit_is_found_in_a_reply(reply: str, expected: int | None) -> None:

@@ -22,6 +22,7 @@ from ocinterp.sandboxes.profiles import STDLIB
 from ocinterp.sandboxes.zygotes import NamespaceSandbox
 from ocinterp.synth import folder, sources
 from ocinterp.synth.desk import Desk
+from ocinterp.synth.jury import Jury
 from ocinterp.synth.pipeline import METHODS, STAGES, Course
 from ocinterp.synth.plan import Plan, Player, Sizes
 from ocinterp.synth.rows import Row, trajectory
@@ -145,7 +146,9 @@ class Desks:
                 return Journaled(self.teachers[name], journal, name, {}, 400, Price(1, 1), scope=scope)
 
             cells = JournaledSandbox(self.sandbox, journal, "ns")
-            yield Course(self.place, Desk(self.plan, player, cells, self.sandbox, at_once=6, stop=stop))
+            yield Course(
+                self.place, Desk(self.plan, player, cells, Jury(self.sandbox, journal=journal), at_once=6, stop=stop)
+            )
 
 
 @pytest.fixture
@@ -239,29 +242,32 @@ async def test_a_budget_ends_a_run_and_nothing_is_paid_twice(desks: Desks) -> No
 
 
 async def test_a_row_that_is_added_costs_its_own_calls_only(desks: Desks, tmp_path: Path) -> None:
+    """At the head of a file, so that all others stand elsewhere."""
+    desks.plan = replace(desks.plan, sizes=replace(SIZES, simulation=100, similar=0))  # there is room for it
     async with desks.course() as course:
-        await course.run("judge")
-    asked = desks.asked
+        await course.run()
+    before, asked = {each.id for each in course.stage("assemble").rows(Row)}, desks.asked
     more = {
         "instruction": "Write code to weigh one elephant, carefully and with units.",
         "response": "```python\nprint(1)\n```",
     }
     path = tmp_path / "asked.jsonl"
-    path.write_text(path.read_text() + json.dumps(more) + "\n")
+    path.write_text(json.dumps(more) + "\n" + path.read_text())
     desks.plan = replace(desks.plan, inputs=tuple(sources.input_of(Path(each.path)) for each in desks.plan.inputs))
     async with desks.course() as course:
         for name in STAGES:
             course.stage(name).begin()
-        await course.run("judge")
-    assert desks.asked - asked in (1, 2)
+        await course.run()
+    assert 2 <= desks.asked - asked <= 2 + 8  # a judge's scores, and a dialogue
+    assert before <= {each.id for each in course.stage("assemble").rows(Row)}
 
 
 async def test_nobody_is_asked_where_everything_is_taken(desks: Desks) -> None:
     desks.plan = replace(desks.plan, least=0)
     async with desks.course() as course:
-        found = dict(await course.run("judge"))
+        found = dict(await course.run("hard"))
     assert desks.asked == 0
-    assert found["judge"].rejected == 0
+    assert found["hard"].rejected == 0
     with pytest.raises(UsageError, match="there is no stage 'nothing': there are ingest"):
         await course.run("nothing")
 
@@ -282,7 +288,7 @@ async def test_a_model_that_cannot_be_asked_ends_the_run_and_takes_no_row_with_i
     assert course.stage("judge").done is None
     async with desks.course() as course:
         found = dict(await course.run("judge"))
-    assert found["judge"].rows + found["judge"].rejected == 99
+    assert (found["judge"].rows, found["judge"].rejected) == (99, 0)
 
 
 async def test_a_question_that_a_server_does_not_take_is_why_there_is_no_row_and_a_server_that_takes_none_ends_the_run(

@@ -13,6 +13,7 @@ from ocinterp.parse import meaning
 from ocinterp.protocols import ignore
 from ocinterp.synth import probe
 from ocinterp.synth.desk import Desk
+from ocinterp.synth.jury import Jury
 from ocinterp.synth.plan import Plan, Player
 from ocinterp.synth.probe import Case, cases, counts, verdicts
 from ocinterp.synth.queries import Origin
@@ -54,7 +55,7 @@ async def judged(folder: Path, judge: Judge, asked: Sequence[Case]) -> dict[str,
             return Journaled(judge, journal, "judge", scope=scope)
 
         sandbox: Any = None
-        desk = Desk(Plan((), {"strong": Player("m")}), play, sandbox, sandbox)
+        desk = Desk(Plan((), {"strong": Player("m")}), play, sandbox, Jury(sandbox))
         return dict(counts([each async for each in verdicts(desk, asked)]).items())
 
 

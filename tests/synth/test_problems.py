@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
 import pytest_asyncio
@@ -19,6 +20,7 @@ from ocinterp.synth import proof, similar, statements
 from ocinterp.synth.decontaminate import Detector
 from ocinterp.synth.follow import follow_ups
 from ocinterp.synth.ingest import Given, queries
+from ocinterp.synth.jury import Jury
 from ocinterp.synth.queries import Facts, Origin, Query, Solution
 from ocinterp.types import Message, Task
 from ocinterp.verifiers.court import GUEST
@@ -81,7 +83,7 @@ FACTS = Facts(
 
 
 def query(number: int = 1, facts: Facts = FACTS, answer: str = "") -> Query:
-    return Query(f"Question {number}", Origin("d", "f", number, "0"), answer, facts=facts)
+    return Query(f"Question {number}", Origin("d", "f", number, str(number)), answer, facts=facts)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -106,13 +108,15 @@ async def test_programs_are_judged_by_the_tests_of_their_source(jobs: NamespaceS
     right = FACTS.solutions[0].source
     wrong = right.replace("a + b", "a - b")
     bare = query(2, Facts())
-    found = await proof.passing(jobs, [(query(), right), (query(), wrong), (bare, right), (query(3), "import nothing")])
+    found = await proof.passing(
+        Jury(jobs), [(query(), right), (query(), wrong), (bare, right), (query(3), "import nothing")]
+    )
     assert found == [True, False, None, False]
 
 
 async def test_a_program_that_would_forge_its_verdict_fails(jobs: NamespaceSandbox) -> None:
     forged = "class Any:\n    def __eq__(self, other): return True\n\nclass Solution:\n    def total(self, a, b): return Any()\n"
-    assert await proof.passing(jobs, [(query(), forged)]) == [False]
+    assert await proof.passing(Jury(jobs), [(query(), forged)]) == [False]
 
 
 async def test_rows_that_solve_a_task_of_a_benchmark_are_told_from_those_that_sound_like_it(
@@ -127,20 +131,20 @@ async def test_rows_that_solve_a_task_of_a_benchmark_are_told_from_those_that_so
     copied = query(
         1, Facts(), f"```python\ndef far(xs, low):\n{body.replace('values', 'xs').replace('floor', 'low')}```"
     )
-    asked = Query(words, Origin("d", "f", 2, "0"), "```python\ndef f(a, b):\n    return 0\n```")
-    mute = Query(words, Origin("d", "f", 3, "0"), "I cannot.")
+    asked = Query(words, Origin("d", "f", 2, "2"), "```python\ndef f(a, b):\n    return 0\n```")
+    mute = Query(words, Origin("d", "f", 3, "3"), "I cannot.")
     detector = Detector([made])
     hits = detector.scan([copied, asked, mute])
     assert list(hits) == [copied.id, asked.id, mute.id]
     suspects = {each: hits[each.id] for each in (copied, asked, mute)}
-    found = await proof.solved(jobs, suspects, [made])
+    found = await proof.solved(Jury(jobs), suspects, [made])
     assert {each.id: [hit.task_id for hit in those] for each, those in found.items()} == {copied.id: ["Made/1"]}
 
 
 async def test_real_programs_pass_the_tests_of_their_problems(jobs: NamespaceSandbox, data: Path) -> None:
     path = data / "synth" / "newfacade__LeetCodeDataset__data_LeetCodeDataset-v0.2.0-train.jsonl.gz"
     some = [each for each in queries(Given(path)) if isinstance(each, Query)][::40]
-    found = await proof.passing(jobs, [(each, each.facts.solutions[0].source) for each in some], workers=2)
+    found = await proof.passing(Jury(jobs, 2), [(each, each.facts.solutions[0].source) for each in some])
     assert found == [True] * len(some)
 
 
@@ -164,7 +168,7 @@ from ocinterp.synth import similar
 from ocinterp.synth.queries import Facts, Origin, Query
 chance = Random(7)
 tags = [f"tag {at}" for at in range(9)]
-some = [Query("q", Origin("d", "f", at, "0"), facts=Facts(tags=tuple(chance.sample(tags, 5)))) for at in range(200)]
+some = [Query("q", Origin("d", "f", at, str(at)), facts=Facts(tags=tuple(chance.sample(tags, 5)))) for at in range(200)]
 print([[each.origin.row for each in group] for group in similar.groups(some, "1")])
 """
 
@@ -178,6 +182,17 @@ async def test_groups_are_the_same_in_every_process() -> None:
         for seed in "012345"
     }
     assert len(found) == 1
+
+
+async def test_a_problem_that_is_added_changes_few_groups() -> None:
+    """What stands before their programs is paid for."""
+    chance = Random(7)
+    some = [query(at, Facts(tags=tuple(f"tag {each}" for each in chance.sample(range(40), 4)))) for at in range(300)]
+    before, after = (
+        {tuple(each.id for each in group) for group in similar.groups(those, "1")} for those in (some[1:], some)
+    )
+    assert len(before) > 80
+    assert len(before & after) > 0.8 * len(before)
 
 
 async def test_no_problem_is_in_two_dialogues_of_similar_ones() -> None:

@@ -82,7 +82,7 @@ async def test_a_row_is_named_by_what_it_says_and_is_made_from() -> None:
     one = row(dialogue, "chat", [HERE], ["m"])
     assert one.id == row(replace(dialogue, task_id="u"), "chat", [HERE], ["other"]).id
     assert one.id != row(dialogue, "packing", [HERE], ["m"]).id
-    assert one.id != row(dialogue, "chat", [replace(HERE, row=2)], ["m"]).id
+    assert one.id != row(dialogue, "chat", [replace(HERE, sha256="1")], ["m"]).id
 
 
 async def test_scores_hits_and_calls_come_back_too(tmp_path: Path) -> None:
@@ -97,12 +97,12 @@ async def test_scores_hits_and_calls_come_back_too(tmp_path: Path) -> None:
     assert made.format == rows.FORMAT
 
 
-async def test_a_question_is_judged_twice_only_where_it_is_hard_enough_at_first() -> None:
-    easy = await judging.scores("q", ScriptedModel(["2: easy"]))
-    assert easy == (judging.Score("simple/1", 2),)
-    hard = await judging.scores("q", ScriptedModel(["5", "4 because"]))
-    assert [each.value for each in hard] == [5, 4]
-    assert (judging.hard(easy), judging.hard(hard), judging.hard(hard, 5)) == (False, True, False)
-    mute = ScriptedModel(["I would rather not."])
-    assert await judging.scores("q" * 100_000, mute) == (judging.Score("simple/1", 0),)
+async def test_a_question_is_judged_by_both_prompts_and_hard_by_any_threshold() -> None:
+    found = await judging.scores("q", ScriptedModel(["2: easy", "4 because"]))
+    assert found == (judging.Score("simple/1", 2), judging.Score("demanding/1", 4))
+    judged = judging.Judged(Query("q", HERE), found)
+    assert [judged.hard(least) for least in (0, 2, 3)] == [True, True, False]
+    assert judging.Judged(Query("q", HERE)).hard(5)  # nobody was asked
+    mute = ScriptedModel(["I would rather not.", "Nor I."])
+    assert [each.value for each in await judging.scores("q" * 100_000, mute)] == [0, 0]
     assert len(mute.seen[0][0].content) < 10_000

@@ -18,6 +18,7 @@ from ocinterp.sandboxes.profiles import STDLIB
 from ocinterp.sandboxes.zygotes import NamespaceSandbox
 from ocinterp.synth import folder, sources
 from ocinterp.synth.folder import Stage
+from ocinterp.synth.jury import Jury
 from ocinterp.synth.plan import Plan, Player
 from ocinterp.synth.queries import Query
 from ocinterp.tasks import store
@@ -67,7 +68,7 @@ async def test_rows_pass_or_say_why_they_do_not(tmp_path: Path, jobs: NamespaceS
     done = [
         sources.ingest(plan, stages[0]),
         sources.dedup(plan, stages[0], stages[1]),
-        await sources.decontaminate(stages[1], stages[2], [MADE], jobs),
+        await sources.decontaminate(stages[1], stages[2], [MADE], Jury(jobs)),
     ]
     assert [(each.rows, each.rejected) for each in done] == [(6, 1), (4, 2), (2, 2)]
     assert [each.done for each in stages] == done
@@ -131,5 +132,5 @@ async def test_real_rows_go_through(tmp_path: Path, data: Path, jobs: NamespaceS
     deduplicated = sources.dedup(plan, stages[0], stages[1])
     assert 3000 < deduplicated.rows < 3500  # one of the files is mostly the same few dialogues
     benchmarks = [store.load(name, tmp_path / "datasets") for name in ("humaneval", "mbpp")]
-    done = await sources.decontaminate(stages[1], stages[2], benchmarks, jobs, workers=2)
+    done = await sources.decontaminate(stages[1], stages[2], benchmarks, Jury(jobs, 2))
     assert 0 < done.rejected < 0.02 * deduplicated.rows

@@ -18,6 +18,7 @@ from ocinterp.sandboxes.zygotes import NamespaceSandbox
 from ocinterp.synth.again import Ground, again
 from ocinterp.synth.desk import Desk
 from ocinterp.synth.folder import Done, Stage
+from ocinterp.synth.jury import Jury
 from ocinterp.synth.plan import Plan
 from ocinterp.synth.queries import Facts, Origin, Query
 from ocinterp.synth.rows import Execution, Heard, Method, Row, Said, trajectory
@@ -78,7 +79,7 @@ async def test_a_program_is_all_of_the_last_answer_that_has_what_was_asked_for()
 
 async def made(sandbox: NamespaceSandbox, folder: Path, *rows: Row, **more: Any) -> tuple[Done, Stage]:
     stage = Stage(folder, "verify")
-    desk = Desk(Plan((), {}), _nobody, sandbox, sandbox, **more)
+    desk = Desk(Plan((), {}), _nobody, sandbox, Jury(sandbox), **more)
     return await verify(desk, iter(rows), len(rows), QUESTIONS, stage), stage
 
 
@@ -138,7 +139,7 @@ async def test_what_a_row_says_is_seen_again(sandbox: NamespaceSandbox) -> None:
     alone = row("simulation", (), ADD, executions=(ran(0, "1 / 0", "ZeroDivisionError"), ran(1, "x = 1")))
     after = row("simulation", (), ADD, executions=(ran(0, "x = 1"), ran(1, "print(x)")))
     lied = row("simulation", (), ADD, executions=(ran(0, "print(y)"),))
-    ground = Ground(sandbox, sandbox, QUESTIONS)
+    ground = Ground(sandbox, Jury(sandbox), QUESTIONS)
     rows = [tested, spoilt, unknown, alone, after, lied, row("packing", (), ADD)]
     found = [each async for each in again(rows, ground, 4)]
     assert [each.answer for each in found] == ["same", "other", "no tests", "same", "same", "other", "no program"]

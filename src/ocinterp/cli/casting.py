@@ -138,11 +138,11 @@ class Casting:
     def _rules(self) -> Rule:
         """Who answers by rule, once the questions of a run are there."""
         from ocinterp.synth.folder import Stage
+        from ocinterp.synth.hardness import Judged
         from ocinterp.synth.pocket.teacher import Rule
-        from ocinterp.synth.stages import Judged
 
         if self._rule is None:
-            self._rule = Rule.of(each.query for each in Stage(self.rows, "judge").rows(Judged))
+            self._rule = Rule.of(each.query for each in Stage(self.rows, "hard").rows(Judged))
         return self._rule
 
     async def _source(self, name: str) -> Source:

@@ -20,9 +20,9 @@ def write(folder: Path, form: str, out: Path, *, methods: Sequence[str], verifie
     """Write them, and say how many. UsageError for what is not there."""
     from ocinterp.synth import export, plan
     from ocinterp.synth.folder import Stage, made
+    from ocinterp.synth.hardness import Judged
     from ocinterp.synth.pipeline import METHODS
     from ocinterp.synth.rows import Row
-    from ocinterp.synth.stages import Judged
 
     known = (*export.FORMS, "trajectories", "tasks")
     if form not in known:
@@ -38,7 +38,7 @@ def write(folder: Path, form: str, out: Path, *, methods: Sequence[str], verifie
             "--to tasks writes questions, which have no method and are not verified: leave --methods and --verified out"
         )
     if form == "tasks":
-        return export.write_tasks((each.query for each in Stage(folder, "judge").rows(Judged)), out)
+        return export.write_tasks((each.query for each in Stage(folder, "hard").rows(Judged)), out)
     rows = (
         each for each in stage.rows(Row) if (each.verified or not verified) and (each.method in methods or not methods)
     )

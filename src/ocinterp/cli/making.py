@@ -28,7 +28,7 @@ _MEMORY_BYTES: Final = 1024 * MIB
 _SPARES: Final = 32
 _WHAT: Final = {
     "ingest": "rows that are questions", "dedup": "no copies", "decontaminate": "no benchmark's tasks",
-    "judge": "hard enough", "chat": "dialogues that were had", "similar": "similar problems", "follow-up": "follow-ups", "correction": "corrections",
+    "judge": "scored, where there are models", "hard": "hard enough", "chat": "dialogues that were had", "similar": "similar problems", "follow-up": "follow-ups", "correction": "corrections",
     "simulation": "interactions", "packing": "packs", "verify": "pass their tests, or have none", "assemble": "rows of the dataset",
 }  # fmt: skip
 
@@ -120,6 +120,7 @@ class Making:
         from ocinterp.synth import sample
         from ocinterp.synth.desk import Desk
         from ocinterp.synth.folder import JOURNAL
+        from ocinterp.synth.jury import Jury
 
         workers = setup.workers_of(self.workers)
         cells = _cells(plan, workers, self.concurrency)
@@ -140,9 +141,8 @@ class Making:
                     plan,
                     cast.play,
                     kept,
-                    jobs,
+                    Jury(jobs, workers, journal),
                     self.concurrency,
-                    workers,
                     stop,
                     told,
                     patient=cast.play_later if self.batch else None,
@@ -163,12 +163,14 @@ async def ground(stack: AsyncExitStack, folder: Path, plan: Plan, settings: Sett
     """Where rows that are there are run again, as long as the stack is open."""
     from ocinterp.synth.again import Ground
     from ocinterp.synth.folder import Stage
-    from ocinterp.synth.stages import Judged, tested
+    from ocinterp.synth.hardness import Judged
+    from ocinterp.synth.jury import Jury
+    from ocinterp.synth.stages import tested
 
-    questions = tested(Stage(folder, "judge").rows(Judged))
+    questions = tested(Stage(folder, "hard").rows(Judged))
     cells = await stack.enter_async_context(_cells(plan, workers, 2 * workers))
     jobs = await stack.enter_async_context(setup.judging_sandbox(settings, plan.sandbox, workers))
-    return Ground(cells, jobs, questions, workers)
+    return Ground(cells, Jury(jobs, workers), questions)
 
 
 def table(found: list[tuple[str, Done]] | list[tuple[str, Done | None]]) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -56,6 +57,28 @@ def plan(
         timeout_seconds=timeout_seconds,
         seed=seed,
     )
+
+
+def extend(run: Path, files: Sequence[str], out: Path) -> None:
+    """Plan another run with the files of a run as they are now, and more; it has the run's journal. UsageError for what is no run."""
+    from ocinterp.journal import Reader
+    from ocinterp.synth import plan as plans
+    from ocinterp.synth import sample, sources
+    from ocinterp.synth.folder import JOURNAL
+
+    sample.refuse(run)
+    before = plans.load(run)
+    given = {str(Path(each).resolve()) for each in files} - {each.path for each in before.inputs}
+    inputs = [sources.input_of(Path(each.path), each.dataset, each.licence, each.form) for each in before.inputs]
+    inputs += [sources.input_of(Path(each)) for each in sorted(given)]
+    save(replace(before, inputs=tuple(inputs)), out)
+    if (run / JOURNAL).exists():
+        with Reader(run / JOURNAL) as journal:
+            journal.copy(out / JOURNAL)
+            print(
+                f"ocinterp: of {run} it has the journal: {journal.report()}; none of that is asked again",
+                file=sys.stderr,
+            )
 
 
 def save(made: Plan, out: Path) -> None:

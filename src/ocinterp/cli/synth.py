@@ -44,7 +44,7 @@ _STAGE = "Only to this stage: ingest, dedup, decontaminate, judge, chat, similar
 
 @app.command()
 def plan(
-    files: Annotated[list[str], typer.Argument(help="Files of questions, in any known form.", metavar="FILE...")],
+    files: Annotated[list[str], typer.Argument(help="Files of questions, in any known form.", metavar="FILE")],
     out: _OUT,
     strong: Annotated[str, typer.Option(help="The model that mends answers, and whatever nobody else does.")] = "",
     weak: Annotated[str, typer.Option(help="The model that answers first, in simulations.")] = "",
@@ -92,6 +92,20 @@ def plan(
         seed=seed,
     )
     planning.save(made, out)
+
+
+@app.command()
+def extend(
+    folder: _RUN,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The folder of the new run.", metavar="NEW")],
+    files: Annotated[
+        list[str] | None, typer.Argument(help="More files of questions.", metavar="FILE", show_default=False)
+    ] = None,
+) -> None:
+    """Plan a run anew with its files as they are now, and more: what it has asked is known, and not asked again."""
+    from ocinterp.cli import planning
+
+    planning.extend(folder, files or [], out)
 
 
 @app.command()

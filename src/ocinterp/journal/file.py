@@ -163,6 +163,13 @@ class Reader:
     def close(self) -> None:
         self._database.close()
 
+    def copy(self, path: Path) -> None:
+        """Write all of it into a new file, as it is at this moment; whoever writes it may go on. UsageError where there is one."""
+        if path.exists():
+            raise UsageError(f"there is a journal already: {path}")
+        with explained(path), closing(sqlite3.connect(path)) as other:
+            self._database.backup(other)
+
     def answer(self, key: bytes) -> str | None:
         """The settled answer, or None. DataError when it is not what was written."""
         with explained(self.path):

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from ocinterp.jobs import Jobs
 from ocinterp.protocols import Sandbox
 from ocinterp.synth import crosscheck, proof
 from ocinterp.synth.crowd import in_order
+from ocinterp.synth.jury import Jury
 from ocinterp.synth.rows import Execution, Row
 from ocinterp.synth.verify import Questions, programs
 from ocinterp.types import Cell
@@ -32,9 +32,8 @@ class Ground:
     """Where programs run, and where they are judged by their questions' tests, which are known by the question's id."""
 
     sandbox: Sandbox
-    jobs: Jobs
+    jury: Jury
     questions: Questions
-    workers: int = 1
 
 
 async def again(
@@ -82,7 +81,7 @@ async def _judged(row: Row, ground: Ground) -> Again:
     own = crosscheck.question(row)
     given = [(own, crosscheck.last_program(row))] if own else list(programs(row, ground.questions))
     known = [(query, program) for query, program in given if query is not None]
-    held = await proof.passing(ground.jobs, known, workers=ground.workers)
+    held = await proof.passing(ground.jury, known)
     if not held or None in held or len(known) < len(given):
         return Again(row, "no tests", "its tests pass", "its tests are not there, or could not be run")
     if all(held):

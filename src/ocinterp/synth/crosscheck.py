@@ -24,7 +24,6 @@ from ocinterp.synth.queries import Facts, Query
 from ocinterp.synth.rows import Row
 from ocinterp.tasks import syntax
 from ocinterp.types import Message, Source, Task
-from ocinterp.verifiers import court
 
 KIND: Final = "cross-checked"
 TESTS: Final = "tests"  # in a row's provenance, and the function that they are of
@@ -56,7 +55,7 @@ async def checked(desk: Desk, rows: Sequence[Row]) -> list[Row | str]:
             name = f"{case.row.id} {test}"
             problems[name] = Problem(Task(name, (Message("user", name),), case.name), "", Script(f"{test}\n", ""))
             tries += [(name, each) for each in (*case.programs, case.program)]
-    verdicts = await court.verdicts(desk.jobs, problems, tries, workers=desk.workers) if tries else {}
+    verdicts = await desk.jury.verdicts(problems, tries) if tries else {}
     found = {each: verdict.ok for each, verdict in verdicts.items()}
     return [_judged(case, found) for case in cases]
 

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ocinterp.jobs import Jobs
 from ocinterp.journal import Journaled, Request
 from ocinterp.protocols import Model, Sandbox, ignore
 from ocinterp.synth import vectors
 from ocinterp.synth.folder import Done
+from ocinterp.synth.jury import Jury
 from ocinterp.synth.plan import Plan
 from ocinterp.synth.rows import Call
 from ocinterp.synth.vectors import Vectors
@@ -57,9 +57,8 @@ class Desk:
     plan: Plan
     players: Players
     sandbox: Sandbox
-    jobs: Jobs
+    jury: Jury
     at_once: int = 16
-    workers: int = 1
     stop: Callable[[], bool] = lambda: False
     watch: Watch = field(default_factory=Watch)
     ledger: dict[str, int] | None = None  # billionths of a dollar of each call that was asked for, by its key

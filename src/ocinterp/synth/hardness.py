@@ -1,17 +1,19 @@
-"""How hard a question is, as a model judges it, twice (paper, section 2.1): scores are kept, and a threshold is applied later."""
+"""How hard a question is, as a model judges it, twice (paper, section 2.1): scores are kept, and a threshold is applied later.
+
+Later is a stage of its own (`sources.hard`): with another threshold nobody is asked again.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from ocinterp.protocols import Model
 from ocinterp.render import clip
 from ocinterp.synth import prompts, replies
+from ocinterp.synth.queries import Query
 from ocinterp.types import Message
 
-LEAST: Final = 4  # of five, by both prompts, as in the paper
 _CHARACTERS: Final = 6_000  # of a question that is judged
 
 
@@ -23,18 +25,23 @@ class Score:
     value: int
 
 
-async def scores(question: str, judge: Model, least: int = LEAST) -> tuple[Score, ...]:
-    """By the first prompt; by the second, where the first gave at least `least`. Raises what the judge raises."""
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A question, and the scores that a model gave it; none where it was not judged."""
+
+    query: Query
+    scores: tuple[Score, ...] = ()
+
+    def hard(self, least: int) -> bool:
+        """Whether it is hard enough by both prompts, or was not judged."""
+        return all(each.value >= least for each in self.scores)
+
+
+async def scores(question: str, judge: Model) -> tuple[Score, ...]:
+    """By both prompts. Raises what the judge raises."""
     found: list[Score] = []
     for name in ("simple/1", "demanding/1"):
         asked = prompts.NAMES[name].format(query=clip(question, _CHARACTERS))
         reply = await judge.generate((Message("user", asked),))
         found.append(Score(name, replies.score(reply.text) or 0))
-        if found[-1].value < least:
-            break
     return tuple(found)
-
-
-def hard(found: Sequence[Score], least: int = LEAST) -> bool:
-    """Whether a question is hard enough by both."""
-    return len(found) == 2 and all(each.value >= least for each in found)

@@ -15,12 +15,12 @@ from ocinterp.problems import Benchmark
 from ocinterp.synth import near, sources, stages, verify
 from ocinterp.synth.desk import Desk
 from ocinterp.synth.folder import Done, Stage
+from ocinterp.synth.hardness import Judged
 from ocinterp.synth.queries import Rejected
 from ocinterp.synth.rows import Row
-from ocinterp.synth.stages import Judged
 
 METHODS: Final = ("chat", "similar", "follow-up", "correction", "simulation", "packing")
-STAGES: Final = ("ingest", "dedup", "decontaminate", "judge", *METHODS, "verify", "assemble")
+STAGES: Final = ("ingest", "dedup", "decontaminate", "judge", "hard", *METHODS, "verify", "assemble")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +64,11 @@ class Course:
             case "dedup":
                 return await asyncio.to_thread(sources.dedup, plan, before, stage)
             case "decontaminate":
-                return await sources.decontaminate(
-                    before, stage, self.benchmarks, self.desk.jobs, workers=self.desk.workers
-                )
+                return await sources.decontaminate(before, stage, self.benchmarks, self.desk.jury)
             case "judge":
                 return await stages.judge(self.desk, before, rows, stage)
+            case "hard":
+                return await asyncio.to_thread(sources.hard, plan, before, stage)
             case "verify":
                 return await self._verify(stage)
             case "assemble":
@@ -77,7 +77,7 @@ class Course:
                 return await self._by_method(name, stage)
 
     async def _by_method(self, name: str, stage: Stage) -> Done:
-        shares = stages.shares(self.desk, list(self.stage("judge").rows(Judged)))
+        shares = stages.shares(self.desk, list(self.stage("hard").rows(Judged)))
         match name:
             case "chat":
                 return await stages.chat(self.desk, shares.chat, stage)
@@ -95,7 +95,7 @@ class Course:
     async def _verify(self, stage: Stage) -> Done:
         """All rows of all methods, by the tests of their questions where there are some."""
         those = [self.stage(name) for name in METHODS]
-        questions = stages.tested(self.stage("judge").rows(Judged))
+        questions = stages.tested(self.stage("hard").rows(Judged))
         total = sum(each.done.rows for each in those if each.done)
         return await verify.verify(self.desk, stages.all_rows(those), total, questions, stage)
 

@@ -6,14 +6,13 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from ocinterp.jobs import Jobs
 from ocinterp.problems import Benchmark, Calls, Problem, Script
 from ocinterp.synth import normal
 from ocinterp.synth.decontaminate import Hit
+from ocinterp.synth.jury import Jury
 from ocinterp.synth.queries import Query
 from ocinterp.tasks import syntax
 from ocinterp.types import Message, Task
-from ocinterp.verifiers import court
 
 _MOST_FUNCTIONS: Final = 6  # of a row that are tried for a task
 
@@ -39,17 +38,17 @@ def whole(query: Query, program: str) -> str:
     return f"{query.facts.setup.rstrip()}\n\n\n{program}" if query.facts.setup.strip() else program
 
 
-async def passing(jobs: Jobs, given: Sequence[tuple[Query, str]], *, workers: int = 1) -> list[bool | None]:
+async def passing(jury: Jury, given: Sequence[tuple[Query, str]]) -> list[bool | None]:
     """Whether each program passes the tests of its question; None where there are none, or nobody knows."""
     problems = {query.id: found for query, _ in given if (found := problem(query)) is not None}
     programs = [(query.id, whole(query, program)) for query, program in given if query.id in problems]
-    found = await court.verdicts(jobs, problems, programs, workers=workers)
+    found = await jury.verdicts(problems, programs)
     said = [found.get((query.id, whole(query, program))) for query, program in given]
     return [None if each is None else each.ok for each in said]
 
 
 async def solved(
-    jobs: Jobs, suspects: Mapping[Query, Sequence[Hit]], benchmarks: Sequence[Benchmark], *, workers: int = 1
+    jury: Jury, suspects: Mapping[Query, Sequence[Hit]], benchmarks: Sequence[Benchmark]
 ) -> dict[Query, tuple[Hit, ...]]:
     """Of rows that are suspected to have tasks in them, those whose own functions pass such a task's tests.
 
@@ -65,7 +64,7 @@ async def solved(
             name = f"{hit.benchmark} {hit.task_id}"
             problems[name] = _own_tests(wanted)
             tries += [(query, hit, name, each) for each in _named(query, wanted.task.entry_point)]
-    found = await court.verdicts(jobs, problems, [(name, each) for _, _, name, each in tries], workers=workers)
+    found = await jury.verdicts(problems, [(name, each) for _, _, name, each in tries])
     passed: dict[Query, dict[Hit, None]] = {}
     for query, hit, name, program in tries:
         said = found.get((name, program))

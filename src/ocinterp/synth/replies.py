@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
 _DIGIT: Final = re.compile(r"(?<![\d.])([1-5])(?![\d.]*\d)")
+_FIRST: Final = re.compile(r"[\W_]*([1-5])(?![\w.]*\d|[.)]\s)")  # not that of a list
 _SCORE: Final = re.compile(r"(?:score|rating|complexity|level)\W{0,12}?([1-5])(?![\d.]*\d)", re.IGNORECASE)
 _THOUGHT: Final = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
 _DECODER: Final = json.JSONDecoder(strict=False)
@@ -18,9 +19,9 @@ class NoRowError(Exception):
 
 
 def score(reply: str) -> int | None:
-    """The digit from 1 to 5 that a reply gives: after a word such as score, else the first. None where there is none."""
+    """The digit from 1 to 5 that a reply gives: as its first word, after one such as score, or anywhere. None where there is none."""
     said = _THOUGHT.sub("", reply)
-    found = _SCORE.search(said) or _DIGIT.search(said)
+    found = _FIRST.match(said) or _SCORE.search(said) or _DIGIT.search(said)
     return int(found[1]) if found else None
 
 

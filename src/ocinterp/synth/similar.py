@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 from typing import Final
 
+from ocinterp.synth.chance import lot
 from ocinterp.synth.queries import Query
 
 FEWEST: Final = 2  # tags in common
@@ -25,16 +26,13 @@ def groups(queries: Sequence[Query], seed: str) -> Iterator[tuple[Query, ...]]:
     for at, each in enumerate(queries):
         for tag in each.facts.tags:
             by_tag.setdefault(tag, []).append(at)
-    chance = Random(f"similar {seed}")
-    order = list(range(len(queries)))
-    chance.shuffle(order)
     used: set[int] = set()
-    for at in order:
+    for at in sorted(range(len(queries)), key=lambda at: lot(queries[at].id, f"similar {seed}")):
         if at in used:
             continue
         near = _near(at, queries, by_tag, weights, used)
         if near:
-            chosen = [at, *near[: chance.choice(_MORE)]]
+            chosen = [at, *near[: Random(f"similar {seed} {queries[at].id}").choice(_MORE)]]
             used.update(chosen)
             yield tuple(sorted((queries[each] for each in chosen), key=_ease))
 

@@ -8,19 +8,21 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from ocinterp.errors import UsageError
 from ocinterp.files import explained, replace_file
-from ocinterp.jobs import Jobs
 from ocinterp.problems import Benchmark
 from ocinterp.synth import near, proof
 from ocinterp.synth.decontaminate import Detector, Hit, table
 from ocinterp.synth.folder import PART_ROWS, Done, Stage
+from ocinterp.synth.hardness import Judged
 from ocinterp.synth.ingest import Given, queries
+from ocinterp.synth.jury import Jury
 from ocinterp.synth.plan import Input, Plan
 from ocinterp.synth.queries import Query, Rejected
 
+_T = TypeVar("_T")
 CONTAMINATION: Final = (
     "contamination.json"  # beside the parts: for each task of a benchmark, how many rows had it in them
 )
@@ -38,7 +40,7 @@ def ingest(plan: Plan, stage: Stage) -> Done:
             raise UsageError(f"{each.path} is not what it was when the plan was made: make a new plan")
     stage.begin()
     rejected: list[Rejected] = []
-    rows = _write(stage, taken(plan, rejected))
+    rows = _write(stage, taken(plan, rejected), Query)
     return stage.finish(rows, rejected)
 
 
@@ -78,13 +80,11 @@ def dedup(plan: Plan, before: Stage, stage: Stage) -> Done:
                 other = where[int(found.group[at])]
                 rejected.append(_refused(each, f"{'the same words as' if found.exact[at] else 'near to'} {other}"))
 
-    rows = _write(stage, left())
+    rows = _write(stage, left(), Query)
     return stage.finish(rows, rejected, exact=int(found.exact.sum()), near=int((~kept & ~found.exact).sum()))
 
 
-async def decontaminate(
-    before: Stage, stage: Stage, benchmarks: Sequence[Benchmark], jobs: Jobs, *, workers: int = 1
-) -> Done:
+async def decontaminate(before: Stage, stage: Stage, benchmarks: Sequence[Benchmark], jury: Jury) -> Done:
     """Without rows that may have a benchmark's task in them; those whose own functions pass its tests are said to.
 
     What was found of each task is beside the parts.
@@ -92,9 +92,7 @@ async def decontaminate(
     stage.begin()
     hits = Detector(benchmarks).scan(before.rows(Query))
     suspects = {each: hits[each.id] for each in before.rows(Query) if each.id in hits}
-    proven = {
-        each.id: found for each, found in (await proof.solved(jobs, suspects, benchmarks, workers=workers)).items()
-    }
+    proven = {each.id: found for each, found in (await proof.solved(jury, suspects, benchmarks)).items()}
     rejected: list[Rejected] = []
 
     def left() -> Iterator[Query]:
@@ -104,7 +102,7 @@ async def decontaminate(
             else:
                 yield each
 
-    rows = _write(stage, left())
+    rows = _write(stage, left(), Query)
     counts = {
         " ".join(task): {
             **found,
@@ -114,6 +112,23 @@ async def decontaminate(
     }
     replace_file(stage.place / CONTAMINATION, [json.dumps(counts, indent=1).encode()])
     return stage.finish(rows, rejected, solved=len(proven))
+
+
+def hard(plan: Plan, before: Stage, stage: Stage) -> Done:
+    """Questions that are hard enough, and those that nobody judged."""
+    stage.begin()
+    rejected: list[Rejected] = []
+
+    def left() -> Iterator[Judged]:
+        for each in before.rows(Judged):
+            if each.hard(plan.least):
+                yield each
+            else:
+                said = ", ".join(str(one.value) for one in each.scores)
+                rejected.append(_refused(each.query, f"it is not hard enough: {said}"))
+
+    rows = _write(stage, left(), Judged)
+    return stage.finish(rows, rejected)
 
 
 def _words(hits: Sequence[Hit], proven: Sequence[Hit]) -> str:
@@ -127,10 +142,10 @@ def _words(hits: Sequence[Hit], proven: Sequence[Hit]) -> str:
     return f"it may have {', '.join(said)}"
 
 
-def _write(stage: Stage, rows: Iterable[Query]) -> int:
+def _write(stage: Stage, rows: Iterable[_T], kind: type[_T]) -> int:
     rest, count, number = iter(rows), 0, 0
     while part := list(islice(rest, PART_ROWS)):
-        count += stage.write(Query, part, number)
+        count += stage.write(kind, part, number)
         number += 1
     return count
 

@@ -21,7 +21,7 @@ from ocinterp.synth.crowd import in_order
 from ocinterp.synth.desk import Bill, Desk
 from ocinterp.synth.folder import STOPPED, Done, Stage
 from ocinterp.synth.follow import Followed
-from ocinterp.synth.hardness import Score
+from ocinterp.synth.hardness import Judged
 from ocinterp.synth.neighbours import nearest
 from ocinterp.synth.queries import Query, Rejected, Solution
 from ocinterp.synth.replies import NoRowError
@@ -35,28 +35,17 @@ PART_ROWS: Final = 500  # of stages that ask models
 _REFUSED_TOGETHER: Final = 50  # rows that a server did not take, with none between that it took
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """A question, and the scores that a model gave it."""
-
-    query: Query
-    scores: tuple[Score, ...] = ()
-
-
 async def judge(desk: Desk, before: Stage, rows: int, stage: Stage) -> Done:
-    """Questions that are hard enough by both prompts; all of them where the plan's `least` is 0, and then nobody is asked.
+    """Questions with their scores, whatever these are; nobody is asked where the plan's `least` is 0.
 
     Problems that come with their programs are not judged: as in the paper, they have methods of their own. Nor are dialogues
     that people had.
     """
-    least = desk.plan.least
 
-    async def one(query: Query) -> Judged | str:
-        if not least or query.facts.solutions or query.record:
+    async def one(query: Query) -> Judged:
+        if not desk.plan.least or query.facts.solutions or query.record:
             return Judged(query)
-        found = await hardness.scores(query.text, Bill(desk, "").patient("judge"), least)
-        said = ", ".join(str(each.value) for each in found)
-        return Judged(query, found) if hardness.hard(found, least) else f"it is not hard enough: {said}"
+        return Judged(query, await hardness.scores(query.text, Bill(desk, "").patient("judge")))
 
     return await _made(desk, stage, Judged, before.rows(Query), rows, one, _about_query, patient=True)
 
@@ -282,7 +271,7 @@ async def follow_ups(desk: Desk, those: Sequence[tuple[Judged, Followed]], stage
 async def _of_solutions(desk: Desk, method: Method, turns: Sequence[tuple[str, Query, Solution]]) -> Row | str:
     """A dialogue of questions and programs that are there already; a model, if there is one, says what stands before a program."""
     judged = [(query, each.source) for _, query, each in turns if each.language == "python"]
-    held = await proof.passing(desk.jobs, judged, workers=desk.workers)
+    held = await proof.passing(desk.jury, judged)
     if not all(held):
         return "a program does not pass its problem's tests" if False in held else "a program could not be judged"
     bill = Bill(desk, turns[0][1].id)

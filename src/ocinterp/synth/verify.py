@@ -76,7 +76,7 @@ async def _verdicts(desk: Desk, rows: Sequence[Row], questions: Questions) -> li
     """
     given = [[] if row.verify_kind == "tests" else list(programs(row, questions)) for row in rows]
     known = [(query, program) for those in given for query, program in those if query is not None]
-    held = iter(await proof.passing(desk.jobs, known, workers=desk.workers))
+    held = iter(await proof.passing(desk.jury, known))
     found: list[str | None] = []
     for those in given:
         said = [None if query is None else next(held) for query, _ in those]
@@ -96,7 +96,7 @@ async def _with_earlier(desk: Desk, rows: Sequence[Row | str], questions: Questi
         if isinstance(each, Row)
         for turn, query, program in _earlier(each, questions)
     }
-    held = await proof.passing(desk.jobs, list(given.values()), workers=desk.workers)
+    held = await proof.passing(desk.jury, list(given.values()))
     wrong: dict[int, set[int]] = {}
     for (at, turn), passes in zip(given, held, strict=True):
         if passes is False:
