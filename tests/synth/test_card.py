@@ -100,11 +100,12 @@ def test_a_rule_is_not_called_a_model() -> None:
 
 
 def test_benchmarks_are_told_task_by_task_as_far_as_there_is_room() -> None:
-    found = {f"humaneval HumanEval/{at}": {"words": 30 - at, "function": 1, "solved": at % 2} for at in range(25)}
-    told = card.write(facts(figures([row(1)]), found, ("humaneval", "mbpp")))
-    assert f"| humaneval | 25 | {sum(31 - at for at in range(25))} | 12 |" in told
-    assert "| mbpp | 0 | 0 | 0 |" in told
-    assert told.count("| humaneval HumanEval/") == 20
+    tasks = {f"humaneval@2021 HumanEval/{at}": {"words": 30 - at, "function": 1, "solved": at % 2} for at in range(25)}
+    whole = {"humaneval@2021": {"tasks": 25, "rows": 40, "solved": 12}, "mbpp@1": {"tasks": 0, "rows": 0, "solved": 0}}
+    told = card.write(facts(figures([row(1)]), {"benchmarks": whole, "tasks": tasks}, ("humaneval", "mbpp")))
+    assert "| humaneval@2021 | 25 | 40 | 12 |" in told
+    assert "| mbpp@1 | 0 | 0 | 0 |" in told
+    assert told.count("| humaneval@2021 HumanEval/") == 20
     assert "The counts of all 25 are in `contamination.json`" in told
 
 

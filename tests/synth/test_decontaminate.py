@@ -5,15 +5,16 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ocinterp.problems import Benchmark, Calls, Problem
 from ocinterp.synth import normal
-from ocinterp.synth.decontaminate import Detector, Hit, table
+from ocinterp.synth.decontaminate import Detector, Hit, Passage, table
 from ocinterp.synth.ingest import Given, queries
-from ocinterp.synth.queries import Origin, Query
+from ocinterp.synth.queries import Facts, Origin, Query, Solution
 from ocinterp.tasks import store
 from ocinterp.types import Message, Task
 
@@ -192,3 +193,30 @@ def test_few_rows_that_nobody_copied_are_suspected(data: Path, tmp_path: Path) -
     ]
     assert len(rows) > 4000
     assert len(detector.scan(rows)) / len(rows) <= 0.02
+
+
+def test_a_task_is_found_in_the_programs_of_a_problem_and_in_later_answers() -> None:
+    own = renamed(PROMPT + BODY)
+    solved = replace(query("Do it."), facts=Facts(solutions=(Solution("python", own),)))
+    later = replace(
+        query("Do it.", number=2), later=(Message("user", "And now?"), Message("assistant", f"```python\n{own}\n```"))
+    )
+    asked = replace(query("Do it.", number=3), later=(Message("user", f"Is this right?\n```python\n{own}\n```"),))
+    found = Detector([MADE]).scan([solved, later, asked])
+    assert [each for each, those in found.items() if any(one.how == "function" for one in those)] == [
+        solved.id,
+        later.id,
+    ]
+
+
+def test_a_run_or_two_are_a_trace() -> None:
+    line = "for at, letter in enumerate(text):\n    if letter"
+    faint = Passage("faint", f"Something else:\n{line} is a word:\n        pass", ())
+    traces: dict[str, tuple[Hit, ...]] = {}
+    detector = Detector([MADE])
+    assert (
+        detector.look([faint, Passage("none", "Nothing of the kind is said here, in no way at all.", ())], traces) == {}
+    )
+    assert list(traces) == ["faint"]
+    assert traces["faint"][0].task_id == "Made/outermost"
+    assert 0 < traces["faint"][0].share < 0.3

@@ -17,6 +17,7 @@ pytest.importorskip("pyarrow", reason="pyarrow is not installed")
 from ocinterp import records
 from ocinterp.errors import BudgetExhausted, ModelError, UsageError
 from ocinterp.journal import UNLIMITED, Budget, Journal, Journaled, JournaledSandbox, Price
+from ocinterp.problems import Benchmark, Calls, Problem
 from ocinterp.sandboxes.limits import Resources
 from ocinterp.sandboxes.profiles import STDLIB
 from ocinterp.sandboxes.zygotes import NamespaceSandbox
@@ -37,6 +38,7 @@ from ocinterp.types import (
     Run,
     Source,
     StopReason,
+    Task,
     Trajectory,
     Turn,
 )
@@ -188,6 +190,26 @@ async def test_every_method_makes_rows_that_say_where_they_come_from(desks: Desk
     assert all([turn.train for turn in each.turns] == [False, True] for each in sat)
     assert all([heard.rating for heard in each.feedback] == ["bad", "good"] for each in sat)
     assert all(trajectory(each).turns in had for each in sat)
+
+
+async def test_a_benchmarks_task_that_a_model_wrote_is_in_no_row(desks: Desks) -> None:
+    """Nothing of it is in any question."""
+    stem = "def solve(values):\n"
+    task = Problem(
+        Task("Sum/1", (Message("user", stem),), "solve"),
+        f"{stem}    return sum(values)\n\nassert solve([1, 2]) == 3\n",
+        Calls(()),
+        stem,
+    )
+    async with desks.course() as course:
+        course = replace(course, benchmarks=[Benchmark("sums", "1", "", {"Sum/1": task})])
+        found = dict(await course.run())
+    assert found["decontaminate"].rejected == 0
+    assert found["assemble"].numbers["contaminated"] > 5
+    assert sources.reasons(course.stage("assemble"))["it may have Sum/1"] == found["assemble"].numbers["contaminated"]
+    assert all(
+        "return sum(values)" not in turn.text for each in course.stage("assemble").rows(Row) for turn in each.turns
+    )
 
 
 async def test_running_it_again_asks_nothing_and_makes_the_same(desks: Desks) -> None:

@@ -78,7 +78,10 @@ async def test_rows_pass_or_say_why_they_do_not(tmp_path: Path, jobs: NamespaceS
     assert reasons[0] == "it passes the tests of Made/1"
     assert reasons[1].startswith("it may have Made/1 (")
     counts = json.loads((stages[2].place / sources.CONTAMINATION).read_text())
-    assert counts == {"made@1 Made/1": {"words": 2, "function": 1, "solved": 1}}
+    assert counts == {
+        "benchmarks": {"made@1": {"tasks": 1, "rows": 2, "solved": 1}},
+        "tasks": {"made@1 Made/1": {"words": 2, "function": 1, "solved": 1}},
+    }
     assert sources.reasons(stages[2]) == {"it passes the tests of Made/1": 1, "it may have Made/1": 1}
 
 

@@ -21,7 +21,7 @@ _WHO: Final = {
 
 _MADE: Final = {"pocket": "pocket (words, programs and tests by rule: `ocinterp synth questions`)"}
 
-Contamination = Mapping[str, Mapping[str, int]]  # by "benchmark task": how many rows are suspected, by what
+Contamination = Mapping[str, Mapping[str, Mapping[str, int]]]  # as sources.CONTAMINATION has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,16 +123,12 @@ def _benchmarks(facts: Facts) -> Iterator[str]:
         f"Questions with tasks of {', '.join(facts.plan.benchmarks)} were left out: by runs of eight words, and by functions that are the same but for "
         "their names. A task is solved where a question's own function passes its tests."
     )
-    by_name: dict[str, list[int]] = {name: [0, 0, 0] for name in facts.plan.benchmarks}
-    for task, counts in facts.contamination.items():
-        found = by_name.setdefault(task.partition(" ")[0], [0, 0, 0])
-        found[0] += 1
-        found[1] += sum(number for how, number in counts.items() if how != "solved")
-        found[2] += counts.get("solved", 0)
     yield "\n| benchmark | tasks found | questions left out | of them solved |"
     yield "|---|---:|---:|---:|"
-    yield from (f"| {name} | {tasks:,} | {rows:,} | {solved:,} |" for name, (tasks, rows, solved) in by_name.items())
-    most = sorted(facts.contamination.items(), key=lambda each: (-sum(each[1].values()), each[0]))
+    for name, found in facts.contamination.get("benchmarks", {}).items():
+        yield f"| {name} | {found['tasks']:,} | {found['rows']:,} | {found['solved']:,} |"
+    tasks = facts.contamination.get("tasks", {})
+    most = sorted(tasks.items(), key=lambda each: (-sum(each[1].values()), each[0]))
     if most:
         yield "\n| task | by words | by function | solved |"
         yield "|---|---:|---:|---:|"

@@ -42,6 +42,24 @@ class Hit:
     share: float = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """What is looked through: all its words, and the texts that may have functions in them."""
+
+    id: str
+    words: str
+    programs: tuple[str, ...]
+
+
+def passage(query: Query) -> Passage:
+    """A question with what its source has. Of a problem's programs the functions alone: their runs are those of many programs."""
+    said = (query.text, query.answer, *(each.content for each in query.later))
+    answers = [each.content for each in query.later if each.role == "assistant"]
+    return Passage(
+        query.id, "\n".join(said), (query.answer, *answers, *(each.source for each in query.facts.solutions))
+    )
+
+
 _SIDES: Final = 3  # of a task: its statement, what the docstring in it says in words, its solution
 
 
@@ -95,24 +113,37 @@ class Detector:
         self._table[self._runs >> (np.uint64(64) - _BITS)] = True
 
     def scan(self, queries: Iterable[Query]) -> dict[str, tuple[Hit, ...]]:
-        """The rows that have tasks in them, by their ids, in their order. Reads each once, and holds those that may be meant.
+        """The questions that have tasks in them, by their ids, in their order."""
+        return self.look(map(passage, queries))
 
-        A run that occurs in many rows is a turn of phrase, and tells nothing, unless a row has many of the same task.
+    def look(
+        self, passages: Iterable[Passage], traces: dict[str, tuple[Hit, ...]] | None = None
+    ) -> dict[str, tuple[Hit, ...]]:
+        """Those that have tasks in them, by their ids, in their order. Reads each once, and holds those that may be meant.
+
+        A run that occurs in many of them is a turn of phrase, and tells nothing, unless one has many of the same task. `traces` gets,
+        of the others, the tasks that they have a run of.
         """
         runs: dict[str, set[int]] = {}
         functions: dict[str, list[Hit]] = {}
-        rows, rest = 0, iter(queries)
+        rows, rest = 0, iter(passages)
         while batch := list(islice(rest, _BATCH)):
             rows += len(batch)
-            for query, found in zip(batch, self._known_runs([_all_of(each) for each in batch]), strict=True):
-                hits = self._by_function(query)
+            for each, found in zip(batch, self._known_runs([each.words for each in batch]), strict=True):
+                hits = self._by_function(each.programs)
                 if found or hits:
-                    runs[query.id], functions[query.id] = found, hits
+                    runs[each.id], functions[each.id] = found, hits
         often = Counter(each for found in runs.values() for each in found)
         most = max(_OFTEN, _OFTEN_SHARE * rows)
         common = {each for each, count in often.items() if count > most}
-        told = {name: (*self._by_words(found, common), *functions[name]) for name, found in runs.items()}
-        return {name: hits for name, hits in told.items() if hits}
+        told: dict[str, tuple[Hit, ...]] = {}
+        for name, found in runs.items():
+            sure, faint = self._by_words(found, common)
+            if hits := (*sure, *functions[name]):
+                told[name] = hits
+            elif faint and traces is not None:
+                traces[name] = tuple(faint)
+        return told
 
     def _known_runs(self, texts: Sequence[str]) -> list[set[int]]:
         """Of each text the runs that benchmarks have."""
@@ -127,25 +158,30 @@ class Detector:
             found[row].add(number)
         return found
 
-    def _by_words(self, numbers: Set[int], common: Set[int]) -> list[Hit]:
-        """The tasks of some runs, the likeliest first; those that are `common` count where they are many."""
+    def _by_words(self, numbers: Set[int], common: Set[int]) -> tuple[list[Hit], list[Hit]]:
+        """The tasks of some runs, the likeliest first, and those of which there are too few; those that are `common` count where they are many."""
         all_of, own = Counter[int](), Counter[int]()
         for number in numbers:
             first, last = (int(np.searchsorted(self._runs, np.uint64(number), side)) for side in ("left", "right"))
             sides = set(_plain(self._side_of[first:last]))
             all_of.update(sides)
             own.update(sides if number not in common else ())
-        shares: dict[int, float] = {}
+        sure, faint = dict[int, float](), dict[int, float]()
         for side, count in all_of.items():
             task, runs = self._sides[side].task, self._sides[side].runs
-            if own[side] >= (1 if runs <= _SHORT else _LEAST) or count >= _MANY_SHARE * runs:
+            enough = own[side] >= (1 if runs <= _SHORT else _LEAST) or count >= _MANY_SHARE * runs
+            if enough or own[side]:
+                shares = sure if enough else faint
                 shares[task] = max(shares.get(task, 0.0), count / runs)
+        return self._named(sure), self._named(faint)
+
+    def _named(self, shares: Mapping[int, float]) -> list[Hit]:
         best = sorted(shares.items(), key=lambda each: (-each[1], each[0]))[:MOST_HITS]
         return [Hit(*self._tasks[task], "words", round(share, 4)) for task, share in best]
 
-    def _by_function(self, query: Query) -> list[Hit]:
+    def _by_function(self, programs: Sequence[str]) -> list[Hit]:
         found: dict[int, None] = {}
-        for block in normal.blocks(query.answer):
+        for block in (block for each in programs for block in normal.blocks(each)):
             if not self._sketches.isdisjoint(normal.sketches(block)):
                 found |= {self._functions[each]: None for each in normal.hashes(block) if each in self._functions}
         return [Hit(*self._tasks[task], "function") for task in found]
@@ -175,7 +211,3 @@ def _prose(problem: Problem) -> str:
         if each.name == problem.task.entry_point:
             return (ast.get_docstring(each) or "").partition(">>>")[0]
     return ""
-
-
-def _all_of(query: Query) -> str:
-    return "\n".join((query.text, query.answer, *(each.content for each in query.later)))

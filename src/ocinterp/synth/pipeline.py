@@ -13,6 +13,7 @@ import numpy as np
 from ocinterp.errors import UsageError
 from ocinterp.problems import Benchmark
 from ocinterp.synth import near, sources, stages, verify
+from ocinterp.synth.decontaminate import Detector, Hit, Passage
 from ocinterp.synth.desk import Desk
 from ocinterp.synth.folder import Done, Stage
 from ocinterp.synth.hardness import Judged
@@ -100,18 +101,32 @@ class Course:
         return await verify.verify(self.desk, stages.all_rows(those), total, questions, stage)
 
     def _assemble(self, before: Stage, stage: Stage) -> Done:
-        """All rows in one place; of those that are nearly the same dialogue the first."""
+        """All rows in one place, but for those that have a benchmark's tasks in them now; of those that are nearly the same dialogue the first."""
         stage.begin()
-        rows = list(before.rows(Row))
+        rows, rejected = self._clean(list(before.rows(Row)))
         found = near.duplicates(("\n".join(each.content for each in row.messages) for row in rows), _SAME)
         kept = [replace(row, cluster=rows[int(at)].id) for row, at in zip(rows, found.group, strict=True)]
         left = np.nonzero(found.kept)[0].tolist()
         for number, at in enumerate(range(0, len(left), stages.PART_ROWS)):
             stage.write(Row, [kept[each] for each in left[at : at + stages.PART_ROWS]], number)
         near_ones = [row for at, row in enumerate(kept) if not found.kept[at]]
-        rejected = [Rejected(row.method, 0, f"near to the row {row.cluster}", row.id) for row in near_ones]
+        spoilt = len(rejected)
+        rejected += [Rejected(row.method, 0, f"near to the row {row.cluster}", row.id) for row in near_ones]
         verified = sum(kept[each].verified for each in left)
-        return stage.finish(len(left), rejected, verified=verified, near=len(near_ones))
+        return stage.finish(len(left), rejected, verified=verified, near=len(near_ones), contaminated=spoilt)
+
+    def _clean(self, rows: list[Row]) -> tuple[list[Row], list[Rejected]]:
+        """Rows without a benchmark's tasks, each with those that it has a trace of; what a model wrote may have some, though its question had none."""
+        if not self.benchmarks:
+            return rows, []
+        traces: dict[str, tuple[Hit, ...]] = {}
+        hits = Detector(self.benchmarks).look(map(_passage, rows), traces)
+        rejected = [Rejected(row.method, 0, sources.why(hits[row.id]), row.id) for row in rows if row.id in hits]
+        return [replace(row, decontam=traces.get(row.id, ())) for row in rows if row.id not in hits], rejected
+
+
+def _passage(row: Row) -> Passage:
+    return Passage(row.id, "\n".join(each.content for each in row.messages), tuple(each.text for each in row.turns))
 
 
 _SAME: Final = 0.9  # of the runs of words of two dialogues

@@ -8,7 +8,7 @@ from typing import Final
 
 from ocinterp.problems import Benchmark, Calls, Problem, Script
 from ocinterp.synth import normal
-from ocinterp.synth.decontaminate import Hit
+from ocinterp.synth.decontaminate import Hit, passage
 from ocinterp.synth.jury import Jury
 from ocinterp.synth.queries import Query
 from ocinterp.tasks import syntax
@@ -82,7 +82,7 @@ def _own_tests(given: Problem) -> Problem:
 
 def _named(query: Query, entry_point: str) -> Iterator[str]:
     """The programs of a row, each of whose functions in turn is called as the benchmark calls its own."""
-    texts = (query.answer, *(each.content for each in query.later if each.role == "assistant"))
+    texts = passage(query).programs
     count = 0
     for block in (block for text in texts for block in normal.blocks(text)):
         tree = syntax.tree(block)

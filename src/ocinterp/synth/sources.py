@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Final, TypeVar
@@ -24,7 +24,7 @@ from ocinterp.synth.queries import Query, Rejected
 
 _T = TypeVar("_T")
 CONTAMINATION: Final = (
-    "contamination.json"  # beside the parts: for each task of a benchmark, how many rows had it in them
+    "contamination.json"  # beside the parts: for each benchmark and each of its tasks, how many rows had it in them
 )
 
 
@@ -98,20 +98,36 @@ async def decontaminate(before: Stage, stage: Stage, benchmarks: Sequence[Benchm
     def left() -> Iterator[Query]:
         for each in before.rows(Query):
             if each.id in hits:
-                rejected.append(_refused(each, _words(hits[each.id], proven.get(each.id, ()))))
+                rejected.append(_refused(each, why(hits[each.id], proven.get(each.id, ()))))
             else:
                 yield each
 
     rows = _write(stage, left(), Query)
-    counts = {
+    replace_file(stage.place / CONTAMINATION, [json.dumps(_counts(benchmarks, hits, proven), indent=1).encode()])
+    return stage.finish(rows, rejected, solved=len(proven))
+
+
+def _counts(
+    benchmarks: Sequence[Benchmark], hits: Mapping[str, Sequence[Hit]], proven: Mapping[str, Sequence[Hit]]
+) -> dict[str, dict[str, dict[str, int]]]:
+    """How many rows have something of each benchmark in them, and of each of its tasks."""
+    tasks = {
         " ".join(task): {
             **found,
             "solved": sum(any((h.benchmark, h.task_id) == task for h in those) for those in proven.values()),
         }
         for task, found in table(hits).items()
     }
-    replace_file(stage.place / CONTAMINATION, [json.dumps(counts, indent=1).encode()])
-    return stage.finish(rows, rejected, solved=len(proven))
+    names = [f"{each.name}@{each.version}" for each in benchmarks]
+    whole = {
+        name: {
+            "tasks": len({each.task_id for those in hits.values() for each in those if each.benchmark == name}),
+            "rows": sum(any(each.benchmark == name for each in those) for those in hits.values()),
+            "solved": sum(any(each.benchmark == name for each in those) for those in proven.values()),
+        }
+        for name in names
+    }
+    return {"benchmarks": whole, "tasks": tasks}
 
 
 def hard(plan: Plan, before: Stage, stage: Stage) -> Done:
@@ -131,8 +147,8 @@ def hard(plan: Plan, before: Stage, stage: Stage) -> Done:
     return stage.finish(rows, rejected)
 
 
-def _words(hits: Sequence[Hit], proven: Sequence[Hit]) -> str:
-    """Why a row is left out."""
+def why(hits: Sequence[Hit], proven: Sequence[Hit] = ()) -> str:
+    """Why a row is left out that has tasks in it."""
     if proven:
         return f"it passes the tests of {', '.join(dict.fromkeys(each.task_id for each in proven))}"
     said = [
