@@ -178,7 +178,10 @@ async def test_every_method_makes_rows_that_say_where_they_come_from(desks: Desk
             continue
         assert by == {"source"} if each.method in ("packing", "similar", "follow-up") else by <= {WEAK, STRONG}
         assert trajectory(each).turns
-    assert {each.verify_kind for each in rows if each.method in ("similar", "follow-up")} == {"tests"}
+    assert {each.verify_kind for each in rows if each.method == "similar"} == {"tests"}
+    followed = {(each.languages == ("python",), each.verified, each.verify_kind) for each in rows if each.method == "follow-up"}
+    assert followed <= {(True, True, "tests"), (False, False, "tests-in-part")}  # Go is not run here
+    assert len(followed) == 2
     assert {each.verify_kind for each in rows if each.method == "correction"} == {"executed"}
     simulated = [each for each in rows if each.method == "simulation"]
     assert any(heard.category and heard.followed for each in simulated for heard in each.feedback)

@@ -93,10 +93,11 @@ async def test_who_passes_is_verified_who_does_not_is_refused_and_the_others_sta
     right, wrong = row("packing", (ADDS, TAKES), ADD, TAKE), row("packing", (ADDS, TAKES), ADD, ADD)
     plain = replace(row("packing", (), ADD), verified=True, verify_kind="executed")
     partly = replace(row("packing", (ADDS, TAKES), ADD, TAKE), id="p", sources=(ADDS.origin, Origin("d", "f", 9, "o")))
-    done, stage = await made(sandbox, tmp_path, right, wrong, plain, partly)
-    assert (done.rows, done.rejected) == (3, 1)
+    talk = row("packing", (ADDS, TAKES), ADD, "")  # an answer without a program
+    done, stage = await made(sandbox, tmp_path, right, wrong, plain, partly, talk)
+    assert (done.rows, done.rejected) == (4, 1)
     kept = list(stage.rows(Row))
-    assert kept == [replace(right, verified=True, verify_kind="tests"), plain, partly]
+    assert kept == [replace(right, verified=True, verify_kind="tests"), plain, partly, talk]
     (refused,) = stage.rejected()
     assert (refused.reason, refused.head) == ("1 of 2 programs fail their question's tests", wrong.id)
 

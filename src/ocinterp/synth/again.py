@@ -10,7 +10,7 @@ from ocinterp.protocols import Sandbox
 from ocinterp.synth import crosscheck, proof
 from ocinterp.synth.crowd import in_order
 from ocinterp.synth.jury import Jury
-from ocinterp.synth.rows import Execution, Row
+from ocinterp.synth.rows import IN_PART, Execution, Row
 from ocinterp.synth.verify import Questions, programs
 from ocinterp.types import Cell
 
@@ -42,7 +42,7 @@ async def again(
     """Each row with what came of it, in order. SandboxError where no program can be run at all."""
 
     async def one(row: Row) -> Again:
-        if row.verify_kind in {"tests", crosscheck.KIND}:
+        if row.verify_kind in {"tests", IN_PART, crosscheck.KIND}:
             return await _judged(row, ground)
         return await _run(row, ground.sandbox)
 

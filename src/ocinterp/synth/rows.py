@@ -34,6 +34,9 @@ from ocinterp.types import (
 )
 
 FORMAT: Final = "ocinterp-row/1"
+IN_PART: Final = (
+    "tests-in-part"  # some of its programs pass their tests, and of the others, in other languages, nothing is known
+)
 Method = Literal["packing", "simulation", "correction", "similar", "follow-up", "chat", "pocket"]
 
 SPOKEN_OF: Final = frozenset(
@@ -99,7 +102,8 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`verified`: its last program was run, and by `verify_kind` (`tests`, `cross-checked`, `executed`) it is right; `solved_turn`, from 1, is
+    """`verified`: its last program was run (all programs, where each answers a question), and by `verify_kind` (`tests`, `cross-checked`,
+    `executed`) it is right; one that is not may still be right in part (IN_PART). `solved_turn`, from 1, is
     the first answer whose code ran to its end and which no test refutes, 0 where there is none. `cluster` is the row that it is near to.
     """
 

@@ -25,7 +25,7 @@ from ocinterp.synth.hardness import Judged
 from ocinterp.synth.neighbours import nearest
 from ocinterp.synth.queries import Query, Rejected, Solution
 from ocinterp.synth.replies import NoRowError
-from ocinterp.synth.rows import Method, Row, row
+from ocinterp.synth.rows import IN_PART, Method, Row, row
 from ocinterp.synth.simulate import Cast, simulate
 from ocinterp.types import Completion, Feedback, Message, Source, StopReason, Trajectory, Turn
 
@@ -283,10 +283,9 @@ async def _of_solutions(desk: Desk, method: Method, turns: Sequence[tuple[str, Q
     sources = list({query.origin.id: query.origin for _, query, _ in turns}.values())
     made = row(_spoken(turns[0][1].id, said), method, sources, ["source"] * len(said))
     languages = tuple(dict.fromkeys(each.language for _, _, each in turns))
-    proven = bool(judged)
-    return replace(
-        made, calls=tuple(bill.calls), languages=languages, verified=proven, verify_kind="tests" if proven else "",
-    )  # fmt: skip
+    proven = len(judged) == len(said)
+    kind = "tests" if proven else IN_PART if judged else ""
+    return replace(made, calls=tuple(bill.calls), languages=languages, verified=proven, verify_kind=kind)
 
 
 async def _before(bill: Bill, said: Sequence[tuple[str, str]], asked: str, solution: Solution) -> str:

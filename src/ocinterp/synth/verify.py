@@ -78,13 +78,14 @@ async def _verdicts(desk: Desk, rows: Sequence[Row], questions: Questions) -> li
     known = [(query, program) for those in given for query, program in those if query is not None]
     held = iter(await proof.passing(desk.jury, known))
     found: list[str | None] = []
-    for those in given:
+    for row, those in zip(rows, given, strict=True):
         said = [None if query is None else next(held) for query, _ in those]
         failed = said.count(False)
+        whole = len(said) == len(row.turns) if row.method in _OF_ALL else bool(said)
         if failed:
             found.append(f"{failed} of {len(said)} programs fail their question's tests")
         else:
-            found.append("" if said and None not in said else None)
+            found.append("" if whole and None not in said else None)
     return found
 
 
