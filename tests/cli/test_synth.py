@@ -383,6 +383,23 @@ def test_a_run_needs_a_plan_and_keeps_to_it(home: Path, ocinterp: Command, serve
     assert (ended.code, "-least = 2" in ended.err, "+least = 3" in ended.err) == (2, True, True)
 
 
+def test_a_budget_in_dollars_needs_a_price_of_all_that_cost_some(home: Path, ocinterp: Command, serve: Serve) -> None:
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    model = serve(teacher.answer, repeat_last=True)
+    other = model.replace("scripted", "other")
+    plan = ("--strong", model, "--price", "1,2", "--judge", other, *PLAN)
+    ended = ocinterp("synth", "plan", asked(home), "--out", "run", *plan)
+    assert (ended.code, "without a price, and so not counted: judge\n" in ended.err) == (0, True)
+    ended = ocinterp("synth", "run", "run", "--budget", "5")
+    assert (ended.code, f"a budget in dollars needs a price for {other}" in ended.err) == (2, True)
+    assert "--judge-price IN,OUT" in ended.err
+    priced = (*plan, "--judge-price", "0.1,0.2", "--weak", model)
+    assert ocinterp("synth", "plan", asked(home), "--out", "priced", *priced).code == 0
+    said = (home / "priced" / "plan.toml").read_text()
+    assert re.findall(r"price_in = ([\d.]+)", said) == ["1.0", "1.0", "0.1"]  # the weak one is the strong one
+    assert ocinterp("synth", "run", "priced", "--stage", "judge", "--budget", "5").code == 0
+
+
 def test_a_budget_ends_a_run_with_a_word(home: Path, ocinterp: Command, serve: Serve) -> None:
     pytest.importorskip("pyarrow", reason="pyarrow is not installed")
     model = serve(teacher.answer, repeat_last=True)
@@ -399,6 +416,7 @@ def test_a_budget_ends_a_run_with_a_word(home: Path, ocinterp: Command, serve: S
         (("asked.jsonl",), "name a model as --strong MODEL"),
         (("none.jsonl", "--strong", "m"), "no such file"),
         (("asked.jsonl", "--strong", "m", "--price", "3"), "a price is of prompts and of answers"),
+        (("asked.jsonl", "--strong", "m", "--judge-price", "1,2"), "a price for judge, and no model: name it as --judge MODEL"),
         (("asked.jsonl", "--strong", "m", "--benchmarks", "humaneval"), "humaneval@2021 is not imported"),
         (("empty.jsonl", "--strong", "m"), "no row in it could be taken"),
         (("asked.jsonl", "--tester", "m"), "the plan has no model for the part judge: give one, as in --strong MODEL"),

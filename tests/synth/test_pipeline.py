@@ -45,6 +45,7 @@ from ocinterp.types import (
 from ocinterp.verifiers.court import GUEST
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+PRICE = Price(1, 1)
 SIZES = Sizes(simulation=12, correction=8, similar=3, follow_up=4)
 
 
@@ -131,6 +132,7 @@ class Desks:
     plan: Plan
     place: Path
     sandbox: NamespaceSandbox
+    price: Price = PRICE
     teachers: dict[str, Teacher] = field(default_factory=lambda: {WEAK: Teacher(WEAK), STRONG: Teacher(STRONG)})
 
     @property
@@ -145,7 +147,7 @@ class Desks:
 
             def player(part: str, scope: str) -> Journaled:
                 name = self.plan.player(part).model
-                return Journaled(self.teachers[name], journal, name, {}, 400, Price(1, 1), scope=scope)
+                return Journaled(self.teachers[name], journal, name, {}, 400, self.price, scope=scope)
 
             cells = JournaledSandbox(self.sandbox, journal, "ns")
             yield Course(
@@ -179,7 +181,9 @@ async def test_every_method_makes_rows_that_say_where_they_come_from(desks: Desk
         assert by == {"source"} if each.method in ("packing", "similar", "follow-up") else by <= {WEAK, STRONG}
         assert trajectory(each).turns
     assert {each.verify_kind for each in rows if each.method == "similar"} == {"tests"}
-    followed = {(each.languages == ("python",), each.verified, each.verify_kind) for each in rows if each.method == "follow-up"}
+    followed = {
+        (each.languages == ("python",), each.verified, each.verify_kind) for each in rows if each.method == "follow-up"
+    }
     assert followed <= {(True, True, "tests"), (False, False, "tests-in-part")}  # Go is not run here
     assert len(followed) == 2
     assert {each.verify_kind for each in rows if each.method == "correction"} == {"executed"}
@@ -224,9 +228,12 @@ async def test_running_it_again_asks_nothing_and_makes_the_same(desks: Desks) ->
         assert desks.asked == asked
         for name in STAGES:
             course.stage(name).begin()
+    desks.price = Price(9, 9)  # now: what was paid was paid at the old one
+    async with desks.course() as course:
         await course.run()
     assert desks.asked == asked
     assert list(course.stage("assemble").rows(Row)) == before
+    assert sum(call.nanodollars for each in before for call in each.calls) > 0
 
 
 async def test_who_is_told_to_stop_goes_on_later_where_it_was(desks: Desks) -> None:

@@ -75,10 +75,28 @@ class Casting:
             if batch and part in _PATIENT:
                 await seat.clients.open_bulk(seat.source, player.temperature, folder.identity(self.folder))
             self._seats[part] = seat
+        self._check_prices()
         if (embedder := self.plan.players.get("embedder")) is not None:
             self._embedder = KeptEmbedder(
                 await self._opened(stack, embedder.model), self.journal, embedder.model, Price(embedder.price_in)
             )
+
+    def _check_prices(self) -> None:
+        """What has no price costs nothing, and a budget of dollars would not bound it. UsageError for a server's model without one."""
+        from ocinterp.models.resolve import Served
+
+        if self.journal.budget.dollars is None:
+            return
+        served = {part: each.player for part, each in self._seats.items() if isinstance(each.source, Served)}
+        if (embedder := self.plan.players.get("embedder")) is not None and not embedder.model.startswith(LOCAL):
+            served["embedder"] = embedder
+        for part, player in served.items():
+            if player.unpriced:
+                option = "--price" if part == "strong" or part not in self.plan.players else f"--{part}-price"
+                raise UsageError(
+                    f"a budget in dollars needs a price for {player.model}, as `synth plan` takes it by {option} IN,OUT and "
+                    "plan.toml has it; or give one in tokens or calls"
+                )
 
     def vectorizer(self, stop: Callable[[], bool]) -> Vectorizer:
         """The plan's embedder, or the words of questions where it has none."""

@@ -37,7 +37,7 @@ def plan(
     from ocinterp.synth.plan import Plan
 
     parquet.check()
-    known = {part: _player(model, price) for part, (model, price) in players.items() if model}
+    known = _players(players)
     if not set(known) - {"embedder"} and (least or sizes.simulation or sizes.correction):
         raise UsageError("name a model as --strong MODEL; without one: --least 0 --simulation 0 --correction 0")
     if "embedder" in known and not _EMBEDDER.match(name := known["embedder"].model):
@@ -119,9 +119,28 @@ def save(made: Plan, out: Path) -> None:
         f"\nat most, of answers of usual length, with {_AT_ONCE} calls of {_SECONDS:g} seconds at once"
         + (f": ${total:,.2f}" if total else "")
     )
+    if total and (free := sorted(part for part, each in made.players.items() if each.unpriced and _paid(each.model))):
+        print(f"ocinterp: without a price, and so not counted: {', '.join(free)}", file=sys.stderr)
     if not made.benchmarks:
         print("ocinterp: no --benchmarks: rows may have their tasks in them (`ocinterp data list`)", file=sys.stderr)
     print(f"ocinterp: {out / plans.NAME} may be edited until `ocinterp synth run {out}`", file=sys.stderr)
+
+
+def _players(given: Mapping[str, tuple[str, str]]) -> dict[str, Player]:
+    """Those who are named, by part, each with its price; the strong model has its own wherever it plays. UsageError for a price alone."""
+    if nothing := [part for part, (model, price) in given.items() if price and not model]:
+        raise UsageError(f"a price for {nothing[0]}, and no model: name it as --{nothing[0]} MODEL")
+    strong, whole = given.get("strong", ("", ""))
+    return {
+        part: _player(model, price or (whole if model == strong else ""))
+        for part, (model, price) in given.items()
+        if model
+    }
+
+
+def _paid(model: str) -> bool:
+    """Whether a model may be one that somebody charges for: not one of this process."""
+    return model not in {"pocket", "rule"} and not model.startswith(("pocket:", "hf:", "st:"))
 
 
 def _player(model: str, price: str) -> Player:

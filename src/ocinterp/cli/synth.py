@@ -29,7 +29,7 @@ def options() -> None:
 
 _OUT = Annotated[Path, typer.Option("--out", "-o", help="The folder of the run.", metavar="RUN")]
 _RUN = Annotated[Path, typer.Argument(help="The folder of a run.", metavar="RUN")]
-_PRICE = "Dollars for a million tokens of that model: IN,OUT."
+_PRICE = "Dollars for a million tokens of the strong model, IN,OUT, whatever part it plays."
 _LEAST = "From which score of five a question is taken, by both prompts; 0: nobody judges."
 _BATCH = "Send what can wait to the server's Batch API, for half the price: it has a day to answer."
 _GATEWAY = "Let a process of its own ask the servers: what is under way when this one is killed is not asked again."
@@ -56,6 +56,9 @@ def plan(
     embedder: Annotated[str, typer.Option(help=_EMBEDDER)] = "",
     price: Annotated[str, typer.Option(help=_PRICE, metavar="P,P")] = "",
     weak_price: Annotated[str, typer.Option(help="The same of the weak one.", metavar="P,P")] = "",
+    person_price: Annotated[str, typer.Option(help="The same of the person.", metavar="P,P")] = "",
+    judge_price: Annotated[str, typer.Option(help="The same of the judge.", metavar="P,P")] = "",
+    tester_price: Annotated[str, typer.Option(help="The same of the tester.", metavar="P,P")] = "",
     embedder_price: Annotated[str, typer.Option(help="The same of the embedder, IN,0.", metavar="P,P")] = "",
     benchmarks: Annotated[str, typer.Option(help="Imported datasets that must not be in it.", metavar="B,B")] = "",
     licences: Annotated[str, typer.Option(help="Only rows under these; all without it.", metavar="L,L")] = "",
@@ -75,9 +78,9 @@ def plan(
     players = {
         "strong": (strong, price),
         "weak": (weak, weak_price),
-        "person": (person, price),
-        "judge": (judge, price),
-        "tester": (tester, price),
+        "person": (person, person_price),
+        "judge": (judge, judge_price),
+        "tester": (tester, tester_price),
         "embedder": (embedder, embedder_price),
     }
     made = planning.plan(

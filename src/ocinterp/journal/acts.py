@@ -145,9 +145,9 @@ class Journal:
             self._hits += 1
         return await shared.join()
 
-    def cost(self, request: Request) -> Cost:
-        """What an act has cost so far, by whatever process, and may have cost besides."""
-        return self._reader.cost(request.key)
+    def cost(self, request: Request, *, known: bool = False) -> Cost:
+        """What an act has cost so far, by whatever process, and may have cost besides unless only what is `known` counts."""
+        return self._reader.cost(request.key, known=known)
 
     def unfinished(self, way: str) -> int:
         """How many acts an earlier process began by this way, and nobody has an answer of."""

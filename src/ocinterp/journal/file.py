@@ -190,13 +190,13 @@ class Reader:
             ).fetchall()
         return [(row[0], Cost(*row[1:])) for row in rows]
 
-    def cost(self, key: bytes) -> Cost:
-        """What an entry has cost so far, and may have cost besides; nothing where there is none."""
+    def cost(self, key: bytes, *, known: bool = False) -> Cost:
+        """What an entry has cost so far, and may have cost besides unless only what is `known` counts; nothing where there is none."""
         with explained(self.path):
             row = self._database.execute(
                 f"SELECT {', '.join(f'COALESCE(SUM(a.{each}), 0)' for each in _COSTS)} "
-                "FROM attempts a JOIN entries e ON a.entry = e.id WHERE e.key = ?",
-                (key,),
+                "FROM attempts a JOIN entries e ON a.entry = e.id WHERE e.key = ? AND a.known >= ?",
+                (key, known),
             ).fetchone()
         return Cost(*row)
 

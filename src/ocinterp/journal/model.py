@@ -56,8 +56,7 @@ class Journaled:
             ear.used = True
             return self._done(await self.model.generate(messages, on_text=ear))
 
-        settings = {**self.settings, "max_tokens": self.max_tokens}
-        request = Request(self.kind, self.name, messages, settings, self.sample, self.scope)
+        request = self.request(messages)
         try:
             answer = await self.journal.once(request, act, reserve=self._most(messages), free=self.free, way=self.way)
         finally:
@@ -66,6 +65,11 @@ class Journaled:
         if completion.text and not ear.used:
             on_text(completion.text)
         return completion
+
+    def request(self, messages: Sequence[Message]) -> Request:
+        """What the journal knows the answer to some messages by."""
+        settings = {**self.settings, "max_tokens": self.max_tokens}
+        return Request(self.kind, self.name, messages, settings, self.sample, self.scope)
 
     def _done(self, completion: Completion) -> Done:
         usage = completion.usage

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ocinterp.journal import Journaled, Request
+from ocinterp.journal import Journaled
 from ocinterp.protocols import Model, Sandbox, ignore
 from ocinterp.synth import vectors
 from ocinterp.synth.folder import Done
@@ -99,17 +99,15 @@ class _Billed:
 
     async def generate(self, messages: Sequence[Message], /, *, on_text: Callable[[str], None] = ignore) -> Completion:
         said = await self.model.generate(messages, on_text=on_text)
-        call = _call(self.model, messages, said)
+        call = _call(self.model, messages)
         self.bill.calls.append(call)
         if self.bill.desk.ledger is not None:
             self.bill.desk.ledger[call.key] = call.nanodollars
         return said
 
 
-def _call(model: Journaled, messages: Sequence[Message], said: Completion) -> Call:
-    settings = {**model.settings, "max_tokens": model.max_tokens}
-    key = Request(model.kind, model.name, messages, settings, model.sample, model.scope).key
-    if said.usage is None:
-        return Call(key.hex(), model.name, 0, 0, 0)
-    cost = model.price.of(said.usage.prompt_tokens, said.usage.completion_tokens)
-    return Call(key.hex(), model.name, cost.prompt_tokens, cost.completion_tokens, cost.nanodollars)
+def _call(model: Journaled, messages: Sequence[Message]) -> Call:
+    """A call with what was paid for it when it was made, at whatever price that was."""
+    request = model.request(messages)
+    cost = model.journal.cost(request, known=True)
+    return Call(request.key.hex(), model.name, cost.prompt_tokens, cost.completion_tokens, cost.nanodollars)

@@ -46,6 +46,11 @@ class Player:
     temperature: float = 0.0
     max_tokens: int = 1024
 
+    @property
+    def unpriced(self) -> bool:
+        """Whether what it says costs nothing, as far as is known."""
+        return not (self.price_in or self.price_out)
+
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
