@@ -15,6 +15,7 @@ import sys
 import zlib
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
 from typing import IO, Final, cast
 
@@ -51,7 +52,7 @@ def lines(path: Path, limit: int) -> Iterator[tuple[int, bytes | None]]:
     """
     number = 0
     with explained(path), path.open("rb") as raw:
-        file = cast("IO[bytes]", gzip.GzipFile(fileobj=raw)) if raw.peek(2).startswith(_GZIP) else raw
+        file = _unpacked(raw)
         try:
             while line := file.readline(limit + 1):
                 number += 1
@@ -63,6 +64,19 @@ def lines(path: Path, limit: int) -> Iterator[tuple[int, bytes | None]]:
                     yield number, line.removeprefix(MARK) if number == 1 else line
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise DataError(f"{path}:{number + 1}: the compressed file is damaged or cut short: {error}") from error
+
+
+def start(path: Path, size: int) -> bytes:
+    """The first bytes of a file, unpacked if it is gzip, without a byte order mark. DataError where they cannot be read."""
+    with explained(path), path.open("rb") as raw:
+        try:
+            return _unpacked(raw).read(size).removeprefix(MARK)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise DataError(f"{path}:1: the compressed file is damaged or cut short: {error}") from error
+
+
+def _unpacked(raw: BufferedReader) -> IO[bytes]:
+    return cast("IO[bytes]", gzip.GzipFile(fileobj=raw)) if raw.peek(2).startswith(_GZIP) else raw
 
 
 def replace_file(path: Path, chunks: Iterable[bytes]) -> None:

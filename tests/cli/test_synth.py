@@ -86,7 +86,20 @@ def test_a_dataset_is_planned_made_and_looked_at(
 ) -> None:
     pytest.importorskip("pyarrow", reason="pyarrow is not installed")
     model = serve(teacher.answer, repeat_last=True)
-    ended = ocinterp("synth", "plan", asked(home), "--out", "run", "--strong", model, "--price", "1,2", *PLAN)
+    ended = ocinterp(
+        "synth",
+        "plan",
+        asked(home),
+        "--out",
+        "run",
+        "--strong",
+        model,
+        "--price",
+        "1,2",
+        "--licence",
+        "Apache-2.0",
+        *PLAN,
+    )
     assert ended.code == 0
     assert ended.out.startswith("30 questions of ")
     assert re.search(r"^simulation +4 +32 +[\d,]+ +[\d,]+ +0\.\d\d ", ended.out, re.MULTILINE)

@@ -251,3 +251,54 @@ def test_real_files_are_taken_whole(data: Path) -> None:
         assert ({each.origin.dataset for each in found}, len(found)) == ({form}, count)
     for path in sorted((data / "synth" / "formats").glob("*.jsonl")):
         assert len(taken(path)) == 1
+
+
+@pytest.mark.parametrize(
+    ("row", "dataset", "licence", "asked"),
+    [
+        ({"instruction": "Add.", "response": "1"}, "magicoder-evol-instruct", "unknown", "Add."),
+        ({"instruction": "Add.", "context": "2 and 3", "response": "5", "category": "sums"}, "instruction-response", "unknown", "Add.\n\n2 and 3"),
+        ({"instruction": "Add.", "output": "1", "license": "MIT"}, "instruction-output", "MIT", "Add."),
+        ({"id": "a", "messages": [{"role": "user", "content": "Add."}], "licences": ["MIT", "CC-BY-NC-4.0"]}, "openai", "CC-BY-NC-4.0 AND MIT", "Add."),
+        ({"id": "a", "messages": [{"role": "user", "content": "Add."}]}, "code-feedback", "unknown", "Add."),
+    ],
+)  # fmt: skip
+def test_a_licence_is_what_a_row_says_and_not_guessed_from_fields_that_many_have(
+    tmp_path: Path, row: dict[str, object], dataset: str, licence: str, asked: str
+) -> None:
+    path = written(tmp_path / "rows.jsonl", row)
+    (query,) = taken(path)
+    assert (query.origin.dataset, query.origin.licence, query.text) == (dataset, licence, asked)
+    (query,) = taken(path, licence="Apache-2.0")
+    assert query.origin.licence == "Apache-2.0"
+
+
+def test_half_of_a_pair_is_found_wherever_it_stands(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    lines = ['{"query": "a", "licence": "\\ud800"}', '{"query": "b", "\\uDFFF": 1}', '{"query": "\\ud83d\\ude00"}']
+    path.write_text("\n".join(lines) + "\n")
+    assert [each.text for each in taken(path)] == ["\U0001f600"]
+    assert [each.reason for each in refused(path)] == [
+        f"a text is not valid Unicode: {half!a}" for half in ("\ud800", "\udfff")
+    ]
+
+
+def test_a_first_row_that_is_too_long_leaves_the_others_as_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(b'{"query": "%s"}\n{"query": "\xff"}\n{"query": "a"}\n' % (b"x" * 5_000_000))
+    assert [each.text for each in taken(path)] == ["a"]
+    assert [each.row for each in refused(path)] == [1, 2]
+    packed = tmp_path / "rows.json.gz"
+    packed.write_bytes(gzip.compress(b"\xef\xbb\xbf  \n [" + b'{"query": "a"}' + b"]"))
+    assert [each.text for each in taken(packed)] == ["a"]
+
+
+def test_a_parquet_file_that_is_damaged_says_so(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    path = tmp_path / "rows.parquet"
+    parquet.write(path, [{"query": f"Question {at} " * 50} for at in range(3000)])
+    content = bytearray(path.read_bytes())
+    content[200:2000] = b"\0" * 1800
+    path.write_bytes(bytes(content))
+    with pytest.raises(DataError, match="damaged, or no Parquet"):
+        taken(path)

@@ -25,6 +25,7 @@ def plan(
     players: Mapping[str, tuple[str, str]],
     *,
     benchmarks: str,
+    licence: str,
     licences: str,
     least: int,
     cross_check: int,
@@ -47,7 +48,7 @@ def plan(
     if cross_check and "strong" not in known:
         raise UsageError("--cross-check has programs written: name a model as --strong MODEL")
     return Plan(
-        tuple(sources.input_of(Path(each)) for each in files),
+        tuple(sources.input_of(Path(each), licence=licence) for each in files),
         known,
         benchmarks=_names(benchmarks),
         licences=_names(licences),

@@ -30,6 +30,7 @@ def options() -> None:
 _OUT = Annotated[Path, typer.Option("--out", "-o", help="The folder of the run.", metavar="RUN")]
 _RUN = Annotated[Path, typer.Argument(help="The folder of a run.", metavar="RUN")]
 _PRICE = "Dollars for a million tokens of the strong model, IN,OUT, whatever part it plays."
+_LICENCE = "What the files are under, by its SPDX identifier, whatever their rows say; plan.toml has it of each."
 _LEAST = "From which score of five a question is taken, by both prompts; 0: nobody judges."
 _BATCH = "Send what can wait to the server's Batch API, for half the price: it has a day to answer."
 _GATEWAY = "Let a process of its own ask the servers: what is under way when this one is killed is not asked again."
@@ -61,6 +62,7 @@ def plan(
     tester_price: Annotated[str, typer.Option(help="The same of the tester.", metavar="P,P")] = "",
     embedder_price: Annotated[str, typer.Option(help="The same of the embedder, IN,0.", metavar="P,P")] = "",
     benchmarks: Annotated[str, typer.Option(help="Imported datasets that must not be in it.", metavar="B,B")] = "",
+    licence: Annotated[str, typer.Option(help=_LICENCE, metavar="L")] = "",
     licences: Annotated[str, typer.Option(help="Only rows under these; all without it.", metavar="L,L")] = "",
     least: Annotated[int, typer.Option(help=_LEAST, min=0, max=5)] = 4,
     cross_check: Annotated[int, typer.Option(help=_CROSS_CHECK, metavar="K", min=0, max=9)] = 0,
@@ -76,17 +78,14 @@ def plan(
     from ocinterp.synth.plan import Sizes
 
     players = {
-        "strong": (strong, price),
-        "weak": (weak, weak_price),
-        "person": (person, person_price),
-        "judge": (judge, judge_price),
-        "tester": (tester, tester_price),
-        "embedder": (embedder, embedder_price),
-    }
+        "strong": (strong, price), "weak": (weak, weak_price), "person": (person, person_price), "judge": (judge, judge_price),
+        "tester": (tester, tester_price), "embedder": (embedder, embedder_price),
+    }  # fmt: skip
     made = planning.plan(
         files,
         players,
         benchmarks=benchmarks,
+        licence=licence,
         licences=licences,
         least=least,
         cross_check=cross_check,

@@ -43,20 +43,31 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A form of rows: the dataset that has it, the licence it was published under, the fields it is told by."""
+    """A form of rows: the dataset that has it, the licence it was published under, the fields it is told by.
+
+    The licence is unknown where others may have such fields as well; `alone`: a row of it has no more of them.
+    """
 
     name: str
     licence: str
     fields: frozenset[str]
     read: Callable[[Fields], Said]
+    alone: bool = False
 
     def fits(self, fields: Fields) -> bool:
-        return self.fields <= fields.keys()
+        return self.fields == set(fields) if self.alone else self.fields <= fields.keys()
 
 
 def of(fields: Fields) -> Form | None:
     """The form of a row; None where its fields are none that are known."""
     return next((each for each in FORMS if each.fits(fields)), None)
+
+
+def licence(fields: Fields) -> str:
+    """What a row itself says that it is under; empty where it says nothing."""
+    said: object = next((fields[each] for each in ("licence", "license", "licences") if fields.get(each)), "")
+    names = [each for each in (_array(said) or [said]) if isinstance(each, str)]
+    return " AND ".join(sorted({each.strip() for each in names if each.strip()}))
 
 
 def named(name: str) -> Form | None:
@@ -87,8 +98,9 @@ def _oss_instruct(fields: Fields) -> Said:
     return _dialogue(_text(fields, "problem"), _text(fields, "solution"), language=_text(fields, "lang"))
 
 
-def _evol_instruct(fields: Fields) -> Said:
-    return _dialogue(_text(fields, "instruction"), _text(fields, "response"))
+def _instructed(fields: Fields) -> Said:
+    asked = "\n\n".join(filter(None, (_text(fields, "instruction"), _text(fields, "context"))))
+    return _dialogue(asked, _text(fields, "response"))
 
 
 def _alpaca(fields: Fields) -> Said:
@@ -286,10 +298,12 @@ FORMS: Final = (
     Form("doocs-leetcode", "CC-BY-SA-4.0", frozenset({"slug", "markdown"}), _doocs),
     Form("magicoder-oss-instruct", "MIT", frozenset({"problem", "solution", "lang", "seed"}), _oss_instruct),
     Form("codefeedback-filtered-instruction", "Apache-2.0", frozenset({"query", "answer", "resource"}), _filtered),
-    Form("code-feedback", "Apache-2.0", frozenset({"id", "messages"}), _openai),
+    Form("code-feedback", UNKNOWN, frozenset({"id", "messages"}), _openai, alone=True),
     Form("alpaca", UNKNOWN, frozenset({"instruction", "input", "output"}), _alpaca),
-    Form("magicoder-evol-instruct", "Apache-2.0", frozenset({"instruction", "response"}), _evol_instruct),
-    Form("evol-instruct-code-80k", "CC-BY-NC-SA-4.0", frozenset({"instruction", "output"}), _alpaca),
+    Form("magicoder-evol-instruct", UNKNOWN, frozenset({"instruction", "response"}), _instructed, alone=True),
+    Form("instruction-response", UNKNOWN, frozenset({"instruction", "response"}), _instructed),
+    Form("evol-instruct-code-80k", UNKNOWN, frozenset({"instruction", "output"}), _alpaca, alone=True),
+    Form("instruction-output", UNKNOWN, frozenset({"instruction", "output"}), _alpaca),
     Form("sharegpt", UNKNOWN, frozenset({"conversations"}), _sharegpt),
     Form("openai", UNKNOWN, frozenset({"messages"}), _openai),
     Form("ocinterp-question", UNKNOWN, frozenset({"format", "question"}), _question),

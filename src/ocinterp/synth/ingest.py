@@ -64,7 +64,7 @@ def _query(given: Given, raw: Raw, chosen: Form | None) -> Query | Rejected:
         given.path.name,
         raw.row,
         raw.sha256,
-        given.licence or said.licence or form.licence,
+        given.licence or said.licence or forms.licence(raw.fields) or form.licence,
     )
     first, *later = said.messages
     answer = later.pop(0).content if later and later[0].role == "assistant" else ""
@@ -81,8 +81,4 @@ def _said(raw: Raw, form: Form | None) -> Said:
     for each in said.messages:
         if "\0" in each.content:
             raise UnreadableError("a text has a NUL character")
-        try:
-            each.content.encode()
-        except UnicodeEncodeError as error:
-            raise UnreadableError(f"a text is not valid Unicode: {error.object[error.start :][:10]!a}") from error
     return said

@@ -249,4 +249,5 @@ def _only_tables(table: Mapping[str, Any]) -> bool:
 def _value(value: object) -> str:
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(_value, cast('Sequence[object]', value)))}]"
-    return json.dumps(value, ensure_ascii=False)  # a text, a number, true and false are written alike in both
+    # A text, a number, true and false are written alike in both, but for one character.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ _TOO_LONG: Final = f"a row of more than {MOST_BYTES >> 20} MiB"
 _MOST_DOCUMENT: Final = 2**30  # of a file that is one JSON list
 _HEAD: Final = 200  # characters of a row that is not taken
 _PARQUET: Final = b"PAR1"
+_BLANKS: Final = 4096  # that may stand before a list
+_HALF: Final = re.compile(rb"\\u[dD][89a-fA-F]")  # of a pair of surrogates, as JSON writes it
 _OTHER_TEXT: Final = (b"\xff\xfe", b"\xfe\xff")
 _DECODER: Final = json.JSONDecoder()
 
@@ -46,12 +49,10 @@ def rows(path: Path) -> Iterator[Raw | Rejected]:
 
 
 def _text(path: Path) -> Iterator[Raw | Rejected]:
+    if files.start(path, _BLANKS).lstrip().startswith(b"["):
+        yield from _document(path)
+        return
     for number, line in files.lines(path, MOST_BYTES):
-        if number == 1 and (line is None or line.lstrip().startswith(b"[")):
-            document = _document(path)
-            if document is not None:
-                yield from document
-                return
         if line is None:
             yield Rejected(str(path), number, _TOO_LONG)
         elif line.strip():
@@ -72,16 +73,15 @@ def _line(path: Path, number: int, line: bytes) -> Raw | Rejected:
     return _raw(path, number, value, line.strip())
 
 
-def _document(path: Path) -> Iterator[Raw | Rejected] | None:
-    """The rows of a JSON list; None where the file is none."""
+def _document(path: Path) -> Iterator[Raw | Rejected]:
+    """The rows of a JSON list."""
     content = b"".join(line for _, line in files.lines(path, _MOST_DOCUMENT) if line is not None)
     try:
         words = content.decode()
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise DataError(f"{path}:{line}: not UTF-8: byte {error.object[error.start]:#04x}: save it as UTF-8") from error
-    start = _after_blanks(words, 0)
-    return _elements(path, words, start + 1) if words[start : start + 1] == "[" else None
+    return _elements(path, words, _after_blanks(words, 0) + 1)
 
 
 def _elements(path: Path, words: str, at: int) -> Iterator[Raw | Rejected]:
@@ -112,7 +112,20 @@ def _after_blanks(words: str, at: int) -> int:
 def _raw(path: Path, number: int, value: object, text: bytes) -> Raw | Rejected:
     if not isinstance(value, dict):
         return Rejected(str(path), number, "not an object", text.decode(errors="replace")[:_HEAD])
+    if _HALF.search(text) and (odd := _half(cast("object", value))):
+        return Rejected(
+            str(path), number, f"a text is not valid Unicode: {odd!a}", text.decode(errors="replace")[:_HEAD]
+        )
     return Raw(number, cast("dict[str, Any]", value), hashlib.sha256(text).hexdigest())
+
+
+def _half(value: object) -> str:
+    """Where half of a pair stands by itself in a value, which no encoding has; empty where none does."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        return error.object[error.start : error.end][:10]
+    return ""
 
 
 def _parquet(path: Path) -> Iterator[Raw | Rejected]:

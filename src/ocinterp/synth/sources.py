@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, TypeVar
 
-from ocinterp.errors import UsageError
+from ocinterp.errors import DataError, UsageError
 from ocinterp.files import explained, replace_file
 from ocinterp.problems import Benchmark
 from ocinterp.synth import near, proof
@@ -29,7 +29,11 @@ CONTAMINATION: Final = (
 
 
 def input_of(path: Path, dataset: str = "", licence: str = "", form: str = "") -> Input:
-    """A file as a plan names it. DataError where it cannot be read."""
+    """A file as a plan names it. DataError where it cannot be read, or its name cannot be written."""
+    try:
+        str(path.resolve()).encode()
+    except UnicodeEncodeError as error:
+        raise DataError(f"{str(path)!a}: its name is not UTF-8: give it another") from error
     return Input(str(path.resolve()), _sha256(path), dataset, licence, form)
 
 
