@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocinterp.errors import DataError, UsageError
-from ocinterp.synth import forms, parquet, reading
+from ocinterp.synth import cases, forms, parquet, reading
 from ocinterp.synth.ingest import Given, queries
 from ocinterp.synth.queries import Query, Rejected
 from ocinterp.types import Message
@@ -87,7 +87,6 @@ def test_a_row_of_leetcode_has_its_tests_and_solution_and_the_code_to_begin_with
     (query,) = taken(written(tmp_path / "rows.jsonl", row))
     assert query.text == "Return two.\n\n```python\nclass Solution:\n    def two(self):\n```"
     assert query.facts.entry_point == "Solution().two"
-    assert query.facts.examples == (("x = 1", "2"),)
     assert [each.source for each in query.facts.solutions] == ["class Solution: pass\n"]
     assert (query.facts.tags, query.facts.difficulty) == (("Math",), "Easy")
 
@@ -101,10 +100,18 @@ def test_a_row_of_taco_has_json_and_lists_in_its_texts(tmp_path: Path) -> None:
     }  # fmt: skip
     (query,) = taken(written(tmp_path / "rows.jsonl", row))
     assert query.text == "Add."
-    assert query.facts.examples == (("1 2\n", "3\n"), ("[3]", "4"))
+    assert query.facts.tests == "assert add('1 2\\n') in ('3\\n',)\nassert add(3) in (4,)\n"
     assert query.facts.tags == ("Math", "Greedy")
     assert query.facts.entry_point == "add"
     assert len(query.facts.solutions) == 1
+    methods = {**row, "starter_code": "class Solution:\n    def add(self, a):\n"}
+    (query,) = taken(written(tmp_path / "rows.jsonl", methods))
+    assert query.facts.entry_point == "Solution().add"
+    printed = {**row, "input_output": json.dumps({"inputs": ["1 2\n", ["3", "4"]], "outputs": ["3\n", ["7"]]})}
+    (query,) = taken(written(tmp_path / "rows.jsonl", printed))
+    assert query.facts.tests == (
+        f"assert {cases.PRINTED}('1 2\\n').split() == ['3']\nassert {cases.PRINTED}('3\\n4').split() == ['7']\n"
+    )
 
 
 def test_rows_have_names_that_stay_and_differ(tmp_path: Path) -> None:

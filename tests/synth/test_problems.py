@@ -16,7 +16,7 @@ import pytest_asyncio
 from ocinterp.problems import Benchmark, Calls, Problem
 from ocinterp.sandboxes.profiles import STDLIB
 from ocinterp.sandboxes.zygotes import NamespaceSandbox
-from ocinterp.synth import proof, similar, statements
+from ocinterp.synth import cases, proof, similar, statements
 from ocinterp.synth.decontaminate import Detector
 from ocinterp.synth.follow import follow_ups
 from ocinterp.synth.ingest import Given, queries
@@ -112,6 +112,29 @@ async def test_programs_are_judged_by_the_tests_of_their_source(jobs: NamespaceS
         Jury(jobs), [(query(), right), (query(), wrong), (bare, right), (query(3), "import nothing")]
     )
     assert found == [True, False, None, False]
+
+
+async def test_what_a_program_prints_is_judged_too(jobs: NamespaceSandbox) -> None:
+    tests = cases.of_program(["1 2\n", "3 4\n"], ["3\n", "7"])
+    asked = query(4, Facts(entry_point=cases.PRINTED, tests=tests))
+    right = (
+        "a, b = map(int, input().split())\nprint(a + b)\n",
+        "import sys\ndata = sys.stdin.buffer.read().split()\nsys.stdout.write(f'{sum(map(int, data))}  \\n')\nexit(0)\n",
+        "def main():\n    print(sum(map(int, open(0).read().split())))\n\nif __name__ == '__main__':\n    main()\n",
+    )
+    wrong = (
+        "print(3)\n",
+        "input(); input()\n",
+        "a, b =\n",
+        f"def {cases.PRINTED}(text): return '3' if '1' in text else '7'\n",
+    )
+    found = await proof.passing(Jury(jobs), [(asked, each) for each in (*right, *wrong)])
+    assert found == [True] * len(right) + [False] * len(wrong)
+    listed = query(5, Facts(entry_point="add", tests=cases.of_function("add", [[1, 2], [[3]]], [3, [3]])))
+    programs = ("def add(a, b=0):\n    return a + b if b else a[0]\n", "def add(*a):\n    return 0\n")
+    assert await proof.passing(Jury(jobs), [(listed, each) for each in programs]) == [True, False]
+    assert len(cases.of_program(["1"] * 100, ["1"] * 100).splitlines()) == 40
+    assert cases.of_program(["1" * 300_000, "2"], ["1", "2"]) == cases.of_program(["2"], ["2"])
 
 
 async def test_a_program_that_would_forge_its_verdict_fails(jobs: NamespaceSandbox) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from ocinterp import records
 from ocinterp.files import replace_lines
 from ocinterp.problems import Script
-from ocinterp.synth import proof
+from ocinterp.synth import cases, proof
 from ocinterp.synth.queries import Query
 from ocinterp.synth.rows import SPOKEN_OF, Row, learnt, places, trajectory
 from ocinterp.types import Message, Source
@@ -28,7 +28,7 @@ def write(form: str, rows: Iterable[Row], path: Path) -> int:
 
 
 def write_tasks(questions: Iterable[Query], path: Path) -> int:
-    """Questions with tests, as tasks to practise on (docs/rl.md): those of which a program is judged by asserts."""
+    """Questions with tests, as tasks to practise on (docs/rl.md): those of which a function is judged by asserts."""
     return _written(_tasks(questions), path)
 
 
@@ -48,7 +48,7 @@ def _written(rows: Lines, path: Path) -> int:
 def _tasks(questions: Iterable[Query]) -> Lines:
     for each in questions:
         found = proof.problem(each)
-        if found is not None and isinstance(found.tests, Script):
+        if found is not None and isinstance(found.tests, Script) and each.facts.entry_point != cases.PRINTED:
             yield {
                 "task_id": each.id, "prompt": each.text, "entry_point": found.task.entry_point,
                 "reference": found.reference, "setup": found.tests.setup, "tests": found.tests.source,

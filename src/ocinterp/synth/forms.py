@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 
 from ocinterp import records
 from ocinterp.errors import DataError
-from ocinterp.synth import statements
+from ocinterp.synth import cases, statements
 from ocinterp.synth.queries import NO_FACTS, UNKNOWN, Facts, Solution
 from ocinterp.types import Message, Role
 
@@ -55,7 +55,7 @@ class Form:
     alone: bool = False
 
     def fits(self, fields: Fields) -> bool:
-        return self.fields == set(fields) if self.alone else self.fields <= fields.keys()
+        return self.fields <= fields.keys() and not (self.alone and len(fields) > len(self.fields))
 
 
 def of(fields: Fields) -> Form | None:
@@ -192,7 +192,6 @@ def _leetcode(fields: Fields) -> Said:
         entry_point=_text(fields, "entry_point"),
         setup=_text(fields, "prompt"),
         tests=_text(fields, "test"),
-        examples=_cases(fields.get("input_output"), "input", "output"),
         solutions=(Solution("python", completion),) if completion.strip() else (),
         tags=tuple(map(str, _array(fields.get("tags")))),
         difficulty=_text(fields, "difficulty") or str(more.get("difficulty") or ""),
@@ -218,9 +217,12 @@ def _taco(fields: Fields) -> Said:
     asked, starter = _text(fields, "question"), _text(fields, "starter_code")
     known = _object(_inner(fields, "input_output"))
     inputs, outputs = _array(known.get("inputs")), _array(known.get("outputs"))
+    name = str(known.get("fn_name") or "")
+    entry_point = f"Solution().{name}" if name and "class Solution" in starter else name or cases.PRINTED
     facts = Facts(
-        entry_point=str(known.get("fn_name") or ""),
-        examples=tuple((_plain(one), _plain(two)) for one, two in zip(inputs, outputs, strict=False)),
+        name=_text(fields, "name"),
+        entry_point=entry_point,
+        tests=cases.of_function(entry_point, inputs, outputs) if name else cases.of_program(inputs, outputs),
         solutions=tuple(Solution("python", str(each)) for each in _array(_inner(fields, "solutions"))),
         tags=tuple(dict.fromkeys([*_names(fields, "tags"), *_names(fields, "skill_types")])),
         difficulty=_text(fields, "difficulty"),
@@ -247,15 +249,6 @@ def _names(fields: Fields, name: str) -> list[str]:
     return list(map(str, _array(value)))
 
 
-def _plain(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, default=str)
-
-
-def _cases(value: object, given: str, expected: str) -> tuple[tuple[str, str], ...]:
-    rows = [_object(each) for each in _array(value)]
-    return tuple((_plain(each.get(given)), _plain(each.get(expected))) for each in rows if each)
-
-
 def _query(fields: Fields) -> Said:
     return _dialogue(_text(fields, "query"), "")
 
@@ -271,7 +264,7 @@ def _question(fields: Fields) -> Said:
         for each in ("name", "entry_point", "setup", "tests", "difficulty", "language", "licence", "dataset", "answer")
     )
     tags = tuple(_names(fields, "tags")) if fields.get("tags") else ()
-    facts = Facts(name, entry_point, setup, tests, (), solutions, tags, difficulty)
+    facts = Facts(name, entry_point, setup, tests, solutions, tags, difficulty)
     said = _dialogue(_text(fields, "question"), answer, language=language, facts=facts)
     return replace(said, licence=licence, dataset=dataset)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from ocinterp.problems import Benchmark, Calls, Problem, Script
-from ocinterp.synth import normal
+from ocinterp.synth import cases, normal
 from ocinterp.synth.decontaminate import Hit, passage
 from ocinterp.synth.jury import Jury
 from ocinterp.synth.queries import Query
@@ -34,7 +34,9 @@ def problem(query: Query) -> Problem | None:
 
 
 def whole(query: Query, program: str) -> str:
-    """A program with what its source puts before all of them: imports."""
+    """A program with what its source puts before all of them, imports; as a function, where its tests are on what it prints."""
+    if query.facts.entry_point == cases.PRINTED:
+        program = cases.runnable(program)
     return f"{query.facts.setup.rstrip()}\n\n\n{program}" if query.facts.setup.strip() else program
 
 

@@ -48,15 +48,14 @@ class Solution:
 class Facts:
     """What the source of a problem knows beside its text, for whoever verifies answers to it.
 
-    `name` is what the problem is called wherever it is found, such as `two-sum`. `tests` are Python code that calls `entry_point`; `setup` runs before the program. `examples` are pairs of an input and
-    an output, as a program reads and prints them.
+    `name` is what the problem is called wherever it is found, such as `two-sum`. `tests` are Python code that calls `entry_point`, which is
+    `cases.PRINTED` for a program that reads and prints; `setup` runs before the program.
     """
 
     name: str = ""
     entry_point: str = ""
     setup: str = ""
     tests: str = ""
-    examples: tuple[tuple[str, str], ...] = ()
     solutions: tuple[Solution, ...] = ()
     tags: tuple[str, ...] = ()
     difficulty: str = ""

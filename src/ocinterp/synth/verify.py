@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Final
 
 from ocinterp.parse import extract_cells
-from ocinterp.synth import crosscheck, proof
+from ocinterp.synth import cases, crosscheck, proof
 from ocinterp.synth.desk import Desk
 from ocinterp.synth.folder import STOPPED, Done, Stage
 from ocinterp.synth.queries import Query, Rejected
@@ -146,8 +146,9 @@ def programs(row: Row, questions: Questions) -> Iterator[tuple[Query | None, str
 
 
 def _defined(query: Query | None) -> str:
-    """The name that a program for a question must define; empty where nobody has said so."""
-    return query.facts.entry_point.partition("(")[0].partition(".")[0] if query is not None else ""
+    """The name that a program for a question must define; empty where nobody has said so, or it need not."""
+    name = query.facts.entry_point.partition("(")[0].partition(".")[0] if query is not None else ""
+    return "" if name == cases.PRINTED else name
 
 
 def _python(text: str) -> str:
