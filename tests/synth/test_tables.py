@@ -37,7 +37,7 @@ from ocinterp.types import (
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 origins = st.builds(Origin, texts, texts, st.integers(1, 2**40), texts, texts)
 facts = st.builds(
-    Facts, texts, texts, texts, texts, st.lists(st.tuples(texts, texts), max_size=2).map(tuple),
+    Facts, texts, texts, texts, texts,
     st.lists(st.builds(Solution, texts, texts, texts), max_size=2).map(tuple), st.lists(texts, max_size=2).map(tuple), texts,
 )  # fmt: skip
 messages = st.lists(st.builds(Message, st.sampled_from(["user", "assistant"]), texts), max_size=3).map(tuple)

@@ -43,9 +43,10 @@ def of_function(name: str, inputs: Sequence[Any], outputs: Sequence[Any]) -> str
 
     def lines() -> Iterator[str]:
         for given, expected in zip(inputs, outputs, strict=False):
-            arguments = ", ".join(map(repr, _listed(given) if isinstance(given, list) else [given]))
-            inner = f", {_listed(expected)[0]!r}" if _listed(expected) else ""
-            yield f"assert {name}({arguments}) in ({expected!r}{inner},)\n"
+            several, those = _listed(given), _listed(expected)
+            arguments = [given] if several is None else several
+            inner = f", {those[0]!r}" if those else ""
+            yield f"assert {name}({', '.join(map(repr, arguments))}) in ({expected!r}{inner},)\n"
 
     return _within(lines())
 
@@ -80,5 +81,5 @@ def _plain(value: object) -> str:
     return "\n".join(map(_plain, lines)) if lines else json.dumps(value, default=str)
 
 
-def _listed(value: object) -> list[Any]:
-    return cast("list[Any]", value) if isinstance(value, list) else []
+def _listed(value: object) -> list[Any] | None:
+    return cast("list[Any]", value) if isinstance(value, list) else None
