@@ -73,6 +73,35 @@ async def test_a_simulation_is_one_trajectory_of_a_weak_model_a_strong_one_and_a
     )
 
 
+async def test_tests_that_are_shown_and_do_not_hold_are_told_of(sandbox: NamespaceSandbox) -> None:
+    """Whoever answers without code after that is not asked for the tests again: nothing has run since."""
+    those = cast(
+        sandbox,
+        [code("def add(a, b):\n    return a - b")],
+        [code("def add(a, b):\n    return a + b"), "It holds."],
+        person="{}",
+    )
+    with pytest.raises(NoRowError, match="no object with feedback"):
+        await simulate(QUERY, those, ["add(2, 1) == 3", "add(0, 0) == 0"])
+    content = json.dumps({"feedback": "", "not_satisfied": "nothing"})
+    those = cast(
+        sandbox,
+        [code("def add(a, b):\n    return a - b")],
+        [code("def add(a, b):\n    return a + b"), "It holds."],
+        person=content,
+    )
+    found = (await simulate(QUERY, those, ["add(2, 1) == 3", "add(0, 0) == 0"])).trajectory
+    assert found.prompt[-1].content.endswith(
+        "\n\nThese expressions must be true after your code has run:\nadd(2, 1) == 3\nadd(0, 0) == 0"
+    )
+    first, mended, said = found.turns
+    (told,) = first.feedback
+    assert told.source is Source.TESTS
+    assert "- add(2, 1) == 3\n  but it is 1" in told.text
+    assert "add(0, 0)" not in told.text
+    assert (first.right, mended.right, said.runs) == (False, True, ())
+
+
 async def test_the_strong_model_has_three_tries_and_the_person_speaks_after_the_last(sandbox: NamespaceSandbox) -> None:
     wrong = [code(f"print(name{number})") for number in range(5)]
     found = await simulate(

@@ -114,6 +114,17 @@ async def test_programs_are_judged_by_the_tests_of_their_source(jobs: NamespaceS
     assert found == [True, False, None, False]
 
 
+async def test_tests_that_are_one_expression_each_can_be_shown() -> None:
+    several = Facts(
+        entry_point="f",
+        tests="x = 1\nassert f(1) == 2, 'no'\nfor each in range(3):\n    assert f(each)\nassert f( 2 )==x\n",
+    )
+    assert proof.expressions(query(facts=several)) == ["f(1) == 2", "f(2) == x"]
+    assert proof.expressions(query(facts=Facts(tests="assert f(1) == 2"))) == []
+    assert proof.expressions(query(facts=Facts(entry_point=cases.PRINTED, tests=cases.of_program(["1"], ["2"])))) == []
+    assert proof.expressions(query(facts=Facts(entry_point="f", tests="def f(:"))) == []
+
+
 async def test_what_a_program_prints_is_judged_too(jobs: NamespaceSandbox) -> None:
     tests = cases.of_program(["1 2\n", "3 4\n"], ["3\n", "7"])
     asked = query(4, Facts(entry_point=cases.PRINTED, tests=tests))

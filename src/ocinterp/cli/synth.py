@@ -31,6 +31,8 @@ _OUT = Annotated[Path, typer.Option("--out", "-o", help="The folder of the run."
 _RUN = Annotated[Path, typer.Argument(help="The folder of a run.", metavar="RUN")]
 _PRICE = "Dollars for a million tokens of the strong model, IN,OUT, whatever part it plays."
 _LICENCE = "What the files are under, by its SPDX identifier, whatever their rows say; plan.toml has it of each."
+_SHOWN = "The share of interactions that show their question's first three tests, and hear of those that fail."
+_JUDGE = "The model that judges questions, and whether feedback was followed."
 _LEAST = "From which score of five a question is taken, by both prompts; 0: nobody judges."
 _BATCH = "Send what can wait to the server's Batch API, for half the price: it has a day to answer."
 _GATEWAY = "Let a process of its own ask the servers: what is under way when this one is killed is not asked again."
@@ -50,9 +52,7 @@ def plan(
     strong: Annotated[str, typer.Option(help="The model that mends answers, and whatever nobody else does.")] = "",
     weak: Annotated[str, typer.Option(help="The model that answers first, in simulations.")] = "",
     person: Annotated[str, typer.Option(help="The model in the place of a person.")] = "",
-    judge: Annotated[
-        str, typer.Option(help="The model that judges questions, and whether feedback was followed.")
-    ] = "",
+    judge: Annotated[str, typer.Option(help=_JUDGE)] = "",
     tester: Annotated[str, typer.Option(help="The model that writes tests, with --cross-check.")] = "",
     embedder: Annotated[str, typer.Option(help=_EMBEDDER)] = "",
     price: Annotated[str, typer.Option(help=_PRICE, metavar="P,P")] = "",
@@ -66,6 +66,7 @@ def plan(
     licences: Annotated[str, typer.Option(help="Only rows under these; all without it.", metavar="L,L")] = "",
     least: Annotated[int, typer.Option(help=_LEAST, min=0, max=5)] = 4,
     cross_check: Annotated[int, typer.Option(help=_CROSS_CHECK, metavar="K", min=0, max=9)] = 0,
+    tests_shown: Annotated[float, typer.Option(help=_SHOWN, min=0, max=1)] = 0.5,
     simulation: Annotated[int, typer.Option(help="Interactions at most.", min=0)] = 51_000,
     correction: Annotated[int, typer.Option(help="Corrections at most.", min=0)] = 500,
     similar: Annotated[int, typer.Option(help="Dialogues of similar problems at most.", min=0)] = 303,
@@ -89,6 +90,7 @@ def plan(
         licences=licences,
         least=least,
         cross_check=cross_check,
+        tests_shown=tests_shown,
         sizes=Sizes(simulation, correction, similar, follow_up),
         timeout_seconds=timeout,
         seed=seed,

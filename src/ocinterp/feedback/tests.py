@@ -16,7 +16,7 @@ from ocinterp.types import Cell, ExecutionResult, Feedback, Outcome, Source, Tas
 
 AGAIN: Final = "Fix the code and give all of it again."
 _ASSERT: Final = re.compile(r"^assert\b")
-_ASKED: Final = "These expressions must be true after your code has run:"
+ASKED: Final = "These expressions must be true after your code has run:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class VisibleTests:
 
 def asked(tests: Sequence[str]) -> str:
     """What a request says of the tests that its answer has to pass."""
-    return "\n".join((_ASKED, *tests))
+    return "\n".join((ASKED, *tests))
 
 
 def checked(expression: str) -> str:

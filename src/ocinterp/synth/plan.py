@@ -74,8 +74,9 @@ class Plan:
 
     `least` is the score, of five, by both prompts, from which a question is taken; 0: nobody judges. Who is not in `players`
     (weak, strong, person, judge, tester, solver) is played by the strong one, a solver at a temperature of 0.8. `cross_check` is how
-    many independent programs have to agree on tests that a tester writes for questions without any; 0: none are written. An `embedder` among the players (NAME@URL, or st:NAME) finds which questions are
-    near each other; without one their words do.
+    many independent programs have to agree on tests that a tester writes for questions without any; 0: none are written. `tests_shown` is the
+    share of simulations that show their question's first tests, where it has some. An `embedder` among the players (NAME@URL, or st:NAME)
+    finds which questions are near each other; without one their words do.
     """
 
     inputs: tuple[Input, ...]
@@ -85,6 +86,7 @@ class Plan:
     near: float = 0.7
     least: int = 4
     cross_check: int = 0
+    tests_shown: float = 0.5
     rule: str = "free"
     apart: float = 0.2  # how near questions of a pack must be, as a product of vectors
     sizes: Sizes = field(default_factory=Sizes)
@@ -134,7 +136,7 @@ def _senseless(plan: Plan) -> Iterator[str]:
         yield f"format: {plan.format} is not {FORMAT}, which is all that is read here"
     bounds: list[tuple[str, float, float, float]] = [
         ("near", plan.near, 0, 1), ("apart", plan.apart, -1, 1), ("least", plan.least, 0, 5),
-        ("timeout_seconds", plan.timeout_seconds, 0.01, 3600),
+        ("tests_shown", plan.tests_shown, 0, 1), ("timeout_seconds", plan.timeout_seconds, 0.01, 3600),
     ]  # fmt: skip
     bounds += [(f"sizes.{each.name}", getattr(plan.sizes, each.name), 0, 1e9) for each in fields(Sizes)]
     for part, each in plan.players.items():

@@ -33,6 +33,14 @@ def problem(query: Query) -> Problem | None:
     return Problem(task, reference, Script(source, facts.setup))
 
 
+def expressions(query: Query) -> list[str]:
+    """The tests of a question that are nothing but an expression each, as they can be shown; none of those on what a program prints."""
+    if not query.facts.entry_point or query.facts.entry_point == cases.PRINTED:
+        return []
+    tree = syntax.tree(query.facts.tests)
+    return [ast.unparse(each.test) for each in (tree.body if tree is not None else ()) if isinstance(each, ast.Assert)]
+
+
 def whole(query: Query, program: str) -> str:
     """A program with what its source puts before all of them, imports; as a function, where its tests are on what it prints."""
     if query.facts.entry_point == cases.PRINTED:

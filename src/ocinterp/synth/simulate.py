@@ -2,19 +2,22 @@
 
 The weak model's answer runs; the strong model goes on from what came of it until it has nothing to add, at most three
 times; a simulated person says what they think of it; the strong model answers that. Each is one continuation of the same
-trajectory by the loop that everything here uses.
+trajectory by the loop that everything here uses. Where the question shows tests, those that do not hold are told of as well.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from ocinterp.feedback import execution_output
+from ocinterp.feedback import VisibleTests, execution_output, failures, first_of
+from ocinterp.feedback.tests import asked as shown
 from ocinterp.loop import Limits, rollout
 from ocinterp.parse import meaning
 from ocinterp.protocols import Model, Sandbox
 from ocinterp.render import MODEL_CHARACTERS, clip
+from ocinterp.sandboxes.held import Held
 from ocinterp.synth import prompts, replies
 from ocinterp.synth.normal import blocks
 from ocinterp.synth.queries import Query
@@ -56,10 +59,11 @@ class Simulated:
     opinion: Opinion | None
 
 
-async def simulate(query: Query, those: Cast) -> Simulated:
-    """Raises NoRowError where a model says nothing that can be used, and what models and sandboxes raise."""
-    task = Task(query.id, (Message("system", prompts.INTERPRETER), Message("user", query.text)))
-    begun = await rollout(task, model=those.weak, sandbox=those.sandbox, feedback=execution_output, limits=Limits(1))
+async def simulate(query: Query, those: Cast, tests: Sequence[str] = ()) -> Simulated:
+    """`tests` are expressions that the question shows. NoRowError where a model says nothing that can be used, and what models and sandboxes raise."""
+    text = f"{query.text}\n\n{shown(tests)}" if tests else query.text
+    task = Task(query.id, (Message("system", prompts.INTERPRETER), Message("user", text)), visible_tests=tuple(tests))
+    begun = await _rolled(task, None, those.weak, those.sandbox, 1)
     mended = await _on(task, begun, those, 1 + MENDINGS)
     opinion = await ask(mended, those.person)
     if opinion is None:
@@ -77,9 +81,20 @@ async def _on(task: Task, so_far: Trajectory, those: Cast, most: int) -> Traject
     """Let the strong model go on, for as long as something runs, to at most so many turns in all."""
     if so_far.stop is StopReason.DONE and not so_far.turns[-1].feedback:  # the weak model wrote nothing that runs
         so_far = so_far.answered((Feedback(Source.EXECUTION, _NOTHING_RAN),))
-    return await rollout(
-        task, model=those.strong, sandbox=those.sandbox, feedback=execution_output, limits=Limits(most), start=so_far
-    )
+    return await _rolled(task, so_far, those.strong, those.sandbox, most)
+
+
+async def _rolled(task: Task, so_far: Trajectory | None, model: Model, sandbox: Sandbox, most: int) -> Trajectory:
+    async with sandbox.open() as session:
+        of_code = first_of(failures, VisibleTests(session), execution_output)
+
+        async def heard(task: Task, before: Trajectory, turn: Turn, /) -> tuple[Feedback, ...]:
+            """Tests are asked of code alone: an answer without any is the end."""
+            return await (of_code if turn.runs and task.visible_tests else execution_output)(task, before, turn)
+
+        return await rollout(
+            task, model=model, sandbox=Held(session), feedback=heard, limits=Limits(most), start=so_far
+        )
 
 
 def _ended(trajectory: Trajectory) -> Trajectory:

@@ -23,6 +23,7 @@ from ocinterp.synth.folder import STOPPED, Done, Stage
 from ocinterp.synth.follow import Followed
 from ocinterp.synth.hardness import Judged
 from ocinterp.synth.neighbours import nearest
+from ocinterp.synth.plan import Plan
 from ocinterp.synth.queries import Query, Rejected, Solution
 from ocinterp.synth.replies import NoRowError
 from ocinterp.synth.rows import IN_PART, Method, Row, row
@@ -32,6 +33,7 @@ from ocinterp.types import Completion, Feedback, Message, Source, StopReason, Tr
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 PART_ROWS: Final = 500  # of stages that ask models
+_SHOWN: Final = 3  # tests, where any are shown
 _REFUSED_TOGETHER: Final = 50  # rows that a server did not take, with none between that it took
 
 
@@ -198,7 +200,7 @@ async def simulation(desk: Desk, rows: Sequence[Judged], stage: Stage) -> Done:
         bill = Bill(desk, given.query.id)
         weak, strong, person, judge = (bill.model(part) for part in ("weak", "strong", "person", "judge"))
         those = Cast(weak, strong, person, judge, desk.sandbox)
-        found = await simulate(given.query, those)
+        found = await simulate(given.query, those, _shown(desk.plan, given.query))
         turns = found.trajectory.turns
         by = [bill.name("weak"), *[bill.name("strong")] * (len(turns) - 1)]
         spoken = [
@@ -209,6 +211,12 @@ async def simulation(desk: Desk, rows: Sequence[Judged], stage: Stage) -> Done:
         return replace(made, scores=given.scores, calls=tuple(bill.calls))
 
     return await _made(desk, stage, Row, rows, len(rows), one, _about_judged)
+
+
+def _shown(plan: Plan, query: Query) -> list[str]:
+    """The first tests of a question that are expressions, where chance will have it that they are shown."""
+    chance = int.from_bytes(lot(query.id, f"shown {plan.seed}")) / 2**64
+    return proof.expressions(query)[:_SHOWN] if chance < plan.tests_shown else []
 
 
 async def correction(desk: Desk, rows: Sequence[Judged], stage: Stage) -> Done:

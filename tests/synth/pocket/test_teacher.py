@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from ocinterp.errors import DataError, ModelError
+from ocinterp.feedback import tests
 from ocinterp.feedback.execution import report_failure
+from ocinterp.feedback.tests import Evaluated
 from ocinterp.parse import extract_cells, meaning
 from ocinterp.synth import prompts
 from ocinterp.synth.ingest import Given, queries
@@ -113,6 +115,16 @@ def test_what_was_meant_its_person_says_and_nobody_else(asked: list[Query]) -> N
             assert json.loads(rule(asked).reply([Message("user", brief)]))["followed"] is followed
         heard += 1
     assert heard > 10
+
+
+def test_tests_that_do_not_hold_say_what_was_meant(asked: list[Query]) -> None:
+    """The programmer sees them, and mends; shown tests do not hide which question it is."""
+    for query, item, source in misread(asked):
+        failed = Evaluated("f(1) == 2", ExecutionResult("test.1", Outcome.ERROR), "3")
+        shown = f"{query.text}\n\n{tests.asked(['f(1) == 2'])}"
+        answer = Message("assistant", f"```python\n{source}\n```")
+        dialogue = [SYSTEM, Message("user", shown), answer, Message("user", tests.report([failed]).text)]
+        assert code(rule(asked).reply(dialogue)) == teacher.right(item)
 
 
 def test_a_program_that_is_right_in_another_way_is_let_be(asked: list[Query]) -> None:
@@ -220,7 +232,7 @@ def test_its_answers_are_those_of_its_edition(asked: list[Query]) -> None:
             said.append(rule(asked).reply([*dialogue, Message("user", heard)]))
         said.append(str(teacher.holds(item, source.replace("    return", "    import math\n    return"))))
     digest = hashlib.blake2b("\n".join(said).encode(), digest_size=8).hexdigest()
-    assert (teacher.EDITION, digest) == (2, "c04c98cbd5c64e58")
+    assert (teacher.EDITION, digest) == (3, "651961a437b572a0")
 
 
 def test_a_form_of_another_number_is_refused(tmp_path: Path) -> None:

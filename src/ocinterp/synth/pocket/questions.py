@@ -18,7 +18,8 @@ from ocinterp.synth.pocket import comments
 from ocinterp.tasks.pocket.benchmark import Item, Part, item
 
 DATASET, LICENCE = "pocket", "Apache-2.0"
-_PARTS: Final = (Part(0.0, usual=0.3), Part(0.6, usual=0.5, ambiguous=0.5))
+_UNUSUAL: Final = Part(0.8, usual=0.6, ambiguous=0.6)  # leave something open that is seldom meant
+_PARTS: Final = (Part(0.0, usual=0.3), Part(0.6, usual=0.5, ambiguous=0.5), _UNUSUAL, _UNUSUAL)
 _HARD: Final = ("easy", "easy", "medium", "hard")  # by the number of steps
 
 
@@ -33,11 +34,13 @@ def rows(seed: str) -> Iterator[dict[str, Any]]:
 
 @cache
 def item_of(name: str) -> Item | None:
-    """The task behind a question; None where chance found none."""
+    """The task behind a question; None where chance found none, or one that leaves open only what is usual, where it should not."""
     seed, _, number = name.removeprefix(f"{DATASET}/").rpartition("/")
     if not name.startswith(f"{DATASET}/") or not number.isdecimal():
         return None
-    return item(f"questions {seed}", "train", Random(name).choice(_PARTS), int(number))
+    part = Random(name).choice(_PARTS)
+    found = item(f"questions {seed}", "train", part, int(number))
+    return None if part is _UNUSUAL and found is not None and found.guessable else found
 
 
 def _row(name: str, found: Item) -> dict[str, Any]:

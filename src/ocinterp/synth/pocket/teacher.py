@@ -16,6 +16,7 @@ from random import Random
 from typing import Final
 
 from ocinterp.errors import ModelError
+from ocinterp.feedback import tests
 from ocinterp.feedback.execution import MENDING
 from ocinterp.parse import extract_cells, meaning
 from ocinterp.protocols import ignore
@@ -34,7 +35,7 @@ from ocinterp.tasks.pocket.programs import Step
 from ocinterp.types import Cell, Completion, Message, Usage
 
 NAME: Final = "rule"
-EDITION: Final = 2  # of its answers: a journal that has those of another knows nothing of these
+EDITION: Final = 3  # of its answers: a journal that has those of another knows nothing of these
 _TRIES: Final = 20
 _ERRORS: Final[Mapping[str, ErrorName]] = {"syntax": "SyntaxError", "name": "NameError", "type": "TypeError"}
 _RAN: Final = "It ran without an error."
@@ -119,7 +120,8 @@ class Rule:
         )
         return broken(item, kind) if kind is not None else _answer(item, messages)
 
-    def _item(self, question: str) -> Item:
+    def _item(self, text: str) -> Item:
+        question = text.partition(f"\n\n{tests.ASKED}")[0]
         found = item_of(self.names[question]) if question in self.names else None
         if found is None:
             raise ModelError(
@@ -172,7 +174,8 @@ def _answer(item: Item, messages: Sequence[Message]) -> str:
     wish = next((each for each in WISHES if each.words in last), None)
     if wish is not None:
         return f"Here it is with that.\n{_block(wish.program(item, written if held else right(item)))}"
-    if MENDING not in last and (held or ((meant := _meant(item, written)) and meant not in last)):
+    told = MENDING in last or tests.AGAIN in last
+    if not told and (held or ((meant := _meant(item, written)) and meant not in last)):
         return _RAN  # a wrong reading too: nobody has said what was meant
     return f"{_why(item, written)}\n{_block(right(item))}"
 
