@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import Final
 
-from _pocket_tuned import SEEDS, SETTINGS, length, side_by_side, solved, table, tuned
+from _pocket_tuned import SEEDS, length, side_by_side, solved, table, tuned
 
 from ocinterp.bench.statistics import paired
 from ocinterp.synth import folder as folders
@@ -30,6 +31,7 @@ from ocinterp.types import Trajectory
 METHODS: Final[tuple[Method, ...]] = ("simulation", "correction", "similar", "follow-up", "packing")
 CHARACTERS: Final = 1_700_000  # of a mixture: about half a million tokens
 TIMES: Final = 12  # as much in the long one: about what the built-in model has after its requests
+SETTINGS: Final = {"single": "one answer", "visible": "+ the tests that failed", "human": "+ a person's words"}
 ALL, NONE, LONG = "all methods", "requests alone", f"all methods, {TIMES} times as long"
 
 
@@ -47,7 +49,12 @@ def mixture(run: Path, methods: Sequence[Method], seed: str, characters: int) ->
 def _rows(run: Path, methods: Sequence[Method], seed: str) -> Iterator[Trajectory]:
     kept = [each for each in folders.made(run).rows(Row) if each.method in methods] if methods else []
     Random(f"methods {seed}").shuffle(kept)
-    return map(trajectory, kept)
+    return map(_plain, map(trajectory, kept))
+
+
+def _plain(dialogue: Trajectory) -> Trajectory:
+    """Without the words of the system, which the evaluation does not say either."""
+    return replace(dialogue, prompt=tuple(each for each in dialogue.prompt if each.role != "system"))
 
 
 def main() -> None:
@@ -63,18 +70,18 @@ def main() -> None:
         name, seed = which
         characters = CHARACTERS * (TIMES if name == LONG else 1)
         rows = partial(mixture, run, kinds[name], seed, characters)
-        return tuned(base, folder, f"{name}-{seed}".replace(",", "").replace(" ", "-"), rows, seed)
+        return tuned(base, folder, f"{name}-{seed}".replace(",", "").replace(" ", "-"), rows, seed, SETTINGS)
 
     found = side_by_side(runs, record)
     named = {name: [path for (kind, _), path in found.items() if kind == name] for name in (*list(kinds)[1:], LONG)}
-    text = f"{table('rows of', named)}\n{differences({name: paths for name, paths in named.items() if name != LONG})}"
+    text = f"{table('rows of', named, SETTINGS)}\n{differences({name: paths for name, paths in named.items() if name != LONG})}"
     print(text, end="")
     out.write_text(text, encoding="utf-8")
 
 
 def differences(found: dict[str, list[Path]]) -> str:
     """Task by task against all methods: each setting, both runs together."""
-    whole = [solved(path) for path in found[ALL]]
+    whole = [solved(path, SETTINGS) for path in found[ALL]]
     said: list[str] = []
     for name, paths in found.items():
         if name == ALL:
@@ -83,7 +90,7 @@ def differences(found: dict[str, list[Path]]) -> str:
         for setting, words in SETTINGS.items():
             first, second = (
                 {f"{seed} {at}": held for seed, run in enumerate(runs) for at, held in enumerate(run[setting])}
-                for runs in (whole, [solved(path) for path in paths])
+                for runs in (whole, [solved(path, SETTINGS) for path in paths])
             )
             found_so = paired(first, second)
             low, high = 100 * found_so.interval.low, 100 * found_so.interval.high

@@ -19,7 +19,12 @@ from ocinterp.types import Trajectory
 _T = TypeVar("_T")
 
 SEEDS: Final = ("1", "2")
-SETTINGS: Final = {"single": "one answer", "execution": "+ the report of what failed", "human": "+ a person's words"}
+Settings = Mapping[str, str]  # of an evaluation, in the words of a table: one answer, its report, a person
+SETTINGS: Final[Settings] = {
+    "single": "one answer",
+    "execution": "+ the report of what failed",
+    "human": "+ a person's words",
+}
 
 
 def length(row: Trajectory) -> int:
@@ -28,7 +33,14 @@ def length(row: Trajectory) -> int:
     return sum(map(len, said)) + sum(len(each.content) for each in row.prompt)
 
 
-def tuned(base: Path, folder: Path, name: str, rows: Callable[[], Iterable[Trajectory]], seed: str) -> Path:
+def tuned(
+    base: Path,
+    folder: Path,
+    name: str,
+    rows: Callable[[], Iterable[Trajectory]],
+    seed: str,
+    settings: Settings = SETTINGS,
+) -> Path:
     """The record of the evaluation of `base` tuned on rows. What is there already is not made again."""
     data, model, found = (folder / f"{name}{end}" for end in (".jsonl.gz", "", ".json"))
     if not data.exists():
@@ -37,7 +49,7 @@ def tuned(base: Path, folder: Path, name: str, rows: Callable[[], Iterable[Traje
         _run("train", "sft", "refine", "--model", base, "--data", data, "--out", model, "--device", "cpu",
              "--set", f"seed={seed}")  # fmt: skip
     if not found.exists():
-        _run("eval", "pocket", "--model", f"pocket:{model}", "--setting", ",".join(SETTINGS), "--critic", "rule",
+        _run("eval", "pocket", "--model", f"pocket:{model}", "--setting", ",".join(settings), "--critic", "rule",
              "--max-tokens", "200", "--json", found, "--resume")  # fmt: skip
     return found.with_suffix(".jsonl")
 
@@ -57,11 +69,12 @@ def side_by_side(runs: Sequence[_T], act: Callable[[_T], Path]) -> dict[_T, Path
         return dict(zip(runs, pool.map(act, runs), strict=True))
 
 
-def solved(record: Path) -> dict[str, list[bool]]:
+def solved(record: Path, settings: Settings = SETTINGS) -> dict[str, list[bool]]:
     """By setting, task by task in the same order."""
-    found: dict[str, dict[str, bool]] = {name: {} for name in SETTINGS}
+    found: dict[str, dict[str, bool]] = {name: {} for name in settings}
     for each in attempts.peek(record).values():
-        found[each.key.setting.removesuffix("-base")][each.key.task_id] = each.solves("base")
+        if (name := each.key.setting.removesuffix("-base")) in found:
+            found[name][each.key.task_id] = each.solves("base")
     return {name: [tasks[task_id] for task_id in sorted(tasks)] for name, tasks in found.items()}
 
 
@@ -71,20 +84,21 @@ def share(those: Sequence[bool]) -> str:
     return f"{100 * sum(those) / len(those):.1f} [{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
 
 
-def cells(found: Sequence[Path]) -> Iterator[str]:
+def cells(found: Sequence[Path], settings: Settings = SETTINGS) -> Iterator[str]:
     """Of the runs of one kind together: each setting, how many failures a report mended, and each run by itself."""
-    runs = [solved(path) for path in found]
-    yield from (share([each for run in runs for each in run[setting]]) for setting in SETTINGS)
-    pairs = [pair for run in runs for pair in zip(run["single"], run["execution"], strict=True)]
+    single, report, _ = settings
+    runs = [solved(path, settings) for path in found]
+    yield from (share([each for run in runs for each in run[setting]]) for setting in settings)
+    pairs = [pair for run in runs for pair in zip(run[single], run[report], strict=True)]
     yield share([after for before, after in pairs if not before])
-    yield " · ".join(f"{100 * sum(run['execution']) / len(run['execution']):.1f}" for run in runs)
+    yield " · ".join(f"{100 * sum(run[report]) / len(run[report]):.1f}" for run in runs)
 
 
-def table(first: str, records_of: Mapping[str, Sequence[Path]]) -> str:
+def table(first: str, records_of: Mapping[str, Sequence[Path]], settings: Settings = SETTINGS) -> str:
     """In Markdown, a line for each kind of run."""
-    heads = [first, *SETTINGS.values(), "mended of the failures", "each run, the report"]
+    heads = [first, *settings.values(), "mended of the failures", "each run, the report"]
     lines = [f"| {' | '.join(heads)} |", f"|---|{'---:|' * (len(heads) - 1)}"]
-    lines += [f"| {name} | {' | '.join(cells(found))} |" for name, found in records_of.items()]
+    lines += [f"| {name} | {' | '.join(cells(found, settings))} |" for name, found in records_of.items()]
     return "".join(f"{each}\n" for each in lines)
 
 
