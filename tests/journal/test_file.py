@@ -311,3 +311,25 @@ async def test_a_link_to_a_journal_is_the_same_journal(path: Path) -> None:
         with pytest.raises(UsageError, match=f"in use by process {os.getpid()}"):
             async with Journal(link):
                 pass
+
+
+async def test_a_copy_has_all_and_is_its_owners_alone(tmp_path: Path) -> None:
+    path, other = tmp_path / "j.sqlite", tmp_path / "other.sqlite"
+    asked = 0
+
+    async def act() -> Done:
+        nonlocal asked
+        asked += 1
+        return Done("1")
+
+    async with Journal(path) as journal:
+        await journal.once(request("one"), act)
+        with Reader(path) as reader:
+            reader.copy(other)
+            with pytest.raises(UsageError, match="there is a journal already"):
+                reader.copy(other)
+    assert other.stat().st_mode & 0o777 == 0o600
+    assert not list(tmp_path.glob(".*"))
+    async with Journal(other) as journal:
+        assert await journal.once(request("one"), act) == "1"
+    assert asked == 1

@@ -13,6 +13,7 @@ import pytest_asyncio
 pytest.importorskip("pyarrow", reason="pyarrow is not installed")
 
 from ocinterp.journal import Journal, Journaled, Price
+from ocinterp.models.refusals import RequestRefused
 from ocinterp.protocols import ignore
 from ocinterp.sandboxes.limits import Resources
 from ocinterp.sandboxes.profiles import STDLIB
@@ -134,6 +135,18 @@ async def test_where_nobody_agrees_a_row_stays_what_it_was(
     (found,), refused = await checked(sandbox, tmp_path, Writers(tests, programs), row(WRONG))
     assert (found.verify_kind, refused) == ("executed", [])
     assert found.calls  # what it took to find that out is counted
+
+
+async def test_a_tester_that_takes_no_request_ends_the_run(sandbox: NamespaceSandbox, tmp_path: Path) -> None:
+    class _Refusing(Writers):
+        def model(self, part: str) -> _Writer:
+            raise RequestRefused("refused (400)")
+
+    writers = _Refusing(TESTS, (RIGHT, RIGHT, RIGHT))
+    with pytest.raises(RequestRefused):
+        await checked(sandbox, tmp_path, writers, row(RIGHT), row(WRONG))
+    found, _ = await checked(sandbox, tmp_path, writers, row(RIGHT))  # of one nobody knows
+    assert [each.verify_kind for each in found] == ["executed"]
 
 
 async def test_other_rows_are_left_alone(sandbox: NamespaceSandbox, tmp_path: Path) -> None:

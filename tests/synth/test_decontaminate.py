@@ -209,6 +209,16 @@ def test_a_task_is_found_in_the_programs_of_a_problem_and_in_later_answers() -> 
     ]
 
 
+def test_what_is_everybodys_among_many_is_so_among_a_few() -> None:
+    """Of rows that were made there are fewer than of questions."""
+    opening = " ".join(PROMPT.partition('"""')[2].split()[:9])
+    many = [Passage(str(at), f"Task {at} of {at + 1}: {opening}, as {at * 7} says.", ()) for at in range(30)]
+    detector = Detector([MADE])
+    assert detector.look(many) == {}
+    assert detector.look(many[:3]) == {}
+    assert list(Detector([MADE]).look(many[:3])) == ["0", "1", "2"]
+
+
 def test_a_run_or_two_are_a_trace() -> None:
     line = "for at, letter in enumerate(text):\n    if letter"
     faint = Passage("faint", f"Something else:\n{line} is a word:\n        pass", ())

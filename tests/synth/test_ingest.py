@@ -290,6 +290,12 @@ def test_half_of_a_pair_is_found_wherever_it_stands(tmp_path: Path) -> None:
     ]
 
 
+def test_half_of_a_pair_in_json_in_a_text_is_replaced(tmp_path: Path) -> None:
+    row = {"question": "Add.", "solutions": json.dumps(["print('\ud83d')"]), "starter_code": "", "input_output": "{}"}
+    (query,) = taken(written(tmp_path / "rows.jsonl", row))
+    assert [each.source for each in query.facts.solutions] == ["print('\ufffd')"]
+
+
 def test_a_first_row_that_is_too_long_leaves_the_others_as_they_are(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_bytes(b'{"query": "%s"}\n{"query": "\xff"}\n{"query": "a"}\n' % (b"x" * 5_000_000))

@@ -209,6 +209,11 @@ async def test_a_digit_is_found_in_a_reply(reply: str, expected: int | None) -> 
     assert replies.score(reply) == expected
 
 
+async def test_half_of_a_pair_in_a_reply_goes_into_no_row() -> None:
+    found = replies.having('{"feedback": "nice \\ud83d", "n": [1, "\\ud83d\\ude00"]}', "feedback")
+    assert found == {"feedback": "nice \ufffd", "n": [1, "\U0001f600"]}
+
+
 async def test_objects_are_found_in_a_reply() -> None:
     assert list(replies.objects('a {"x": {"y": 1}} {bad {"z": "two\nlines"}')) == [{"x": {"y": 1}}, {"z": "two\nlines"}]
     assert replies.having('{"a": 1} {"a": 2, "b": 3}', "a", "b") == {"a": 2, "b": 3}

@@ -334,7 +334,7 @@ async def test_a_question_that_a_server_does_not_take_is_why_there_is_no_row_and
 
     def filtered(model: str, messages: Sequence[Message]) -> str:
         said = messages[-1].content
-        if not refused or said in refused:
+        if len(refused) < 3 or said in refused:
             refused.add(said)
             raise RequestRefused("the server refused the request (400): content_filter")
         return answer(model, messages)
@@ -343,7 +343,7 @@ async def test_a_question_that_a_server_does_not_take_is_why_there_is_no_row_and
         patch.setattr(teacher, "reply", filtered)
         async with desks.course() as course:
             found = dict(await course.run("judge"))
-    assert sources.reasons(course.stage("judge"))["a model"] == 1
+    assert sources.reasons(course.stage("judge"))["a model"] == 3
     assert found["judge"].rows > 1
 
     def strange(model: str, messages: Sequence[Message]) -> str:

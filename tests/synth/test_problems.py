@@ -115,11 +115,13 @@ async def test_programs_are_judged_by_the_tests_of_their_source(jobs: NamespaceS
 
 
 async def test_tests_that_are_one_expression_each_can_be_shown() -> None:
-    several = Facts(
-        entry_point="f",
-        tests="x = 1\nassert f(1) == 2, 'no'\nfor each in range(3):\n    assert f(each)\nassert f( 2 )==x\n",
-    )
-    assert proof.expressions(query(facts=several)) == ["f(1) == 2", "f(2) == x"]
+    long = f"assert f({'1' * 400}) == 2\n"
+    tests = f"assert f(1) == 2, 'no'\n{long}assert [x for x in f( 2 )] == sorted([3])\nassert f(deque()) == x\n"
+    several = Facts(entry_point="f", tests=tests)
+    assert proof.expressions(query(facts=several)) == ["f(1) == 2", "[x for x in f(2)] == sorted([3])"]
+    method = replace(several, entry_point="F().f", tests="assert F().f(1) == 2")
+    assert proof.expressions(query(facts=method)) == ["F().f(1) == 2"]
+    assert proof.expressions(query(facts=replace(several, tests="x = 1\nassert f(1) == 2"))) == []
     assert proof.expressions(query(facts=Facts(tests="assert f(1) == 2"))) == []
     assert proof.expressions(query(facts=Facts(entry_point=cases.PRINTED, tests=cases.of_program(["1"], ["2"])))) == []
     assert proof.expressions(query(facts=Facts(entry_point="f", tests="def f(:"))) == []
@@ -144,6 +146,9 @@ async def test_what_a_program_prints_is_judged_too(jobs: NamespaceSandbox) -> No
     listed = query(5, Facts(entry_point="add", tests=cases.of_function("add", [[1, 2], [[3]]], [3, [3]])))
     programs = ("def add(a, b=0):\n    return a + b if b else a[0]\n", "def add(*a):\n    return 0\n")
     assert await proof.passing(Jury(jobs), [(listed, each) for each in programs]) == [True, False]
+    assert cases.of_function("f", [[1.0], ["inf"], [float("inf")], [2]], [2, 3, 4, float("nan")]) == (
+        "assert f(1.0) in (2,)\nassert f('inf') in (3,)\n"
+    )
     assert len(cases.of_program(["1"] * 100, ["1"] * 100).splitlines()) == 40
     assert cases.of_program(["1" * 300_000, "2"], ["1", "2"]) == cases.of_program(["2"], ["2"])
 

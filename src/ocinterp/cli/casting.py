@@ -92,7 +92,9 @@ class Casting:
             served["embedder"] = embedder
         for part, player in served.items():
             if player.unpriced:
-                option = "--price" if part == "strong" or part not in self.plan.players else f"--{part}-price"
+                option = (
+                    "--price" if part in ("strong", "solver") or part not in self.plan.players else f"--{part}-price"
+                )
                 raise UsageError(
                     f"a budget in dollars needs a price for {player.model}, as `synth plan` takes it by {option} IN,OUT and "
                     "plan.toml has it; or give one in tokens or calls"

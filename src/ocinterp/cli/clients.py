@@ -17,7 +17,7 @@ from ocinterp.models.bulk import Bulk
 from ocinterp.models.engine import Limits, Sampling
 from ocinterp.models.http import HttpModel
 from ocinterp.models.pace import Pace
-from ocinterp.models.refusals import ContextOverflow, MissingModelError, RefusedError
+from ocinterp.models.refusals import ContextOverflow, MissingModelError, RefusedError, RequestRefused
 from ocinterp.models.relay import Relay
 from ocinterp.models.resolve import InProcess, Served
 from ocinterp.protocols import Model
@@ -115,7 +115,7 @@ class Clients:
             sample=sample,
             scope=scope,
             kind=kind,
-            free=(ContextOverflow, MissingModelError, RefusedError),  # refused before a word was read
+            free=(ContextOverflow, MissingModelError, RefusedError, RequestRefused),  # refused before a word was read
         )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from ocinterp.cli import campaign
 from ocinterp.errors import UsageError
+from ocinterp.files import explained
 
 if TYPE_CHECKING:
     from ocinterp.synth.plan import Plan, Player, Sizes
@@ -74,14 +75,21 @@ def extend(run: Path, files: Sequence[str], out: Path) -> None:
     given = {str(Path(each).resolve()) for each in files} - {each.path for each in before.inputs}
     inputs = [sources.input_of(Path(each.path), each.dataset, each.licence, each.form) for each in before.inputs]
     inputs += [sources.input_of(Path(each)) for each in sorted(given)]
-    save(replace(before, inputs=tuple(inputs)), out)
-    if (run / JOURNAL).exists():
+    report, kept = "", (run / JOURNAL).exists() and not (out / plans.NAME).exists()
+    if kept:  # before there is a plan: else a run could begin without it
+        with explained(out):
+            out.mkdir(parents=True, exist_ok=True)
         with Reader(run / JOURNAL) as journal:
             journal.copy(out / JOURNAL)
-            print(
-                f"ocinterp: of {run} it has the journal: {journal.report()}; none of that is asked again",
-                file=sys.stderr,
-            )
+            report = f"of {run} it has the journal: {journal.report()}; none of that is asked again"
+    try:
+        save(replace(before, inputs=tuple(inputs)), out)
+    except BaseException:
+        if kept:
+            (out / JOURNAL).unlink(missing_ok=True)
+        raise
+    if kept:
+        print(f"ocinterp: {report}", file=sys.stderr)
 
 
 def save(made: Plan, out: Path) -> None:

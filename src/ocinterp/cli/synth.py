@@ -42,7 +42,7 @@ _CROSS_CHECK = (
 )
 _BUDGET = "The most that the run may cost in all, earlier processes included: 5 (dollars), 200000tokens or 500calls."
 _EMBEDDER = "Who finds questions that are near each other: NAME@URL with /embeddings, st:NAME (sentence-transformers); else their words do."
-_STAGE = "Only to this stage: ingest, dedup, decontaminate, judge, chat, similar, follow-up, correction, simulation, packing, verify."
+_STAGE = "Only to this stage: ingest, dedup, decontaminate, judge, hard, chat, similar, follow-up, correction, simulation, packing, verify, assemble."
 
 
 @app.command()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import secrets
 import shlex
 import sqlite3
 from collections.abc import Generator, Iterator
@@ -164,11 +165,18 @@ class Reader:
         self._database.close()
 
     def copy(self, path: Path) -> None:
-        """Write all of it into a new file, as it is at this moment; whoever writes it may go on. UsageError where there is one."""
+        """Write all of it into a new file, in one step, as it is at this moment; whoever writes it may go on. UsageError where there is one."""
         if path.exists():
             raise UsageError(f"there is a journal already: {path}")
-        with explained(path), closing(sqlite3.connect(path)) as other:
-            self._database.backup(other)
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+        with explained(path):
+            try:
+                make_private(temporary)
+                with closing(sqlite3.connect(temporary)) as other:
+                    self._database.backup(other)
+                temporary.replace(path)
+            finally:
+                temporary.unlink(missing_ok=True)
 
     def answer(self, key: bytes) -> str | None:
         """The settled answer, or None. DataError when it is not what was written."""

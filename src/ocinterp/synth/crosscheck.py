@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Final
 
-from ocinterp.models.refusals import OF_ONE_REQUEST
+from ocinterp.models.refusals import OF_ONE_REQUEST, RequestRefused
 from ocinterp.parse import extract_cells
 from ocinterp.problems import Problem, Script
 from ocinterp.render import clip
@@ -43,11 +43,15 @@ class _Case:
     name: str
     tests: tuple[str, ...] = ()
     programs: tuple[str, ...] = ()
+    declined: RequestRefused | None = None  # where a server did not take what was asked for it
 
 
 async def checked(desk: Desk, rows: Sequence[Row]) -> list[Row | str]:
     """Each row as it is after that: proven by the tests that hold, unchanged where too few do; or why it is refused."""
-    cases = [case async for _, case in in_order(rows, lambda row: _excused(desk, row), desk.at_once)]
+    cases: list[_Case] = []
+    async for _, case in in_order(rows, lambda row: _excused(desk, row), desk.at_once):
+        desk.refusals.hear(case.declined)
+        cases.append(case)
     problems: dict[str, Problem] = {}
     tries: list[tuple[str, str]] = []
     for case in cases:
@@ -90,19 +94,20 @@ def question(row: Row) -> Query | None:
 
 async def _excused(desk: Desk, row: Row) -> _Case:
     """Where somebody cannot answer for this row, there is nothing to judge it by."""
+    bill = Bill(desk, row.id)
     try:
-        return await _case(desk, row)
-    except OF_ONE_REQUEST:
-        return _Case(row, "", "")
+        return await _case(desk, row, bill)
+    except OF_ONE_REQUEST as error:
+        declined = error if isinstance(error, RequestRefused) else None
+        return _Case(replace(row, calls=(*row.calls, *bill.calls)), "", "", declined=declined)
 
 
-async def _case(desk: Desk, row: Row) -> _Case:
+async def _case(desk: Desk, row: Row, bill: Bill) -> _Case:
     """What is written for a row; nothing where there is no function to call."""
     program = last_program(row)
     heads = _heads(program)
     if not heads:
         return _Case(row, program, "")
-    bill = Bill(desk, row.id)
     wanted = _wanted(row)
     brief = prompts.TESTS.format(request=wanted, heads="\n".join(heads.values()), most=_MOST)
     reply = (await bill.model("tester").generate((Message("user", brief),))).text
@@ -113,9 +118,11 @@ async def _case(desk: Desk, row: Row) -> _Case:
     programs: list[str] = []
     for number in range(desk.plan.cross_check):
         alone = Bill(desk, f"{row.id} {number}")  # so that no two are the same act
-        reply = (await alone.model(f"solver {number}").generate((Message("user", brief),))).text
+        try:
+            reply = (await alone.model(f"solver {number}").generate((Message("user", brief),))).text
+        finally:
+            bill.calls += alone.calls
         programs.append("\n\n".join(each.source for each in extract_cells(reply) if each.language == "python"))
-        bill.calls += alone.calls
     called = next(name for name in reversed(heads) if any(name in _names(test) for test in tests))
     return _Case(replace(row, calls=(*row.calls, *bill.calls)), program, called, tests, tuple(programs))
 

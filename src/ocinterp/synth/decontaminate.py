@@ -83,6 +83,9 @@ class Detector:
     _table: NDArray[np.bool_] = field(init=False)
     _functions: dict[str, int] = field(init=False)
     _sketches: set[str] = field(init=False)
+    common: set[int] = field(
+        default_factory=set[int], init=False
+    )  # runs that are everybody's, of all that was looked through
 
     def __post_init__(self) -> None:
         self._grammar = Grammar(WORDS)
@@ -135,10 +138,10 @@ class Detector:
                     runs[each.id], functions[each.id] = found, hits
         often = Counter(each for found in runs.values() for each in found)
         most = max(_OFTEN, _OFTEN_SHARE * rows)
-        common = {each for each, count in often.items() if count > most}
+        self.common |= {each for each, count in often.items() if count > most}
         told: dict[str, tuple[Hit, ...]] = {}
         for name, found in runs.items():
-            sure, faint = self._by_words(found, common)
+            sure, faint = self._by_words(found, self.common)
             if hits := (*sure, *functions[name]):
                 told[name] = hits
             elif faint and traces is not None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from ocinterp.journal import Journaled
+from ocinterp.models.refusals import RequestRefused
 from ocinterp.protocols import Model, Sandbox, ignore
 from ocinterp.synth import vectors
 from ocinterp.synth.folder import Done
@@ -18,6 +19,30 @@ from ocinterp.synth.vectors import Vectors
 from ocinterp.types import Completion, Message
 
 Players = Callable[[str, str], Journaled]  # of a part, within a scope
+
+
+REFUSED_TOGETHER: Final = 50
+
+
+@dataclass
+class Refusals:
+    """Requests that a server did not take, row after row: of a few the rows are to blame, of all of them the server, or how it is asked."""
+
+    _error: RequestRefused | None = field(default=None, init=False)
+    _count: int = field(default=0, init=False)
+    _rows: int = field(default=0, init=False)
+
+    def hear(self, error: RequestRefused | None) -> None:
+        """Of the next row; None where all that was asked for it was taken. Raises the last of REFUSED_TOGETHER one after the other."""
+        self._rows += 1
+        self._error, self._count = error, self._count + 1 if error is not None else 0
+        if error is not None and self._count >= REFUSED_TOGETHER:
+            raise error
+
+    def end(self) -> None:
+        """After the last row: raises the last, if there were several and none was taken."""
+        if self._error is not None and self._count == self._rows > 1:
+            raise self._error
 
 
 class Vectorizer(Protocol):
@@ -65,6 +90,7 @@ class Desk:
     patient: Players | None = None
     patient_rows: int = 20_000
     vectors: Vectorizer = by_words
+    refusals: Refusals = field(default_factory=Refusals)  # of all that is asked while rows are checked
 
     @property
     def rows_that_wait(self) -> int:

@@ -10,6 +10,7 @@ from typing import Any, Final, cast
 
 from ocinterp import records
 from ocinterp.errors import DataError
+from ocinterp.models.replies import well_formed
 from ocinterp.synth import cases, statements
 from ocinterp.synth.queries import NO_FACTS, UNKNOWN, Facts, Solution
 from ocinterp.types import Message, Role
@@ -237,7 +238,7 @@ def _inner(fields: Fields, name: str) -> object:
     if not isinstance(value, str):
         return value
     try:
-        return json.loads(value) if value.strip() else None
+        return json.loads(well_formed(json.dumps(json.loads(value), ensure_ascii=False))) if value.strip() else None
     except (ValueError, RecursionError) as error:
         raise UnreadableError(f"{name}: not JSON: {error}") from error
 
@@ -255,8 +256,8 @@ def _query(fields: Fields) -> Said:
 
 def _question(fields: Fields) -> Said:
     """A question of anybody's, with all that can be known of one (docs/dataset.md)."""
-    if fields["format"] != QUESTION:
-        raise UnreadableError(f"its format is {str(fields['format'])[:40]!r}: this reads {QUESTION}")
+    if fields.get("format") != QUESTION:
+        raise UnreadableError(f"its format is {str(fields.get('format'))[:40]!r}: this reads {QUESTION}")
     given = [_object(each) for each in _list(fields, "solutions")] if fields.get("solutions") else []
     solutions = tuple(Solution(_text(each, "language"), _text(each, "source"), _text(each, "words")) for each in given)
     name, entry_point, setup, tests, difficulty, language, licence, dataset, answer = (

@@ -53,7 +53,7 @@ def write(path: Path, rows: Iterable[dict[str, Any]], schema: Mapping[str, Kind]
                         break
                     table = pyarrow.Table.from_pylist(first, schema=table.schema)
             temporary.replace(path)
-        except pyarrow.ArrowException as error:
+        except (pyarrow.ArrowException, UnicodeEncodeError) as error:
             raise DataError(f"{path}: cannot be written: {error}") from error
         finally:
             temporary.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -120,7 +121,10 @@ class Course:
         if not self.benchmarks:
             return rows, []
         traces: dict[str, tuple[Hit, ...]] = {}
-        hits = Detector(self.benchmarks).look(map(_passage, rows), traces)
+        detector, known = Detector(self.benchmarks), self.stage("decontaminate").place / sources.COMMON
+        if known.exists():  # rows are too few to tell which words are everybody's
+            detector.common.update(json.loads(known.read_text("utf-8")))
+        hits = detector.look(map(_passage, rows), traces)
         rejected = [Rejected(row.method, 0, sources.why(hits[row.id]), row.id) for row in rows if row.id in hits]
         return [replace(row, decontam=traces.get(row.id, ())) for row in rows if row.id not in hits], rejected
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
@@ -14,6 +15,7 @@ from ocinterp.synth.queries import Query
 from ocinterp.tasks import syntax
 from ocinterp.types import Message, Task
 
+_LONGEST_SHOWN: Final = 300  # characters
 _MOST_FUNCTIONS: Final = 6  # of a row that are tried for a task
 
 
@@ -34,11 +36,25 @@ def problem(query: Query) -> Problem | None:
 
 
 def expressions(query: Query) -> list[str]:
-    """The tests of a question that are nothing but an expression each, as they can be shown; none of those on what a program prints."""
-    if not query.facts.entry_point or query.facts.entry_point == cases.PRINTED:
+    """The tests of a question that can be shown: expressions that need nothing but the program, and are short.
+
+    None where there is more among the tests than asserts, or they are on what a program prints.
+    """
+    name, tree = query.facts.entry_point.partition("(")[0].partition(".")[0], syntax.tree(query.facts.tests)
+    if not name or name == cases.PRINTED or tree is None:
         return []
-    tree = syntax.tree(query.facts.tests)
-    return [ast.unparse(each.test) for each in (tree.body if tree is not None else ()) if isinstance(each, ast.Assert)]
+    asserts = [each.test for each in tree.body if isinstance(each, ast.Assert)]
+    if len(asserts) < len(tree.body):
+        return []
+    known = {name, *dir(builtins)}
+    found = [ast.unparse(each) for each in asserts if _names(each) <= known]
+    return [each for each in found if len(each) <= _LONGEST_SHOWN]
+
+
+def _names(expression: ast.expr) -> set[str]:
+    """All that it reads, but for what it binds itself."""
+    names = [each for each in ast.walk(expression) if isinstance(each, ast.Name)]
+    return {each.id for each in names} - {each.id for each in names if isinstance(each.ctx, ast.Store)}
 
 
 def whole(query: Query, program: str) -> str:

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
+from ocinterp.models.replies import well_formed
+
 _DIGIT: Final = re.compile(r"(?<![\d.])([1-5])(?![\d.]*\d)")
 _FIRST: Final = re.compile(r"[\W_]*([1-5])(?![\w.]*\d|[.)]\s)")  # not that of a list
 _SCORE: Final = re.compile(r"(?:score|rating|complexity|level)\W{0,12}?([1-5])(?![\d.]*\d)", re.IGNORECASE)
@@ -26,7 +28,7 @@ def score(reply: str) -> int | None:
 
 
 def objects(reply: str) -> Iterator[Mapping[str, Any]]:
-    """The objects of JSON in a reply, whatever stands around them."""
+    """The objects of JSON in a reply, whatever stands around them. Half of a pair of surrogates is replaced: no file can have it."""
     said = _THOUGHT.sub("", reply)
     at = said.find("{")
     while at >= 0:
@@ -36,7 +38,7 @@ def objects(reply: str) -> Iterator[Mapping[str, Any]]:
             end = at + 1
         else:
             if isinstance(value, dict):
-                yield cast("dict[str, Any]", value)
+                yield json.loads(well_formed(json.dumps(value, ensure_ascii=False)))
         at = said.find("{", end)
 
 

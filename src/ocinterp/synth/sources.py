@@ -23,6 +23,7 @@ from ocinterp.synth.plan import Input, Plan
 from ocinterp.synth.queries import Query, Rejected
 
 _T = TypeVar("_T")
+COMMON: Final = "common.json"  # beside the parts: runs of words that benchmarks have, and many questions as well
 CONTAMINATION: Final = (
     "contamination.json"  # beside the parts: for each benchmark and each of its tasks, how many rows had it in them
 )
@@ -94,7 +95,8 @@ async def decontaminate(before: Stage, stage: Stage, benchmarks: Sequence[Benchm
     What was found of each task is beside the parts.
     """
     stage.begin()
-    hits = Detector(benchmarks).scan(before.rows(Query))
+    detector = Detector(benchmarks)
+    hits = detector.scan(before.rows(Query))
     suspects = {each: hits[each.id] for each in before.rows(Query) if each.id in hits}
     proven = {each.id: found for each, found in (await proof.solved(jury, suspects, benchmarks)).items()}
     rejected: list[Rejected] = []
@@ -107,6 +109,7 @@ async def decontaminate(before: Stage, stage: Stage, benchmarks: Sequence[Benchm
                 yield each
 
     rows = _write(stage, left(), Query)
+    replace_file(stage.place / COMMON, [json.dumps(sorted(detector.common)).encode()])
     replace_file(stage.place / CONTAMINATION, [json.dumps(_counts(benchmarks, hits, proven), indent=1).encode()])
     return stage.finish(rows, rejected, solved=len(proven))
 

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import count, islice
 from random import Random
-from typing import Final, Generic, TypeVar
+from typing import Final, TypeVar
 
 from ocinterp import records
 from ocinterp.models.refusals import OF_ONE_REQUEST, RequestRefused
 from ocinterp.synth import correct, follow, hardness, pack, prompts, proof, similar
 from ocinterp.synth.chance import lot
 from ocinterp.synth.crowd import in_order
-from ocinterp.synth.desk import Bill, Desk
+from ocinterp.synth.desk import Bill, Desk, Refusals
 from ocinterp.synth.folder import STOPPED, Done, Stage
 from ocinterp.synth.follow import Followed
 from ocinterp.synth.hardness import Judged
@@ -34,7 +34,6 @@ _T = TypeVar("_T")
 _R = TypeVar("_R")
 PART_ROWS: Final = 500  # of stages that ask models
 _SHOWN: Final = 3  # tests, where any are shown
-_REFUSED_TOGETHER: Final = 50  # rows that a server did not take, with none between that it took
 
 
 async def judge(desk: Desk, before: Stage, rows: int, stage: Stage) -> Done:
@@ -75,8 +74,9 @@ async def _made(
     rejected: list[Rejected] = []
     part: list[_R] = []
     number, kept = count(), 0
-    excused = _Excused(act)
-    async for given, made in in_order(rows, excused, at_once, desk.stop, leave=leave):
+    refusals = Refusals()
+    async for given, made in in_order(rows, _excused(act), at_once, desk.stop, leave=leave):
+        refusals.hear(made.error if isinstance(made, _Declined) else None)
         desk.watch.row(not isinstance(made, str))
         if isinstance(made, str):
             query = about(given)
@@ -91,36 +91,34 @@ async def _made(
         stage.write(kind, part, next(number))
     if desk.stop():
         return Done(kept, len(rejected), {STOPPED: 1})
-    if excused.error is not None and 1 < len(rejected) == excused.refused:
-        raise excused.error
+    refusals.end()
     return stage.finish(kept, rejected)
 
 
-@dataclass
-class _Excused(Generic[_T, _R]):
-    """An act that gives the reason where what a model says is of no use, or a server does not take what it was asked.
+class _Declined(str):
+    """Why there is no row: a server did not take what was asked for it."""
 
-    A model that cannot be asked ends the run; so does a server that has taken none of the last requests, which will not be for what is in them.
+    error: RequestRefused
+
+
+def _excused(act: Callable[[_T], Awaitable[_R | str]]) -> Callable[[_T], Awaitable[_R | str]]:
+    """What a model says so that nobody can use it, and what a server does not take, is why there is no row. A model that cannot be asked
+    ends the run.
     """
 
-    act: Callable[[_T], Awaitable[_R | str]]
-    refused: int = field(default=0, init=False)  # one after the other
-    error: RequestRefused | None = field(default=None, init=False)  # the last
-
-    async def __call__(self, given: _T) -> _R | str:
+    async def excused(given: _T) -> _R | str:
         try:
-            made = await self.act(given)
+            return await act(given)
         except NoRowError as error:
-            made = str(error)
-        except RequestRefused as error:
-            self.refused, self.error = self.refused + 1, error
-            if self.refused >= _REFUSED_TOGETHER:
-                raise
-            return f"a model: {error}"
+            return str(error)
         except OF_ONE_REQUEST as error:
-            made = f"a model: {error}"
-        self.refused = 0
-        return made
+            if not isinstance(error, RequestRefused):
+                return f"a model: {error}"
+            declined = _Declined(f"a model: {error}")
+            declined.error = error
+            return declined
+
+    return excused
 
 
 def _about_query(query: Query) -> Query:

@@ -43,6 +43,7 @@ async def verify(desk: Desk, rows: Iterator[Row], total: int, questions: Questio
             part, number = [], number + 1
     if part:
         stage.write(Row, part, number)
+    desk.refusals.end()
     if batch:
         return Done(kept, len(rejected), {STOPPED: 1})
     return stage.finish(kept, rejected)
