@@ -38,7 +38,8 @@ help:
 	@echo "make pocket   the model that comes with the package, trained anew; about an hour of one processor"
 	@echo "make small    one of ten times the size, which is not in the package; needs a GPU"
 	@echo "make ratios   what requests and what dialogues teach it; about an hour and a half of one processor"
-	@echo "make dataset  69,637 dialogues over small tasks, each verified; about an hour and a half"
+	@echo "make dataset  about 70,000 dialogues over small tasks, each verified; about an hour and a half"
+	@echo "make ablation what each method of that dataset teaches a model; about two hours of one processor"
 	@echo "make constraints  choose all pinned versions anew"
 	@echo "make clean    remove the environments and every cache"
 
