@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 import pytest
 
 from ocinterp.models.refusals import RequestRefused
@@ -10,25 +12,32 @@ from ocinterp.synth.desk import REFUSED_TOGETHER, Refusals
 ERROR = RequestRefused("refused (400)")
 
 
-def test_a_few_refusals_are_of_their_rows_wherever_they_come() -> None:
-    for refused in ({0, 1}, {38, 39}, set(range(5, 5 + REFUSED_TOGETHER - 1))):
-        heard = Refusals()
-        for row in range(100 if len(refused) > 2 else 40):
-            heard.hear(ERROR if row in refused else None)
-        heard.end()
-
-
-def test_many_one_after_the_other_are_the_servers_and_so_are_all_of_several() -> None:
+def outcome(refused: Container[int], rows: int) -> str:
+    """How a stage ends of whose rows some are refused."""
     heard = Refusals()
-    heard.hear(None)
-    for _ in range(REFUSED_TOGETHER - 1):
-        heard.hear(ERROR)
-    with pytest.raises(RequestRefused):
-        heard.hear(ERROR)
-    few = Refusals()
-    few.end()
-    few.hear(ERROR)
-    few.end()  # one alone says nothing of others
-    few.hear(ERROR)
-    with pytest.raises(RequestRefused):
-        few.end()
+    for row in range(rows):
+        try:
+            heard.hear(ERROR if row in refused else None)
+        except RequestRefused:
+            return f"at row {row}"
+    try:
+        heard.end()
+    except RequestRefused:
+        return "at the end"
+    return "done"
+
+
+@pytest.mark.parametrize(
+    ("refused", "rows", "expected"),
+    [
+        ((), 0, "done"), ((), 3, "done"), ((0, 1), 40, "done"), ((38, 39), 40, "done"),
+        (range(5, 4 + REFUSED_TOGETHER), 100, "done"), (range(100 - REFUSED_TOGETHER + 1, 100), 100, "done"),
+        (range(5, 5 + REFUSED_TOGETHER), 100, f"at row {4 + REFUSED_TOGETHER}"),
+        ((0,), 1, "done"),  # one alone says nothing of others
+        ((0, 1), 2, "at the end"), (range(20), 20, "at the end"), (range(1, 20), 20, "done"),
+    ],
+)  # fmt: skip
+def test_a_few_refusals_are_of_their_rows_and_all_of_them_are_the_servers(
+    refused: Container[int], rows: int, expected: str
+) -> None:
+    assert outcome(refused, rows) == expected
