@@ -14,10 +14,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from ocinterp.models.refusals import OF_ONE_REQUEST, RequestRefused
-from ocinterp.parse import extract_cells
 from ocinterp.problems import Problem, Script
 from ocinterp.render import clip
-from ocinterp.synth import prompts
+from ocinterp.synth import prompts, proof
 from ocinterp.synth.crowd import in_order
 from ocinterp.synth.desk import Bill, Desk
 from ocinterp.synth.queries import Facts, Query
@@ -122,18 +121,14 @@ async def _case(desk: Desk, row: Row, bill: Bill) -> _Case:
             reply = (await alone.model(f"solver {number}").generate((Message("user", brief),))).text
         finally:
             bill.calls += alone.calls
-        programs.append("\n\n".join(each.source for each in extract_cells(reply) if each.language == "python"))
+        programs.append(proof.python(reply))
     called = next(name for name in reversed(heads) if any(name in _names(test) for test in tests))
     return _Case(replace(row, calls=(*row.calls, *bill.calls)), program, called, tests, tuple(programs))
 
 
 def last_program(row: Row) -> str:
     """All Python of the last answer that has any."""
-    written = (
-        "\n\n".join(each.source for each in extract_cells(turn.text) if each.language == "python")
-        for turn in reversed(row.turns)
-    )
-    return next(filter(None, written), "")
+    return next(filter(None, (proof.python(turn.text) for turn in reversed(row.turns))), "")
 
 
 def _wanted(row: Row) -> str:

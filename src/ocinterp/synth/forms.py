@@ -10,9 +10,9 @@ from typing import Any, Final, cast
 
 from ocinterp import records
 from ocinterp.errors import DataError
-from ocinterp.models.replies import well_formed
 from ocinterp.synth import cases, statements
 from ocinterp.synth.queries import NO_FACTS, UNKNOWN, Facts, Solution
+from ocinterp.synth.replies import sound
 from ocinterp.types import Message, Role
 
 Fields = Mapping[str, Any]
@@ -238,7 +238,7 @@ def _inner(fields: Fields, name: str) -> object:
     if not isinstance(value, str):
         return value
     try:
-        return json.loads(well_formed(json.dumps(json.loads(value), ensure_ascii=False))) if value.strip() else None
+        return sound(json.loads(value)) if value.strip() else None
     except (ValueError, RecursionError) as error:
         raise UnreadableError(f"{name}: not JSON: {error}") from error
 

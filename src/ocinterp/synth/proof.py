@@ -7,6 +7,7 @@ import builtins
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from ocinterp.parse import extract_cells
 from ocinterp.problems import Benchmark, Calls, Problem, Script
 from ocinterp.synth import cases, normal
 from ocinterp.synth.decontaminate import Hit, passage
@@ -55,6 +56,11 @@ def _names(expression: ast.expr) -> set[str]:
     """All that it reads, but for what it binds itself."""
     names = [each for each in ast.walk(expression) if isinstance(each, ast.Name)]
     return {each.id for each in names} - {each.id for each in names if isinstance(each.ctx, ast.Store)}
+
+
+def python(text: str) -> str:
+    """All Python of an answer."""
+    return "\n\n".join(each.source for each in extract_cells(text) if each.language == "python")
 
 
 def whole(query: Query, program: str) -> str:

@@ -38,8 +38,13 @@ def objects(reply: str) -> Iterator[Mapping[str, Any]]:
             end = at + 1
         else:
             if isinstance(value, dict):
-                yield json.loads(well_formed(json.dumps(value, ensure_ascii=False)))
+                yield sound(cast("dict[str, Any]", value))
         at = said.find("{", end)
+
+
+def sound(value: Any) -> Any:
+    """A value of JSON, with every half of a pair of surrogates replaced: no file can have one."""
+    return json.loads(well_formed(json.dumps(value, ensure_ascii=False)))
 
 
 def having(reply: str, *names: str) -> Mapping[str, Any] | None:

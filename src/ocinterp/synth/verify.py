@@ -7,7 +7,6 @@ from dataclasses import replace
 from itertools import islice
 from typing import Final
 
-from ocinterp.parse import extract_cells
 from ocinterp.synth import cases, crosscheck, proof
 from ocinterp.synth.desk import Desk
 from ocinterp.synth.folder import STOPPED, Done, Stage
@@ -114,7 +113,7 @@ def _earlier(row: Row, questions: Questions) -> Iterator[tuple[int, Query, str]]
     if query is None or row.method in _OF_ALL:
         return
     name = _defined(query)
-    written = [(turn, _python(turn.text)) for turn in row.turns]
+    written = [(turn, proof.python(turn.text)) for turn in row.turns]
     whole = [(turn, program) for turn, program in written if program and (not name or name in syntax.defined(program))]
     yield from ((turn.index, query, program) for turn, program in whole[:-1] if turn.train)
 
@@ -138,7 +137,7 @@ def programs(row: Row, questions: Questions) -> Iterator[tuple[Query | None, str
     ends somewhere the last one that has what was asked for. A program is all of an answer's code: its cells are run one after the other.
     """
     asked = [questions.get(each.id) for each in row.sources] or [None]
-    written = [(at, program) for at, turn in enumerate(row.turns) if (program := _python(turn.text))]
+    written = [(at, program) for at, turn in enumerate(row.turns) if (program := proof.python(turn.text))]
     if row.method not in _OF_ALL:
         name = _defined(asked[0])
         whole = [(at, program) for at, program in written if not name or name in syntax.defined(program)]
@@ -150,8 +149,3 @@ def _defined(query: Query | None) -> str:
     """The name that a program for a question must define; empty where nobody has said so, or it need not."""
     name = query.facts.entry_point.partition("(")[0].partition(".")[0] if query is not None else ""
     return "" if name == cases.PRINTED else name
-
-
-def _python(text: str) -> str:
-    """All Python of an answer."""
-    return "\n\n".join(each.source for each in extract_cells(text) if each.language == "python")
