@@ -12,12 +12,13 @@ from ocinterp.synth.queries import Rejected
 
 TOKEN_BYTES: Final = 4  # of a token, as texts and programs have on average
 _PROGRAMS: Final = 3  # of a dialogue of problems that are alike, or of one in several ways, at most
+_PACK: Final = 3  # questions of a pack, at least
 _TEMPLATE: Final = 300  # tokens of what stands around a question
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Of one stage: rows that go in, and what they take."""
+    """Of one stage: rows that it scores or makes, at most, and what they take."""
 
     stage: str
     rows: int
@@ -78,7 +79,7 @@ def estimates(plan: Plan, questions: Measured) -> Iterator[Estimate]:
     embedder = plan.players.get("embedder")
     calls, read = (packed, round(packed * questions.tokens)) if embedder else (0, 0)
     cost = read * embedder.price_in / 1e6 if embedder else 0.0
-    yield Estimate("packing", min(packed, plan.sizes.packing), calls, read, 0, cost)
+    yield Estimate("packing", min(packed // _PACK, plan.sizes.packing), calls, read, 0, cost)
 
 
 def _judging(plan: Plan, questions: Measured, rows: int) -> Estimate:
