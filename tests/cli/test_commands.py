@@ -126,7 +126,7 @@ def test_sessions_that_were_rated_are_exported_as_rows(ocinterp: Run, serve: Run
     assert (none.code, "none of 1 sessions was rated: /feedback good" in none.err) == (2, True)
     ocinterp("chat", "--model", serve(Says(code("print(42)"))), stdin="go\n/feedback good\n")
     ended = ocinterp("sessions", "export", "all", "rated.jsonl", "--as-dataset")
-    assert (ended.code, ended.out) == (0, "1 sessions: rated.jsonl\n")
+    assert (ended.code, ended.out) == (0, "1 session: rated.jsonl\n")
     assert "read them before you hand them on" in ended.err
     (row,) = records.read(home / "rated.jsonl")
     assert row.turns[0].feedback[-1].rating == "good"

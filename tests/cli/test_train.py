@@ -201,7 +201,7 @@ def test_a_chat_that_a_person_rated_becomes_rows_and_a_model_that_has_learnt_the
     lines = "what is the answer?\n/feedback bad It is one more.\nagain\n/feedback good\n"
     assert ocinterp("chat", "--model", model, stdin=lines).code == 0
     ended = ocinterp("sessions", "export", "all", "rated.jsonl", "--as-dataset")
-    assert (ended.code, ended.out) == (0, "1 sessions: rated.jsonl\n")
+    assert (ended.code, ended.out) == (0, "1 session: rated.jsonl\n")
     assert ocinterp("synth", "plan", "rated.jsonl", "--out", "run", *NOBODY).code == 0
     assert ocinterp("synth", "run", "run").code == 0
     assert (

@@ -125,7 +125,7 @@ def _export_rows(session: str, path: Path) -> None:
     else:
         chosen = [_load_or_salvage(session).trajectory]
     records.write(path, chosen)
-    print(f"{len(chosen):,} sessions: {path}")
+    print(f"{len(chosen):,} session{'s' if len(chosen) != 1 else ''}: {path}")
     print(
         "ocinterp: read them before you hand them on: they are as they were, with files, names and keys",
         file=sys.stderr,
