@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from ocinterp.synth.folder import Done
 
 _SECONDS: Final = 30.0  # from line to line, where there is no terminal
+_MARKS: Final = 60  # a second apart at least: how fast it goes is how fast it went between the oldest and now
 
 
 class Told(Watch):
@@ -28,6 +30,7 @@ class Told(Watch):
         self._task: Any = None
         self._stage, self._rows, self._done, self._refused = "", 0, 0, 0
         self._begun = self._told = clock()
+        self._marks: deque[tuple[float, int]] = deque(maxlen=_MARKS)  # when, and how many rows were done
 
     def __enter__(self) -> Told:
         if sys.stderr is not None and sys.stderr.isatty():
@@ -49,6 +52,8 @@ class Told(Watch):
     def begin(self, stage: str, rows: int) -> None:
         self._stage, self._rows, self._done, self._refused = stage, rows, 0, 0
         self._begun = self._told = self._clock()
+        self._marks.clear()
+        self._marks.append((self._begun, 0))
         if self._bar is not None:
             self._task = self._bar.add_task(stage, total=rows or None, more="")
         else:
@@ -57,10 +62,12 @@ class Told(Watch):
     def row(self, made: bool) -> None:
         self._done += 1
         self._refused += not made
+        if (now := self._clock()) - self._marks[-1][0] >= 1:
+            self._marks.append((now, self._done))
         if self._bar is not None:
             self._bar.update(self._task, advance=1, more=self._more())
-        elif self._clock() - self._told >= _SECONDS:
-            self._told = self._clock()
+        elif now - self._told >= _SECONDS:
+            self._told = now
             self._say(f"{self._stage}: {self._done:,} of {self._rows:,}, {self._more()}, {self._left()} left")
 
     def end(self, stage: str, done: Done) -> None:
@@ -85,10 +92,12 @@ class Told(Watch):
         return f"{refused}{self._speed():.1f} rows/s{self._money()}"
 
     def _speed(self) -> float:
-        return self._done / max(self._clock() - self._begun, 1e-3)
+        """Of late: what the journal knows goes by in no time, and what follows does not."""
+        when, done = self._marks[0]
+        return (self._done - done) / max(self._clock() - when, 1e-3)
 
     def _left(self) -> str:
-        return _time((self._rows - self._done) / self._speed())
+        return _time((self._rows - self._done) / max(self._speed(), 1e-3))
 
     def _money(self) -> str:
         """What is spent, beside what may be."""
