@@ -10,6 +10,7 @@ installed, it looks for near duplicates among some of the same rows in the same 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import multiprocessing
 import resource
@@ -22,12 +23,13 @@ from itertools import accumulate, islice
 from multiprocessing.connection import Connection
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 from _measure import machine
 
 from ocinterp.synth import near, pack, sources, vectors
 from ocinterp.synth.folder import Stage
+from ocinterp.synth.jury import Jury
 from ocinterp.synth.neighbours import nearest
 from ocinterp.synth.plan import Plan
 from ocinterp.synth.queries import Query
@@ -94,11 +96,10 @@ def dedup(folder: Path, rows: Path) -> None:
 
 
 def decontaminate(folder: Path, rows: Path) -> None:
-    """The search; suspects are not judged here, which takes a sandbox."""
-    from ocinterp.synth.decontaminate import Detector
-
+    """Nothing is suspected here, so nobody judges."""
     del rows
-    Detector([benchmark.benchmark()]).scan(Stage(folder, "dedup").rows(Query))
+    stages = Stage(folder, "dedup"), Stage(folder, "decontaminate")
+    asyncio.run(sources.decontaminate(*stages, [benchmark.benchmark()], Jury(cast("Any", None))))
 
 
 def packing(count: int) -> None:

@@ -93,6 +93,22 @@ def test_more_rows_than_a_batch(tmp_path: Path) -> None:
     assert list(Table(Rejected).read(tmp_path / "r.parquet")) == rows
 
 
+def test_rows_that_are_left_out_are_given_and_the_others_are_kept_as_they_are(tmp_path: Path) -> None:
+    table, (whole, kept) = Table(Rejected), (tmp_path / f"{name}.parquet" for name in "ab")
+    rows = [Rejected("f", at, "no", "text") for at in range(2500)]
+    table.write(whole, rows)
+    left_out = table.sift(whole, kept, [at % 3 != 0 for at in range(2500)])
+    assert next(left_out) == rows[0]
+    assert not kept.exists()
+    assert [rows[0], *left_out] == rows[::3]
+    assert list(table.read(kept)) == [each for at, each in enumerate(rows) if at % 3]
+    assert list(table.sift(kept, whole, [True] * 1666)) == []
+    whole.write_bytes(kept.read_bytes()[:-100])
+    with pytest.raises(DataError, match=r"a\.parquet: damaged"):
+        list(table.sift(whole, kept, [True] * 1666))
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["a.parquet", "b.parquet"]
+
+
 def test_a_table_of_something_else_is_refused(tmp_path: Path) -> None:
     Table(Rejected).write(tmp_path / "r.parquet", [Rejected("f", 1, "why")])
     with pytest.raises(DataError, match=r"no table of Query: \w+: "):

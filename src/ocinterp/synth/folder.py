@@ -90,6 +90,15 @@ class Stage:
         """One part. How many rows it has."""
         return Table(kind).write(self.place / f"part-{number:05}.parquet", rows)
 
+    def sift(self, before: Stage, kind: type[_T], keep: Iterable[bool]) -> Iterator[_T]:
+        """Its parts, of those rows of a stage before it that are to be kept, as they are; gives the others, in order.
+
+        They are there when all were taken. `keep` has one for each row.
+        """
+        rest, table = iter(keep), Table(kind)
+        for each in before.parts():
+            yield from table.sift(each, self.place / each.name, rest)
+
     def finish(self, rows: int, rejected: Iterable[Rejected], **numbers: int) -> Done:
         """Say that all is there."""
         count = Table(Rejected).write(self.refused, rejected)

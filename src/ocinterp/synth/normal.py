@@ -48,8 +48,9 @@ def normal_hash(function: ast.FunctionDef) -> str:
     Names that the function does not bind keep theirs: `sorted` is not `reversed`. Attributes too.
     """
     namer = _Namer(function)
-    body = [each for at, each in enumerate(function.body) if not (at == 0 and _is_docstring(each))]
-    words = [word for each in body for word in namer.words(each)]
+    words: list[str] = []
+    for each in function.body[1 if _is_docstring(function.body[0]) else 0 :]:
+        namer.say(each, words)
     if words.count(_END) < _LEAST:
         return ""
     return hashlib.blake2b("\n".join(words).encode(errors="surrogatepass"), digest_size=10).hexdigest()
@@ -73,6 +74,28 @@ def sketches(source: str) -> set[str]:
     return {" ".join(_SIGN.findall(found[2])) for found in _DEF.finditer(f"{plain}\n")}
 
 
+def _walk(node: ast.AST) -> list[ast.AST]:
+    """It and all below it, in some order."""
+    found = [node]
+    for each in found:
+        found += _parts(each)
+    return found
+
+
+def _parts(node: ast.AST) -> list[ast.AST]:
+    """What stands in it, in order; annotations, and whether a name is read or bound, do not."""
+    found: list[ast.AST] = []
+    for name in node._fields:
+        if name in _LEFT_OUT:
+            continue
+        value: object = getattr(node, name, None)
+        if isinstance(value, ast.AST):
+            found.append(value)
+        elif isinstance(value, list):
+            found += [each for each in cast("list[object]", value) if isinstance(each, ast.AST)]
+    return found
+
+
 def _is_docstring(statement: ast.stmt) -> bool:
     return (
         isinstance(statement, ast.Expr)
@@ -83,26 +106,24 @@ def _is_docstring(statement: ast.stmt) -> bool:
 
 class _Namer:
     def __init__(self, function: ast.FunctionDef) -> None:
-        bound = {each.arg for each in ast.walk(function) if isinstance(each, ast.arg)}
-        for each in ast.walk(function):
-            if isinstance(each, ast.Name) and not isinstance(each.ctx, ast.Load):
-                bound.add(each.id)
+        bound: set[str] = set()
+        for each in _walk(function):
+            if isinstance(each, ast.Name):
+                if not isinstance(each.ctx, ast.Load):
+                    bound.add(each.id)
+            elif isinstance(each, ast.arg):
+                bound.add(each.arg)
             elif isinstance(each, ast.FunctionDef):
                 bound.add(each.name)
         self._bound = bound
         self._numbers = {each.arg: str(at) for at, each in enumerate(_arguments(function))}
 
-    def words(self, node: ast.AST) -> Iterator[str]:
-        """A node and all below it, each as a word; annotations are left out."""
-        yield type(node).__name__
-        yield self._own(node)
-        for name, value in ast.iter_fields(node):
-            if name not in _LEFT_OUT:
-                inner = cast("list[object]", value) if isinstance(value, list) else [value]
-                for each in inner:
-                    if isinstance(each, ast.AST):
-                        yield from self.words(each)
-        yield _END
+    def say(self, node: ast.AST, words: list[str]) -> None:
+        """Add a node and all below it to `words`, each as two of them and an end; annotations are left out."""
+        words += (type(node).__name__, self._own(node))
+        for each in _parts(node):
+            self.say(each, words)
+        words.append(_END)
 
     def _own(self, node: ast.AST) -> str:
         """What a node says beside its kind and its parts."""

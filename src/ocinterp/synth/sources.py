@@ -10,6 +10,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, TypeVar
 
+import numpy as np
+
 from ocinterp.errors import DataError, UsageError
 from ocinterp.files import explained, replace_file
 from ocinterp.problems import Benchmark
@@ -75,18 +77,13 @@ def dedup(plan: Plan, before: Stage, stage: Stage) -> Done:
             yield "\n".join([each.text, *said])  # two sessions may begin alike
 
     found = near.duplicates(texts(), plan.near)
-    kept, rejected = found.kept, list[Rejected]()
-
-    def left() -> Iterator[Query]:
-        for at, each in enumerate(before.rows(Query)):
-            if kept[at]:
-                yield each
-            else:
-                other = where[int(found.group[at])]
-                rejected.append(_refused(each, f"{'the same words as' if found.exact[at] else 'near to'} {other}"))
-
-    rows = _write(stage, left(), Query)
-    return stage.finish(rows, rejected, exact=int(found.exact.sum()), near=int((~kept & ~found.exact).sum()))
+    left_out = np.flatnonzero(~found.kept)
+    rejected = [
+        _refused(each, f"{'the same words as' if found.exact[at] else 'near to'} {where[int(found.group[at])]}")
+        for at, each in zip(left_out, stage.sift(before, Query, found.kept.tolist()), strict=True)
+    ]
+    exact, near_ones = (int(each[left_out].sum()) for each in (found.exact, ~found.exact))
+    return stage.finish(len(where) - len(rejected), rejected, exact=exact, near=near_ones)
 
 
 async def decontaminate(before: Stage, stage: Stage, benchmarks: Sequence[Benchmark], jury: Jury) -> Done:
@@ -96,22 +93,20 @@ async def decontaminate(before: Stage, stage: Stage, benchmarks: Sequence[Benchm
     """
     stage.begin()
     detector = Detector(benchmarks)
-    hits = detector.scan(before.rows(Query))
-    suspects = {each: hits[each.id] for each in before.rows(Query) if each.id in hits}
-    proven = {each.id: found for each, found in (await proof.solved(jury, suspects, benchmarks)).items()}
-    rejected: list[Rejected] = []
+    ids: list[str] = []
 
-    def left() -> Iterator[Query]:
+    def questions() -> Iterator[Query]:
         for each in before.rows(Query):
-            if each.id in hits:
-                rejected.append(_refused(each, why(hits[each.id], proven.get(each.id, ()))))
-            else:
-                yield each
+            ids.append(each.id)
+            yield each
 
-    rows = _write(stage, left(), Query)
+    hits = detector.scan(questions())
+    suspects = {each: hits[each.id] for each in stage.sift(before, Query, [each not in hits for each in ids])}
+    proven = {each.id: found for each, found in (await proof.solved(jury, suspects, benchmarks)).items()}
+    rejected = [_refused(each, why(found, proven.get(each.id, ()))) for each, found in suspects.items()]
     replace_file(stage.place / COMMON, [json.dumps(sorted(detector.common)).encode()])
     replace_file(stage.place / CONTAMINATION, [json.dumps(_counts(benchmarks, hits, proven), indent=1).encode()])
-    return stage.finish(rows, rejected, solved=len(proven))
+    return stage.finish(len(ids) - len(rejected), rejected, solved=len(proven))
 
 
 def _counts(

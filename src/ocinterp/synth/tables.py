@@ -42,8 +42,18 @@ class Table(Generic[_T]):
 
     def read(self, path: Path) -> Iterator[_T]:
         """Its rows. DataError for a file of something else, or a damaged one."""
+        return self._values(path, parquet.rows(path))
+
+    def sift(self, source: Path, path: Path, keep: Iterable[bool]) -> Iterator[_T]:
+        """Write the rows of a file that are to be kept into another, as they are, and give the others. Errors as of `read`.
+
+        The file is there when all were taken from it. `keep` has one for each row.
+        """
+        return self._values(source, parquet.sift(source, path, keep))
+
+    def _values(self, path: Path, rows: Iterable[dict[str, Any]]) -> Iterator[_T]:
         mend = _mend(self.kind)
-        for fields_ in parquet.rows(path):
+        for fields_ in rows:
             try:
                 yield self._adapter.validate_python(mend(fields_) if mend else fields_)
             except ValidationError as error:
