@@ -16,6 +16,7 @@ PINNED := pyproject.toml constraints.txt
 RUN_TESTS = $(BIN)/python -m pytest -n auto --dist loadfile
 TRAIN_INSTALL = $(TRAIN)/bin/python -m pip --disable-pip-version-check install -q -c constraints.txt
 TRAIN_TOOLS := hypothesis pytest pytest-asyncio pytest-randomly pytest-xdist
+BENCH_PEERS := datasketch openai  # measured beside ours in the same run
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -208,7 +209,7 @@ $(VENV)/.jupyter: $(VENV)/.dev
 	@touch $@
 
 $(VENV)/.bench: $(PINNED) | $(VENV)/.created
-	@$(SET_UP) '.[science,jupyter]'
+	@$(SET_UP) '.[science,data,jupyter]' $(BENCH_PEERS)
 	@touch $(VENV)/.demo $@
 
 $(TRAIN)/.ready: $(PINNED) | $(TRAIN)/.created

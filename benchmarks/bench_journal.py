@@ -5,7 +5,8 @@
 The ways take turns, round by round, in the same folder of the same disk, so that a busy machine slows all of them; medians
 of the rounds. "a commit each" writes the same statements with one connection, one transaction after another. Calls are
 answered at once, by a function or by a server in a process of its own, so that what is left is the cost of asking; CPU is
-that of this process, its writer's thread included.
+that of this process, its writer's thread included. Where the package `openai` is installed, its client asks the same server in
+the same run.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ import tempfile
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from _measure import MS, machine
 
@@ -139,13 +143,35 @@ async def call_twice(folder: Path, model: Model, count: int, at_once: int, first
                 await call(paying, count, at_once, row)
 
 
+async def openai_sdk(url: str, count: int, at_once: int, row: Row, *, streamed: bool) -> None:
+    """The same calls by the client that OpenAI has for Python."""
+    module: Any = import_module("openai")  # not among the development tools
+    async with module.AsyncOpenAI(base_url=url, api_key="none") as client:
+
+        async def ask(number: int) -> None:
+            said = [{"role": "user", "content": f"{number}: {TASK}"}]
+            answer = await client.chat.completions.create(model="scripted", messages=said, stream=streamed)
+            if streamed:
+                async for _ in answer:
+                    pass
+
+        await spread(at_once, at_once, ask)
+        await measured(row, count, spread(count, at_once, ask))
+
+
 @contextlib.asynccontextmanager
-async def server(folder: Path) -> AsyncGenerator[str]:
+async def server(folder: Path, *options: str) -> AsyncGenerator[str]:
     """The base URL of a server that gives the same answer for ever."""
     reply = folder / "answer.md"
     reply.write_text(ANSWER)
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "ocinterp.testing.server", "--repeat-last", str(reply), stdout=asyncio.subprocess.PIPE
+        sys.executable,
+        "-m",
+        "ocinterp.testing.server",
+        "--repeat-last",
+        *options,
+        str(reply),
+        stdout=asyncio.subprocess.PIPE,
     )
     assert process.stdout is not None
     try:
@@ -177,16 +203,25 @@ async def commits(folder: Path, rounds: int, count: int) -> None:
 
 async def calls(folder: Path, rounds: int, count: int) -> None:
     bare, kept, replayed = Row("answered at once"), Row("the same, journaled"), Row("replayed from the journal")
-    asked, asked_kept = Row("a local server"), Row("the same, journaled")
-    async with server(folder) as url, HttpModel(url, "scripted") as http:
+    for _ in range(rounds):
+        await call(Instant(), count, 64, bare)
+        await call_twice(folder, Instant(), count, 64, kept, replayed)
+    report("calls of a model, 64 at once", [bare, kept, replayed])
+    for way, options in {"whole": ("--whole",), f"in {len(ANSWER) // 5} pieces": ()}.items():
+        await served(folder, rounds, count // 4 if options else count // 16, way, *options)
+
+
+async def served(folder: Path, rounds: int, count: int, way: str, *options: str) -> None:
+    """Calls of a server, bare and journaled, and by another's client."""
+    rows = [Row("ours"), Row("ours, journaled"), Row("openai")]
+    async with server(folder, *options) as url, HttpModel(url, "scripted", live=False) as http:
         await call(http, 64, 64, Row("warm"))
         for _ in range(rounds):
-            await call(Instant(), count, 64, bare)
-            await call_twice(folder, Instant(), count, 64, kept, replayed)
-            await call(http, count // 16, 64, asked)
-            await call_twice(folder, http, count // 16, 64, asked_kept, None)
-    report("calls of a model, 64 at once", [bare, kept, replayed])
-    report("calls of a model behind HTTP, 64 at once", [asked, asked_kept])
+            await call(http, count, 64, rows[0])
+            await call_twice(folder, http, count, 64, rows[1], None)
+            if find_spec("openai") is not None:
+                await openai_sdk(url, count, 64, rows[2], streamed=not options)
+    report(f"calls of a model behind HTTP whose answers come {way}, 64 at once", [each for each in rows if each.cpu_us])
 
 
 def fsync_ms(folder: Path) -> float:

@@ -61,11 +61,12 @@ def test_a_name_that_the_package_does_not_have_is_an_attribute_error() -> None:
         ocinterp.testing.Nothing  # noqa: B018
 
 
-async def test_it_runs_from_the_shell(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("options", "kind"), [((), "text/event-stream"), (("--whole",), "application/json")])
+async def test_it_runs_from_the_shell(tmp_path: Path, options: tuple[str, ...], kind: str) -> None:
     reply = tmp_path / "reply.md"
     reply.write_text("Good day")
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "ocinterp.testing.server", "--repeat-last", str(reply)),
+        *(sys.executable, "-m", "ocinterp.testing.server", "--repeat-last", *options, str(reply)),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         env={"PYTHONPATH": ":".join(path for path in sys.path if path)},
@@ -74,8 +75,12 @@ async def test_it_runs_from_the_shell(tmp_path: Path) -> None:
         assert process.stdout
         line = (await process.stdout.readline()).decode()
         url = line.split()[2].rstrip(",")
-        async with aiohttp.ClientSession() as session, session.post(f"{url}/chat/completions", json={}) as got:
-            assert "Good day" in await got.text()
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(f"{url}/chat/completions", json={"stream": True}) as got,
+        ):
+            assert got.content_type == kind
+            assert "day" in await got.text()
     finally:
         process.terminate()
         _, errors = await process.communicate()

@@ -237,14 +237,14 @@ class HttpModel:
         if response.content_type == "application/json":
             self._take(await response.text("utf-8", "replace"), answer)
             return
-        parser = EventParser()
+        parser, lull = EventParser(), _Lull(clock, self.patience.between_tokens_seconds)
         async for chunk in response.content.iter_any():
             for event in parser.feed(chunk):
                 if event.data.strip() == "[DONE]":
                     await _drain(response)
                     return
                 if event.data and self._take(event.data, answer):
-                    clock.reschedule(asyncio.get_running_loop().time() + self.patience.between_tokens_seconds)
+                    lull.heard()
         if not answer.finish_reason:
             raise PassingError(f"{self._asked.place} cut the stream before the answer was whole")
 
@@ -252,7 +252,7 @@ class HttpModel:
         document = decode_object(data)
         if document is None:
             raise PassingError(f"{self._asked.place} sent what is no piece of an answer: {self._asked.quote(data)}")
-        if at(document, "error"):  # a stream has begun with 200 by the time it fails
+        if document.get("error"):  # a stream has begun with 200 by the time it fails
             code = at(document, "error", "code")
             status = code if isinstance(code, int) and 400 <= code < 600 else 500
             raise refusal(self._asked, status, data)
@@ -317,6 +317,21 @@ class HttpModel:
 
     def _connector(self) -> aiohttp.BaseConnector:  # whoever calls decides how many at once
         return aiohttp.UnixConnector(str(self.relay.socket), limit=0) if self.relay else aiohttp.TCPConnector(limit=0)
+
+
+class _Lull:
+    """Puts off the end of a clock with every token: until `seconds` from then, and a little more, so that few tokens touch it."""
+
+    def __init__(self, clock: asyncio.Timeout, seconds: float) -> None:
+        self._clock, self._seconds = clock, seconds
+        self._time = asyncio.get_running_loop().time
+        self._due = 0.0
+
+    def heard(self) -> None:
+        if (now := self._time()) >= self._due:
+            more = self._seconds / 32
+            self._clock.reschedule(now + self._seconds + more)
+            self._due = now + more
 
 
 async def _drain(response: aiohttp.ClientResponse) -> None:

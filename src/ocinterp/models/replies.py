@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import cast
 
 from ocinterp.errors import ModelError
 from ocinterp.types import Completion, FinishReason, Usage
 
+_NOTHING: Mapping[str, object] = {}
 _CUT_OFF = {"length", "max_tokens", "model_length"}  # OpenAI; proxies of Anthropic; Mistral
 
 
@@ -55,15 +56,21 @@ def read_piece(document: object, /) -> Piece:
 
     Reasoning has two names: `reasoning_content` (DeepSeek, vLLM, llama.cpp) and `reasoning` (OpenRouter, Ollama).
     """
-    choice = at(document, "choices", 0)
-    said = at(choice, "delta") or at(choice, "message")
-    reason = at(choice, "finish_reason")
+    whole = _object(document)
+    choice = _object(at(whole.get("choices"), 0))
+    said = _object(choice.get("delta") or choice.get("message"))
+    reason = choice.get("finish_reason")
     return Piece(
-        text=_text(at(said, "content")) or _text(at(said, "refusal")),
-        thinking=any(at(said, name) for name in ("reasoning_content", "reasoning")),
+        text=_text(said.get("content")) or _text(said.get("refusal")),
+        thinking=bool(said.get("reasoning_content") or said.get("reasoning")),
         finish_reason=reason if isinstance(reason, str) else "",
-        usage=_usage(at(document, "usage")),
+        usage=_usage(whole.get("usage")),
     )
+
+
+def _object(value: object) -> Mapping[str, object]:
+    """A piece of an answer is read token by token: this is cheaper than a path."""
+    return cast("Mapping[str, object]", value) if isinstance(value, dict) else _NOTHING
 
 
 def well_formed(text: str, /) -> str:
@@ -147,6 +154,8 @@ def _text(content: object) -> str:
 
 
 def _usage(counts: object) -> Usage | None:
+    if counts is None:
+        return None
     prompt, completion = at(counts, "prompt_tokens"), at(counts, "completion_tokens")
     if isinstance(prompt, int) and isinstance(completion, int):
         return Usage(prompt, completion)

@@ -227,9 +227,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m ocinterp.testing.server", description=__doc__)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--repeat-last", action="store_true", help="give the last reply for ever")
+    parser.add_argument("--whole", action="store_true", help="in one JSON body, though a stream is asked for")
     parser.add_argument("replies", nargs="+", type=Path, metavar="REPLY_FILE")
     chosen = parser.parse_args(arguments)
-    script = [path.read_text(encoding="utf-8") for path in chosen.replies]
+    script = [Says(path.read_text(encoding="utf-8"), whole=chosen.whole) for path in chosen.replies]
     try:
         asyncio.run(_serve(ScriptedServer(script, chosen.repeat_last, port=chosen.port)))
     except KeyboardInterrupt:
