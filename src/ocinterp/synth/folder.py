@@ -16,6 +16,7 @@ import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
@@ -28,7 +29,7 @@ _T = TypeVar("_T")
 JOURNAL: Final = "journal.sqlite"
 STOPPED: Final = "stopped"  # among the numbers of a stage that was not made to its end
 SAMPLE: Final = ".sample"  # marks the folder of a sample, which its run makes
-PART_ROWS: Final = 20_000  # of the stages that ask nobody
+PART_ROWS: Final = 20_000  # of a part, where nobody has to be waited for
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,13 @@ class Stage:
     def write(self, kind: type[_T], rows: Iterable[_T], number: int = 0) -> int:
         """One part. How many rows it has."""
         return Table(kind).write(self.place / f"part-{number:05}.parquet", rows)
+
+    def fill(self, kind: type[_T], rows: Iterable[_T]) -> int:
+        """All of its parts. How many rows they have; none where there are none."""
+        rest, count = iter(rows), 0
+        while part := list(islice(rest, PART_ROWS)):
+            count += self.write(kind, part, count // PART_ROWS)
+        return count
 
     def sift(self, before: Stage, kind: type[_T], keep: Iterable[bool]) -> Iterator[_T]:
         """Its parts, of those rows of a stage before it that are to be kept, as they are; gives the others, in order.

@@ -108,8 +108,7 @@ class Course:
         found = near.duplicates(("\n".join(each.content for each in row.messages) for row in rows), _SAME)
         kept = [replace(row, cluster=rows[int(at)].id) for row, at in zip(rows, found.group, strict=True)]
         left = np.nonzero(found.kept)[0].tolist()
-        for number, at in enumerate(range(0, len(left), stages.PART_ROWS)):
-            stage.write(Row, [kept[each] for each in left[at : at + stages.PART_ROWS]], number)
+        stage.fill(Row, (kept[each] for each in left))
         near_ones = [row for at, row in enumerate(kept) if not found.kept[at]]
         spoilt = len(rejected)
         rejected += [Rejected(row.method, 0, f"near to the row {row.cluster}", row.id) for row in near_ones]

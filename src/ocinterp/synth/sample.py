@@ -13,7 +13,7 @@ from ocinterp.errors import UsageError
 from ocinterp.files import explained, replace_file
 from ocinterp.synth import plan as plans
 from ocinterp.synth.chance import by_lot
-from ocinterp.synth.folder import JOURNAL, PART_ROWS, SAMPLE, Stage
+from ocinterp.synth.folder import JOURNAL, SAMPLE, Stage
 from ocinterp.synth.plan import Plan, Sizes
 from ocinterp.synth.queries import Query
 
@@ -90,7 +90,5 @@ def _draw(before: Stage, stage: Stage, seed: str, count: int) -> None:
     for each in before.place.glob("*.json"):
         if each.name != "done.json":
             shutil.copy(each, stage.place / each.name)
-    rows = [each for each in before.rows(Query) if each.id in chosen]
-    for number, at in enumerate(range(0, len(rows), PART_ROWS)):
-        stage.write(Query, rows[at : at + PART_ROWS], number)
-    stage.finish(len(rows), before.rejected(), **(before.done.numbers if before.done else {}))
+    rows = stage.fill(Query, (each for each in before.rows(Query) if each.id in chosen))
+    stage.finish(rows, before.rejected(), **(before.done.numbers if before.done else {}))

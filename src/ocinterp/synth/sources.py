@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 import numpy as np
 
@@ -17,14 +16,13 @@ from ocinterp.files import explained, replace_file
 from ocinterp.problems import Benchmark
 from ocinterp.synth import near, proof
 from ocinterp.synth.decontaminate import Detector, Hit, table
-from ocinterp.synth.folder import PART_ROWS, Done, Stage
+from ocinterp.synth.folder import Done, Stage
 from ocinterp.synth.hardness import Judged
 from ocinterp.synth.ingest import Given, queries
 from ocinterp.synth.jury import Jury
 from ocinterp.synth.plan import Input, Plan
 from ocinterp.synth.queries import Query, Rejected
 
-_T = TypeVar("_T")
 COMMON: Final = "common.json"  # beside the parts: runs of words that benchmarks have, and many questions as well
 CONTAMINATION: Final = (
     "contamination.json"  # beside the parts: for each benchmark and each of its tasks, how many rows had it in them
@@ -47,7 +45,7 @@ def ingest(plan: Plan, stage: Stage) -> Done:
             raise UsageError(f"{each.path} is not what it was when the plan was made: make a new plan")
     stage.begin()
     rejected: list[Rejected] = []
-    rows = _write(stage, taken(plan, rejected), Query)
+    rows = stage.fill(Query, taken(plan, rejected))
     return stage.finish(rows, rejected)
 
 
@@ -145,7 +143,7 @@ def hard(plan: Plan, before: Stage, stage: Stage) -> Done:
                 said = ", ".join(str(one.value) for one in each.scores)
                 rejected.append(_refused(each.query, f"it is not hard enough: {said}"))
 
-    rows = _write(stage, left(), Judged)
+    rows = stage.fill(Judged, left())
     return stage.finish(rows, rejected)
 
 
@@ -158,14 +156,6 @@ def why(hits: Sequence[Hit], proven: Sequence[Hit] = ()) -> str:
         for each in hits
     ]
     return f"it may have {', '.join(said)}"
-
-
-def _write(stage: Stage, rows: Iterable[_T], kind: type[_T]) -> int:
-    rest, count, number = iter(rows), 0, 0
-    while part := list(islice(rest, PART_ROWS)):
-        count += stage.write(kind, part, number)
-        number += 1
-    return count
 
 
 def _refused(query: Query, reason: str) -> Rejected:

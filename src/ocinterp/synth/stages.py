@@ -32,7 +32,7 @@ from ocinterp.types import Completion, Feedback, Message, Source, StopReason, Tr
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
-PART_ROWS: Final = 500  # of stages that ask models
+_PART_ROWS: Final = 500  # of stages that ask models
 _SHOWN: Final = 3  # tests, where any are shown
 
 
@@ -84,7 +84,7 @@ async def _made(
             continue
         part.append(made)
         kept += 1
-        if len(part) == PART_ROWS:
+        if len(part) == _PART_ROWS:
             stage.write(kind, part, next(number))
             part = []
     if part:
