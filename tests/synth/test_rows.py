@@ -24,7 +24,7 @@ from ocinterp.synth.simulate import Cast, simulate
 from ocinterp.synth.tables import Table
 from ocinterp.testing import ScriptedModel
 from ocinterp.testing.teacher import STRONG, WEAK, Teacher
-from ocinterp.types import Completion, Feedback, Message, Source, Trajectory, Turn
+from ocinterp.types import Cell, Completion, ExecutionResult, Feedback, Message, Outcome, Run, Source, Trajectory, Turn
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 HERE = Origin("d", "f.jsonl", 1, "0", "MIT")
@@ -62,7 +62,10 @@ async def test_rows_of_every_method_say_what_their_dialogues_do(sandbox: Namespa
         assert replace(trajectory(again), task_id=dialogue.task_id) == without_figures(dialogue)
         assert again.messages[-1].role == "assistant"
         assert again.verified
-        assert again.solved_turn == next(at for at, turn in enumerate(dialogue.turns, 1) if turn.clean)
+        untold = [
+            turn.clean and all(one.source is not Source.TESTS for one in turn.feedback) for turn in dialogue.turns
+        ]
+        assert again.solved_turn == untold.index(True) + 1
         assert [each.train for each in again.turns] == [turn.right for turn in dialogue.turns]
 
 
@@ -75,6 +78,14 @@ async def test_what_is_told_after_the_last_answer_is_in_the_row_and_not_in_its_m
     assert [each.text for each in made.feedback] == ["no"]
     assert not made.turns[0].train
     assert (made.verified, made.solved_turn) == (False, 0)
+
+
+async def test_an_answer_that_ran_and_of_which_a_test_was_told_is_not_the_one_that_solved_it() -> None:
+    ran = Run(Cell("1.1", "x"), ExecutionResult("1.1", Outcome.OK))
+    told = Turn(Completion("x"), (ran,), (Feedback(Source.TESTS, "f(1) == 2 does not hold", "bad"),))
+    dialogue = Trajectory("t", (Message("user", "go"),)).plus(told).plus(Turn(Completion("y"), (ran,)))
+    made = row(dialogue, "simulation", [], ["m", "m"])
+    assert (made.solved_turn, [each.train for each in made.turns]) == (2, [False, True])
 
 
 async def test_a_row_is_named_by_what_it_says_and_is_made_from() -> None:

@@ -12,6 +12,7 @@ import pytest_asyncio
 
 pytest.importorskip("pyarrow", reason="pyarrow is not installed")
 
+from ocinterp.cli import viewing
 from ocinterp.sandboxes.limits import Resources
 from ocinterp.sandboxes.profiles import STDLIB
 from ocinterp.sandboxes.zygotes import NamespaceSandbox
@@ -118,7 +119,8 @@ async def test_an_earlier_answer_that_fails_the_tests_is_not_learnt_though_it_ra
     assert (found.verified, found.solved_turn) == (True, 2)
     assert found.feedback == (Heard(0, Source.TESTS, "", "bad"),)
     assert [each.right for each in trajectory(found).turns] == [False, True]
-    assert found.messages == mended.messages  # nobody was told
+    assert found.messages == mended.messages
+    assert "── tests (bad, found later, nobody was told)" in viewing.shown(found)
     assert [each.train for each in right.turns] == [True, True]
     assert failed.feedback == ()
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ocinterp.types import Source
+
 if TYPE_CHECKING:
     from ocinterp.synth.rows import Execution, Row
 
@@ -58,9 +60,13 @@ def shown(row: Row) -> Iterator[str]:
                 yield from _execution(each)
         for each in row.feedback:
             if each.turn == turn.index:
-                more = ", ".join(
-                    filter(None, (each.category, each.rating, each.followed and f"followed: {each.followed}"))
+                parts = (
+                    each.category,
+                    each.rating,
+                    each.followed and f"followed: {each.followed}",
+                    "found later, nobody was told" if each.source is Source.TESTS and not each.text else "",
                 )
+                more = ", ".join(filter(None, parts))
                 yield from ("", f"── {each.source}{f' ({more})' if more else ''}", *_lines(each.text))
 
 

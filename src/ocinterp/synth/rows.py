@@ -159,12 +159,20 @@ def row(
         feedback=heard,
         verified=ran,
         verify_kind="executed" if ran else "",
-        solved_turn=next((at for at, turn in enumerate(turns, 1) if turn.clean), 0),
+        solved_turn=solved_turn(executions, heard),
         sources=tuple(sources),
         languages=tuple(dict.fromkeys(each.language for each in executions)),
         stop=str(dialogue.stop or ""),
         provenance=dict(dialogue.provenance),
     )
+
+
+def solved_turn(executions: Sequence[Execution], feedback: Sequence[Heard]) -> int:
+    """The first answer, from 1, whose code ran to its end and which no test refutes; 0 where there is none."""
+    ran = {each.turn for each in executions}
+    wrong = {each.turn for each in executions if each.outcome is not Outcome.OK}
+    wrong |= {each.turn for each in feedback if each.source is Source.TESTS}
+    return min(ran - wrong, default=-1) + 1
 
 
 def places(found: Row) -> list[int]:

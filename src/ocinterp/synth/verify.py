@@ -11,9 +11,9 @@ from ocinterp.synth import cases, crosscheck, proof
 from ocinterp.synth.desk import Desk
 from ocinterp.synth.folder import STOPPED, Done, Stage
 from ocinterp.synth.queries import Query, Rejected
-from ocinterp.synth.rows import Heard, Row
+from ocinterp.synth.rows import Heard, Row, solved_turn
 from ocinterp.tasks import syntax
-from ocinterp.types import Outcome, Source
+from ocinterp.types import Source
 
 Questions = Mapping[str, Query]  # those with tests, by the id of their origin
 
@@ -122,12 +122,7 @@ def _refuted(row: Row, wrong: Set[int]) -> Row:
     """A row some of whose answers fail the tests of its question, which nobody told the model."""
     said = tuple(replace(each, train=False) if each.index in wrong else each for each in row.turns)
     heard = (*row.feedback, *(Heard(each, Source.TESTS, "", "bad") for each in sorted(wrong)))
-    ran = (
-        {each.turn for each in row.executions}
-        - {each.turn for each in row.executions if each.outcome is not Outcome.OK}
-        - wrong
-    )
-    return replace(row, turns=said, feedback=heard, solved_turn=min(ran, default=-1) + 1)
+    return replace(row, turns=said, feedback=heard, solved_turn=solved_turn(row.executions, heard))
 
 
 def programs(row: Row, questions: Questions) -> Iterator[tuple[Query | None, str]]:
