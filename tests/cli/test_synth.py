@@ -180,7 +180,9 @@ def test_a_dataset_is_planned_made_and_looked_at(
         wrong = ocinterp("synth", "view", "run", "--where", "colour = 1")
         assert wrong.code == 2
         assert '--where: Binder Error: Referenced column "colour" not found' in wrong.err
-        assert "LINE 1" not in wrong.err
+        assert "LINE" not in wrong.err
+        seen = ocinterp("synth", "view", "run", "--where", "method = 'simulation' --", "-n", "1")
+        assert (seen.code, seen.out.count("  simulation  ")) == (0, 1)
     probed = ocinterp("synth", "probe", "run", "-n", "4")
     assert probed.code == 0
     assert re.search(r"^\| the same program \| \d+ \| 0\.0 % \| 0\.0 to \d+\.\d \| 0 \|$", probed.out, re.MULTILINE)

@@ -177,6 +177,8 @@ async def test_what_cannot_be_written_is_said_to_be(unprivileged: Path) -> None:
     unprivileged.chmod(0o500)
     with pytest.raises(UsageError, match="permission denied: choose a folder that you can write to"):
         await fill(path)
+    with Reader(path) as reader:
+        assert list(reader.entries())
     unprivileged.chmod(0o700)
 
 

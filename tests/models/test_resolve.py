@@ -137,6 +137,15 @@ async def test_a_name_at_a_url_is_taken_as_it_stands() -> None:
     assert (await served("m@2024@https://x.example/api/v1/")).name == "m@2024"
 
 
+@pytest.mark.parametrize(
+    "spec", ["http://me:s3cret@gpu:8000/v1", "m@http://me:s3cret@gpu:8000/v1", "m@https://me:s3cret@gpu"]
+)
+async def test_a_password_in_a_url_is_refused_and_not_told(spec: str) -> None:
+    with pytest.raises(UsageError, match="holds a password; give it as the API key instead") as refused:
+        await served(spec)
+    assert "s3cret" not in str(refused.value)
+
+
 async def test_a_url_alone_means_its_first_model(ollama: ScriptedServer) -> None:
     assert await served(ollama.url) == Served(ollama.url, "qwen2.5-coder:7b")
 

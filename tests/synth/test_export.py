@@ -66,6 +66,9 @@ def test_messages_have_the_dialogue_and_where_it_comes_from(tmp_path: Path) -> N
     (found,) = written("messages", tmp_path, dialogue())
     assert [each["role"] for each in found["messages"]] == ["system", "user", *["assistant", "user"] * 2, "assistant"]
     assert (found["method"], found["verified"], found["licences"]) == ("simulation", True, ["MIT"])
+    assert [each.get("weight") for each in found["messages"]] == [None, None, 0, None, 1, None, 1]
+    (found,) = written("sharegpt", tmp_path, dialogue())
+    assert [each.get("weight") for each in found["conversations"]] == [None, None, 0, None, 1, None, 1]
 
 
 def test_sharegpt_and_alpaca_have_the_same_words(tmp_path: Path) -> None:
@@ -79,7 +82,10 @@ def test_sharegpt_and_alpaca_have_the_same_words(tmp_path: Path) -> None:
 
 
 def test_pairs_are_of_a_first_answer_that_failed_and_the_first_that_ran(tmp_path: Path) -> None:
-    (found,) = written("dpo", tmp_path, dialogue())
+    found, asked = written("dpo", tmp_path, dialogue())
+    assert (found["kind"], asked["kind"]) == ("execution", "human")
+    assert [each["content"] for each in asked["prompt"][2:]] == ["x", "NameError", "1", "Name it."]
+    assert (asked["chosen"][0]["content"], asked["rejected"][0]["content"]) == ("one = 1", "1")
     assert found["prompt"] == [{"role": "system", "content": "You run code."}, {"role": "user", "content": "Give 1."}]
     assert (found["chosen"][0]["content"], found["rejected"][0]["content"]) == ("1", "x")
     right = Trajectory("t", (Message("user", "go"),), (turn("1", ExecutionResult("1.1", Outcome.OK)),))
@@ -92,13 +98,16 @@ def rated(rating: Rating, *after: Turn) -> Row:
     return row(Trajectory("t", (Message("user", "go"),), (first, *after)), "chat", [HERE], ["m"] * (1 + len(after)))
 
 
-def test_an_answer_to_a_wish_makes_no_pair_and_one_to_what_is_wrong_does(tmp_path: Path) -> None:
+def test_what_a_person_said_is_in_the_prompt_of_an_answer_to_it(tmp_path: Path) -> None:
+    """The question alone does not ask for it."""
     better = turn("2", ExecutionResult("2.1", Outcome.OK))
     (found,) = written("dpo", tmp_path, rated("bad", better))
+    assert (found["kind"], [each["content"] for each in found["prompt"]]) == ("human", ["go", "1", "It is 2."])
     assert (found["chosen"][0]["content"], found["rejected"][0]["content"]) == ("2", "1")
     first = turn("x", BROKEN, Feedback(Source.SIMULATED_HUMAN, "And more."))
-    wished = row(Trajectory("t", (Message("user", "go"),), (first, better)), "simulation", [HERE], ["m", "m"])
-    assert written("dpo", tmp_path, wished) == []
+    for last, pairs in ((better, 1), (turn("2"), 0), (turn("2", BROKEN), 0)):
+        wished = row(Trajectory("t", (Message("user", "go"),), (first, last)), "simulation", [HERE], ["m", "m"])
+        assert [each["kind"] for each in written("dpo", tmp_path, wished)] == ["human"] * pairs
 
 
 def test_what_a_person_found_wrong_is_no_answer_to_learn_from(tmp_path: Path) -> None:

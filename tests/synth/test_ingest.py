@@ -148,7 +148,7 @@ def test_what_the_caller_knows_goes_before_what_the_form_has(tmp_path: Path) -> 
         (b'{"query": "a\\u0000"}', "a NUL character"),
         (b'{"query": "\\ud800"}', "not valid Unicode: '\\ud800'"),
         (b'{"query": "\xff"}', "not UTF-8: byte 0xff at 12"),
-        (b'{"messages": []}', "expected a list of messages, found []"),
+        (b'{"messages": []}', "messages: expected a list, and something in it, found []"),
         (b'{"messages": [{"role": "tool", "content": "x"}]}', 'role: expected user or assistant, found "tool"'),
         (b'{"messages": [{"role": "user", "content": 3}]}', "content: expected a text, found 3"),
         (b'{"messages": [{"role": "assistant", "content": "x"}]}', "nobody asks anything"),

@@ -15,6 +15,7 @@ from ocinterp.synth import prompts, replies
 from ocinterp.synth.correct import correct
 from ocinterp.synth.queries import Origin, Query
 from ocinterp.synth.replies import NoRowError
+from ocinterp.synth.rows import row, trajectory
 from ocinterp.synth.simulate import Cast, ask, simulate
 from ocinterp.testing import ScriptedModel, code
 from ocinterp.testing.teacher import STRONG, WEAK, Teacher
@@ -109,10 +110,27 @@ async def test_the_strong_model_has_three_tries_and_the_person_speaks_after_the_
     )
     assert said(found.trajectory) == [
         [Source.EXECUTION], [Source.EXECUTION], [Source.EXECUTION], [Source.EXECUTION, Source.SIMULATED_HUMAN],
-        [Source.EXECUTION], [],
+        [Source.EXECUTION, Source.SIMULATED_HUMAN], [],
     ]  # fmt: skip
+    *_, unheard = found.trajectory.turns[
+        4
+    ].feedback  # what was asked for was not done: nobody says so, and it is not learnt
+    assert (unheard.text, unheard.rating) == ("", "bad")
     assert found.opinion is not None
     assert found.opinion.followed == "no: judge"
+
+
+async def test_what_is_wrong_is_the_program_and_not_what_was_said_after_it(sandbox: NamespaceSandbox) -> None:
+    wrong = json.dumps({**WANTED, "category": "functionality", "feedback": "I meant two."})
+    replies = ["All is as it should be.", code("print(2)"), "There."]
+    found = (await simulate(QUERY, cast(sandbox, [code("print(1)")], replies, wrong, '{"followed": true}'))).trajectory
+    assert [turn.right for turn in found.turns] == [False, False, True, True]
+    assert [each.text for each in found.turns[1].feedback] == ["I meant two."]
+    made = row(found, "simulation", [QUERY.origin], ["m"] * 4, person="p")
+    assert [(each.turn, each.text, each.by) for each in made.feedback if each.rating == "bad"] == [
+        (0, "", ""), (1, "I meant two.", "p"),
+    ]  # fmt: skip
+    assert [each.train for each in made.turns] == [turn.right for turn in trajectory(made).turns]
 
 
 async def test_an_answer_without_code_is_told_so(sandbox: NamespaceSandbox) -> None:

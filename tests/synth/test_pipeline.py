@@ -14,15 +14,17 @@ import pytest_asyncio
 
 pytest.importorskip("pyarrow", reason="pyarrow is not installed")
 
-from ocinterp import records
+from ocinterp import __version__, records
 from ocinterp.errors import BudgetExhausted, ModelError, UsageError
 from ocinterp.journal import UNLIMITED, Budget, Journal, Journaled, JournaledSandbox, Price
 from ocinterp.problems import Benchmark, Calls, Problem
 from ocinterp.sandboxes.limits import Resources
 from ocinterp.sandboxes.profiles import STDLIB
 from ocinterp.sandboxes.zygotes import NamespaceSandbox
-from ocinterp.synth import folder, sources
+from ocinterp.synth import folder, sources, stages
+from ocinterp.synth import plan as plans
 from ocinterp.synth.desk import Desk
+from ocinterp.synth.hardness import Judged
 from ocinterp.synth.jury import Jury
 from ocinterp.synth.pipeline import METHODS, STAGES, Course
 from ocinterp.synth.plan import Plan, Player, Sizes
@@ -191,6 +193,17 @@ async def test_every_method_makes_rows_that_say_where_they_come_from(desks: Desk
     assert any(heard.category and heard.followed for each in simulated for heard in each.feedback)
     assert all(each.calls and all(call.nanodollars > 0 for call in each.calls) for each in simulated)
     assert len({each.id for each in rows}) == len(rows)
+    by = {"ocinterp": __version__, "plan": plans.digest(desks.plan)}
+    assert all(each.pipeline == by for each in rows)
+    asked = {
+        heard.by for each in rows for heard in each.feedback if heard.source is Source.SIMULATED_HUMAN and heard.text
+    }
+    assert asked == {STRONG, "rule"}  # of follow-ups the words are ours
+    of_methods = [course.stage(name) for name in METHODS]
+    told_of = {each.where for stage in of_methods for made in stage.rows(Row) for each in made.sources}
+    told_of |= {f"{each.file}:{each.row}" for stage in of_methods for each in stage.rejected()}
+    assert {each.query.origin.where for each in course.stage("hard").rows(Judged)} == told_of  # none is lost
+    assert sources.reasons(course.stage("packing")).keys() == {"it is in no pack", "it is answered as another is"}
     had = [each.turns for each in chats()]
     sat = [each for each in rows if each.method == "chat"]
     assert len(sat) == len(had)
@@ -356,6 +369,25 @@ async def test_a_question_that_a_server_does_not_take_is_why_there_is_no_row_and
 
     monkeypatch.setattr(teacher, "reply", strange)
     assert await broken_off(desks, "'temperature' is not known") == "similar"
+
+
+async def test_a_judge_who_gives_no_score_is_a_reason_and_one_who_never_does_ends_the_run(
+    desks: Desks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ocinterp.testing import teacher
+
+    monkeypatch.setattr(teacher, "reply", lambda model, messages: "Quite hard.")  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+    monkeypatch.setattr(stages, "REFUSED_TOGETHER", 500)
+    async with desks.course() as course:
+        found = dict(await course.run("judge"))
+    reasons = sources.reasons(course.stage("judge"))
+    assert found["judge"].rejected == reasons["the judge gave no score"] > 10
+    course.stage("judge").begin()
+    monkeypatch.setattr(stages, "REFUSED_TOGETHER", 5)
+    assert (
+        await broken_off(desks, "5 questions one after the other, and the judge gave no score: 'Quite hard.'")
+        == "judge"
+    )
 
 
 async def test_an_answer_that_nobody_can_use_is_why_there_is_no_row(

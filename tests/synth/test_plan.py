@@ -69,6 +69,10 @@ def test_a_run_goes_on_only_with_the_plan_that_it_began_with(tmp_path: Path) -> 
     path.write_text(path.read_text().replace("least = 4", "least = 3"))
     with pytest.raises(UsageError, match=r"(?s)was changed.*-least = 4\n.*\+least = 3"):
         plan.unchanged(folder)
+    assert plan.load(folder) == PLAN  # what its rows were made by
+    path.unlink()
+    with pytest.raises(UsageError, match="was changed"):
+        plan.unchanged(folder)
     path.write_text(plan.written(PLAN))
     plan.unchanged(folder)
 

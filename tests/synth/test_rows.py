@@ -19,6 +19,7 @@ from ocinterp.synth.correct import correct
 from ocinterp.synth.decontaminate import Hit
 from ocinterp.synth.pocket.dialogues import dialogues
 from ocinterp.synth.queries import Origin, Query
+from ocinterp.synth.replies import NoRowError
 from ocinterp.synth.rows import Call, Row, row, trajectory
 from ocinterp.synth.simulate import Cast, simulate
 from ocinterp.synth.tables import Table
@@ -61,7 +62,8 @@ async def test_rows_of_every_method_say_what_their_dialogues_do(sandbox: Namespa
         assert again == made
         assert replace(trajectory(again), task_id=dialogue.task_id) == without_figures(dialogue)
         assert again.messages[-1].role == "assistant"
-        assert again.verified
+        (*_, last) = [turn for turn in dialogue.turns if turn.runs]
+        assert again.verified == last.right
         untold = [
             turn.clean and all(one.source is not Source.TESTS for one in turn.feedback) for turn in dialogue.turns
         ]
@@ -109,11 +111,12 @@ async def test_scores_hits_and_calls_come_back_too(tmp_path: Path) -> None:
 
 
 async def test_a_question_is_judged_by_both_prompts_and_hard_by_any_threshold() -> None:
-    found = await judging.scores("q", ScriptedModel(["2: easy", "4 because"]))
-    assert found == (judging.Score("simple/1", 2), judging.Score("demanding/1", 4))
+    found = await judging.scores("q", ScriptedModel(["2: easy", "4 because"]), "j")
+    assert found == (judging.Score("simple/1", 2, "j"), judging.Score("demanding/1", 4, "j"))
     judged = judging.Judged(Query("q", HERE), found)
     assert [judged.hard(least) for least in (0, 2, 3)] == [True, True, False]
     assert judging.Judged(Query("q", HERE)).hard(5)  # nobody was asked
     mute = ScriptedModel(["I would rather not.", "Nor I."])
-    assert [each.value for each in await judging.scores("q" * 100_000, mute)] == [0, 0]
+    with pytest.raises(NoRowError, match=r"the judge gave no score: .I would rather not\."):
+        await judging.scores("q" * 100_000, mute, "j")
     assert len(mute.seen[0][0].content) < 10_000

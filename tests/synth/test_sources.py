@@ -125,6 +125,39 @@ async def test_parts_are_read_in_their_order(tmp_path: Path, monkeypatch: pytest
     assert len(stage.parts()) == 14
 
 
+async def test_a_question_whose_tests_are_no_python_is_refused_where_it_is_read(tmp_path: Path) -> None:
+    """And no run of thousands ends for it once they are paid for."""
+    tests = (
+        "assert f(1) = 2",
+        "return 1",
+        "await f(1)",
+        "nonlocal f",
+        "\ufeffassert f(1)",
+        "(" * 400,
+        "if f(1):\n\tpass\n        pass",
+    )
+    rows = [
+        {"format": "ocinterp-question/1", "question": f"Go {at}.", "entry_point": "f", "tests": each}
+        for at, each in enumerate(tests)
+    ]
+    rows.append({**rows[0], "tests": "assert f(1) == '\\d'", "setup": "import math"})
+    rows.append({**rows[0], "tests": "assert f(1) == 2", "setup": "import"})
+    (tmp_path / "q.jsonl").write_text("".join(json.dumps(each) + "\n" for each in rows))
+    stage = Stage(tmp_path / "run", "ingest")
+    done = sources.ingest(Plan((sources.input_of(tmp_path / "q.jsonl"),), {}), stage)
+    assert (done.rows, done.rejected) == (1, len(tests) + 1)
+    assert sources.reasons(stage) == {"its tests are no Python": len(tests) + 1}
+
+
+async def test_a_part_that_is_gone_is_missed(tmp_path: Path) -> None:
+    plan, stage = files(tmp_path), Stage(tmp_path / "run", "ingest")
+    sources.ingest(plan, stage)
+    (part,) = stage.parts()
+    part.unlink()
+    with pytest.raises(DataError, match=r"ingest has 0 rows of 6: delete .*ingest, and the stage is made again"):
+        list(stage.rows(Query))
+
+
 async def test_real_rows_go_through(tmp_path: Path, data: Path, jobs: NamespaceSandbox) -> None:
     for name in ("HumanEval.jsonl.gz", "mbpp.jsonl.gz"):
         store.add_file(data / "benchmarks" / name, tmp_path / "datasets")

@@ -25,8 +25,8 @@ def show(folder: Path, picture: Path) -> None:
     from ocinterp.synth.folder import made
     from ocinterp.synth.rows import Row
 
-    report.check(picture)
     plan.load(folder)
+    report.check(picture)
     parquet.check()
     found = charts.of_run(folder, charts.figures(made(folder).rows(Row)))
     width = min(_WIDEST, shutil.get_terminal_size().columns)

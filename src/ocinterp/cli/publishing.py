@@ -5,25 +5,27 @@ from __future__ import annotations
 import datetime
 import importlib.util
 import json
+import secrets
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ocinterp.cli import probing
-from ocinterp.errors import UsageError
+from ocinterp.errors import DataError, UsageError
 from ocinterp.files import explained, replace_file
 
 if TYPE_CHECKING:
-    from ocinterp.synth.card import Contamination
+    from ocinterp.synth.card import Contamination, Facts
+    from ocinterp.synth.charts import Chart
     from ocinterp.synth.folder import Stage
 
 
 def publish(folder: Path, out: Path, title: str, results: Path | None) -> int:
     """Write the folder `out`, and say how many rows it has. UsageError for a run without rows, or a place that is taken."""
-    from ocinterp.synth import card, charts, croissant, parquet, pipeline, plan
-    from ocinterp.synth.folder import Stage, made
+    from ocinterp.synth import card, charts, parquet, pipeline, plan
+    from ocinterp.synth.folder import SAMPLE, Stage, made
     from ocinterp.synth.rows import Row
-    from ocinterp.synth.tables import Table
 
     parquet.check()
     chosen = plan.load(folder)
@@ -31,6 +33,10 @@ def publish(folder: Path, out: Path, title: str, results: Path | None) -> int:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} is not empty: choose another folder, as in --out {out}-2")
     figures = charts.figures(stage.rows(Row))
+    if not figures.rows:
+        raise UsageError(
+            f"{folder} has no rows to hand on: `ocinterp synth status {folder}` says what became of its questions"
+        )
     title = title or folder.resolve().name
     facts = card.Facts(
         title,
@@ -41,21 +47,36 @@ def publish(folder: Path, out: Path, title: str, results: Path | None) -> int:
         _dollars(folder),
         _text(results),
         _text(folder / probing.TOLD) if (folder / probing.TOLD).exists() else "",
+        (folder / SAMPLE).exists(),
     )
+    place = out.resolve()
+    begun = place.with_name(f".{place.name}.{secrets.token_hex(4)}.tmp")
     with explained(out):
-        (out / "data").mkdir(parents=True, exist_ok=True)
-        files = _copied(stage, out / "data")
-    about = f"{figures.rows:,} dialogues with code, what came of it when it ran, and what was said of it."
+        (begun / "data").mkdir(parents=True)
+        try:
+            _write(begun, stage, facts, charts.of_run(folder, figures))
+            begun.replace(place)
+        finally:
+            shutil.rmtree(begun, ignore_errors=True)
+    return figures.rows
+
+
+def _write(out: Path, stage: Stage, facts: Facts, drawn: Sequence[Chart]) -> None:
+    from ocinterp.synth import card, charts, croissant
+    from ocinterp.synth.rows import Row
+    from ocinterp.synth.tables import Table
+
+    files = _copied(stage, out / "data")
+    about = f"{facts.figures.rows:,} dialogues with code, what came of it when it ran, and what was said of it."
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
-    described = croissant.write(title, about, card.licence(figures), files, Table(Row).schema, today)
+    described = croissant.write(facts.title, about, card.licence(facts.figures), files, Table(Row).schema, today)
     replace_file(out / "croissant.json", [described.encode()])
     replace_file(out / "contamination.json", [json.dumps(facts.contamination, indent=1).encode()])
-    drawn = importlib.util.find_spec("matplotlib") is not None
-    if drawn:
-        charts.draw(charts.of_run(folder, figures), out / "stats.png")
-    picture = "\n![what its rows are like](stats.png)\n" if drawn else ""
+    picture = ""
+    if importlib.util.find_spec("matplotlib") is not None:
+        charts.draw(drawn, out / "stats.png")
+        picture = "\n![what its rows are like](stats.png)\n"
     replace_file(out / "README.md", [f"{card.write(facts)}{picture}".encode()])
-    return figures.rows
 
 
 def _copied(stage: Stage, target: Path) -> list[Path]:
@@ -72,7 +93,13 @@ def _contamination(stage: Stage) -> Contamination:
     from ocinterp.synth.sources import CONTAMINATION
 
     path = stage.place / CONTAMINATION
-    return json.loads(path.read_text("utf-8")) if path.exists() else {}
+    if not path.exists():
+        return {}
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        return {name: {key: dict(of) for key, of in found[name].items()} for name in ("benchmarks", "tasks")}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{path} is damaged: delete {stage.place}, and the stage is made again") from error
 
 
 def _dollars(folder: Path) -> float:

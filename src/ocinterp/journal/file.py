@@ -145,7 +145,9 @@ class Reader:
         if not path.is_file():
             raise UsageError(f"there is no journal at {path}")
         with explained(path):
-            source = f"{path.resolve().as_uri()}?mode=ro"
+            real = path.resolve()  # where nothing can be written nobody does, and there is no room for a reader's notes
+            still = "" if os.access(real.parent, os.W_OK) or Path(f"{real}-wal").exists() else "&immutable=1"
+            source = f"{real.as_uri()}?mode=ro{still}"
             self._database = sqlite3.connect(
                 source, uri=True, timeout=patience_seconds, isolation_level=None, check_same_thread=False
             )

@@ -20,7 +20,7 @@ from ocinterp.models.pocket import card
 from ocinterp.models.secret import Secret
 
 _AT_URL = re.compile(r"(?:(?P<name>.+)@)?(?P<url>https?://\S+)")
-_AT_HOST = re.compile(r"(?P<name>.+@)(?P<host>[\w.-]+:\d+(?:/\S*)?)")  # the same without the scheme
+_AT_HOST = re.compile(r"(?P<name>(?:(?!://).)+@)(?P<host>[\w.-]+:\d+(?:/\S*)?)")  # the same without the scheme
 
 
 @dataclass(frozen=True, slots=True)

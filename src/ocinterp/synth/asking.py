@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any
@@ -12,7 +13,7 @@ from ocinterp.synth.folder import Stage
 
 def matching(stage: Stage, where: str, limit: int) -> list[str]:
     """The ids of rows for which a condition holds, in their order. UsageError for what is no condition."""
-    chosen = f"WHERE {where}" if where.strip() else ""
+    chosen = f"WHERE (\n{where}\n)" if where.strip() else ""  # so that a comment at its end is its own
     return [str(each[0]) for each in ask(stage, f"SELECT id FROM rows {chosen} LIMIT {limit:d}")]
 
 
@@ -35,5 +36,5 @@ def ask(stage: Stage, question: str) -> Sequence[tuple[Any, ...]]:
         try:
             return database.execute(question).fetchall()
         except duckdb.Error as error:
-            said = " ".join(" ".join(str(error).partition("LINE 1")[0].split()).split("^")[0].split())
+            said = " ".join(re.split(r"LINE \d+:", str(error))[0].split())
             raise UsageError(f"--where: {said}") from error

@@ -36,6 +36,7 @@ class Facts:
     dollars: float
     results: str = ""  # Markdown: what a model has learnt from it
     probe: str = ""  # Markdown: what is known of the judge of feedback
+    sample: bool = False  # of some questions of a run, drawn by lot
 
 
 def write(facts: Facts) -> str:
@@ -71,6 +72,8 @@ def _rows(facts: Facts) -> Iterator[str]:
         f"(arXiv 2402.14658, section 2). Of {verified:,} the last program was run, and is right as far as its tests, or its running to the end, "
         "can tell."
     )
+    if facts.sample:
+        yield "\nIt is a sample: of questions drawn by lot of those that are left after `decontaminate`. The stages before that are the whole run's."
     for chart in charts(found):
         if chart.title != "answers by":
             yield from _table(chart)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from ocinterp.files import explained
 from ocinterp.synth import pipeline
 from ocinterp.synth.estimate import TOKEN_BYTES
 from ocinterp.synth.rows import SPOKEN_OF, Row
@@ -135,7 +136,7 @@ def _running(ran: Mapping[int, int]) -> Iterator[tuple[str, float]]:
 
 
 def draw(found: Sequence[Chart], path: Path) -> None:
-    """A PNG of all of them, two in a line."""
+    """A PNG of all of them, two in a line. DataError where it cannot be written."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -150,7 +151,8 @@ def draw(found: Sequence[Chart], path: Path) -> None:
             place.axis("off")
             continue
         _draw(place, found[number], heights[number // columns] - 1)
-    figure.savefig(path, dpi=110)
+    with explained(path):
+        figure.savefig(path, dpi=110, format="png")
 
 
 def _draw(place: Any, chart: Chart, room: int) -> None:

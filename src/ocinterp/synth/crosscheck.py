@@ -133,7 +133,7 @@ def last_program(row: Row) -> str:
 
 def _wanted(row: Row) -> str:
     """What was asked, and what a person said later."""
-    later = [each.text for each in row.feedback if each.source in {Source.SIMULATED_HUMAN, Source.HUMAN}]
+    later = [each.text for each in row.feedback if each.source in {Source.SIMULATED_HUMAN, Source.HUMAN} and each.text]
     return clip("\n\n".join([_asked(row), *(f"Later they said: {each}" for each in later)]), _CHARACTERS)
 
 

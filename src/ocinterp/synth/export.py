@@ -12,7 +12,7 @@ from ocinterp.files import replace_lines
 from ocinterp.problems import Script
 from ocinterp.synth import cases, proof
 from ocinterp.synth.queries import Query
-from ocinterp.synth.rows import SPOKEN_OF, Row, learnt, places, trajectory
+from ocinterp.synth.rows import SPOKEN_OF, Heard, Row, Said, learnt, places, trajectory
 from ocinterp.types import Message, Source
 
 Lines = Iterator[Mapping[str, Any]]
@@ -61,12 +61,22 @@ def _spoken(rows: Iterable[Row]) -> Iterator[tuple[Row, tuple[Message, ...]]]:
     yield from ((each, said) for each in rows if (said := learnt(each)))
 
 
+def _weights(row: Row) -> dict[int, int]:
+    """Of each answer among its messages, 1 if it should be learnt, else 0: wrong ones, and those that were given in the request."""
+    answers = {at: 0 for at, each in enumerate(row.messages) if each.role == "assistant"}
+    return answers | {at: int(each.train) for at, each in zip(places(row), row.turns, strict=True)}
+
+
 def _messages(rows: Iterable[Row]) -> Lines:
-    """As TRL, axolotl and the paper's own release have them; with the row's name, method and licence."""
+    """As TRL, axolotl and the paper's own release have them, `weight` as OpenAI; with the row's name, method and licence."""
     for each, said in _spoken(rows):
+        weights = _weights(each)
         yield {
             "id": each.id,
-            "messages": [{"role": one.role, "content": one.content} for one in said],
+            "messages": [
+                {"role": one.role, "content": one.content} | ({"weight": weights[at]} if at in weights else {})
+                for at, one in enumerate(said)
+            ],
             "method": each.method,
             "verified": each.verified,
             "licences": sorted({one.licence for one in each.sources}),
@@ -76,7 +86,11 @@ def _messages(rows: Iterable[Row]) -> Lines:
 def _sharegpt(rows: Iterable[Row]) -> Lines:
     names = {"user": "human", "assistant": "gpt", "system": "system"}
     for each, said in _spoken(rows):
-        told = [{"from": names[one.role], "value": one.content} for one in said]
+        weights = _weights(each)
+        told = [
+            {"from": names[one.role], "value": one.content} | ({"weight": weights[at]} if at in weights else {})
+            for at, one in enumerate(said)
+        ]
         yield {"id": each.id, "conversations": told}
 
 
@@ -99,28 +113,38 @@ def _alpaca(rows: Iterable[Row]) -> Lines:
 
 
 def _preferences(rows: Iterable[Row]) -> Lines:
-    """Pairs for DPO: to the same question the first answer, whose code failed or that was found wrong, and the first that was right.
+    """Pairs for DPO, of two `kind`s.
 
-    One that also does what somebody wished for later is no answer to the question alone, and makes no pair.
+    `execution`: to a question the first answer, whose code failed or that was found wrong, and the first that was right. Where
+    somebody had a word in between, the question alone does not ask for that, and there is no pair.
+    `human`: to what a person said of a program the answer that did it, and that program, as if nobody had said anything.
     """
     for each in rows:
+        ran = [one for one in each.turns if _ran(each, one.index)]
         first = next((one for one in each.turns if one.index == 0 and not one.train), None)
-        last = next((one for one in each.turns if one.train and _ran(each, one.index)), None)
-        if first is None or last is None or _wished(each, last.index):
-            continue
-        at = next(number for number, one in enumerate(each.messages) if one.role == "assistant")
-        yield {
-            "id": each.id,
-            "prompt": [{"role": one.role, "content": one.content} for one in each.messages[:at]],
-            "chosen": [{"role": "assistant", "content": last.text}],
-            "rejected": [{"role": "assistant", "content": first.text}],
-        }
+        right = next((one for one in ran if one.train), None)
+        if first is not None and right is not None and not any(one.turn < right.index for one in _remarks(each)):
+            yield _pair(each, "execution", 0, right, first)
+        for one in _remarks(each) if each.method in SPOKEN_OF else ():
+            before = next((said for said in reversed(ran) if said.index <= one.turn), None)
+            after = next((said for said in ran if said.index == one.turn + 1), None)
+            if before is not None and after is not None and after.train:
+                yield _pair(each, "human", after.index, after, before)
 
 
-def _wished(row: Row, turn: int) -> bool:
-    """Whether anything was said before a turn but what is wrong."""
+def _remarks(row: Row) -> list[Heard]:
+    """What people said of its answers, in words."""
     people = (Source.HUMAN, Source.SIMULATED_HUMAN, Source.ORACLE)
-    return any(one.turn < turn and one.source in people and one.rating != "bad" for one in row.feedback)
+    return [each for each in row.feedback if each.source in people and each.text]
+
+
+def _pair(row: Row, kind: str, turn: int, chosen: Said, rejected: Said) -> Mapping[str, Any]:
+    return {
+        "id": row.id, "kind": kind,
+        "prompt": [{"role": one.role, "content": one.content} for one in row.messages[: places(row)[turn]]],
+        "chosen": [{"role": "assistant", "content": chosen.text}],
+        "rejected": [{"role": "assistant", "content": rejected.text}],
+    }  # fmt: skip
 
 
 def _ran(row: Row, turn: int) -> bool:
@@ -130,8 +154,8 @@ def _ran(row: Row, turn: int) -> bool:
 def _feedback(rows: Iterable[Row]) -> Lines:
     """What a person said of an answer: the dialogue up to it, the last answer that has code, and the answer to what they said."""
     for each in rows:
-        for one in each.feedback if each.method in SPOKEN_OF else ():
-            if one.source in (Source.SIMULATED_HUMAN, Source.HUMAN) and one.turn + 1 < len(each.turns):
+        for one in _remarks(each) if each.method in SPOKEN_OF else ():
+            if one.turn + 1 < len(each.turns):
                 until = each.messages[: places(each)[one.turn] + 1]
                 ran = [said.text for said in each.turns[: one.turn + 1] if _ran(each, said.index)]
                 yield {

@@ -72,10 +72,16 @@ class Stage:
         return sorted(self.place.glob("part-*.parquet"))
 
     def rows(self, kind: type[_T]) -> Iterator[_T]:
-        """What it has made, in order."""
-        table = Table(kind)
-        for each in self.parts():
-            yield from table.read(each)
+        """What it has made, in order. DataError where a part of it is damaged, or gone."""
+        table, count = Table(kind), 0
+        for part in self.parts():
+            for each in table.read(part):
+                count += 1
+                yield each
+        if (done := self.done) is not None and count != done.rows:
+            raise DataError(
+                f"{self.place} has {count:,} rows of {done.rows:,}: delete {self.place}, and the stage is made again"
+            )
 
     def rejected(self) -> Iterator[Rejected]:
         return Table(Rejected).read(self.refused) if self.refused.exists() else iter(())

@@ -170,7 +170,7 @@ def _list(fields: Fields, name: str) -> Sequence[Any]:
     found = _array(fields.get(name))
     if not found:
         value = json.dumps(fields.get(name), default=str)[:60]
-        raise UnreadableError(f"{name}: expected a list of messages, found {value}")
+        raise UnreadableError(f"{name}: expected a list, and something in it, found {value}")
     return found
 
 

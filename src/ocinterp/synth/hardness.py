@@ -19,10 +19,11 @@ _CHARACTERS: Final = 6_000  # of a question that is judged
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """What a judge said of a question by one of the prompts; `value` is 0 where its reply had no digit from 1 to 5."""
+    """What a judge said of a question by one of the prompts, from 1 to 5."""
 
     name: str  # of the prompt, with its number
     value: int
+    by: str = ""  # the model
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +38,14 @@ class Judged:
         return all(each.value >= least for each in self.scores)
 
 
-async def scores(question: str, judge: Model) -> tuple[Score, ...]:
-    """By both prompts. Raises what the judge raises."""
+async def scores(question: str, judge: Model, by: str) -> tuple[Score, ...]:
+    """By both prompts, of a judge of that name. NoRowError where a reply has no digit from 1 to 5; raises what the judge raises."""
     found: list[Score] = []
     for name in ("simple/1", "demanding/1"):
         asked = prompts.NAMES[name].format(query=clip(question, _CHARACTERS))
         reply = await judge.generate((Message("user", asked),))
-        found.append(Score(name, replies.score(reply.text) or 0))
+        value = replies.score(reply.text)
+        if value is None:
+            raise replies.NoRowError(f"the judge gave no score: {reply.text[:80]!r}")
+        found.append(Score(name, value, by))
     return tuple(found)

@@ -11,9 +11,11 @@ from typing import Final
 
 import numpy as np
 
+from ocinterp import __version__
 from ocinterp.errors import UsageError
 from ocinterp.problems import Benchmark
 from ocinterp.synth import near, sources, stages, verify
+from ocinterp.synth import plan as plans
 from ocinterp.synth.decontaminate import Detector, Hit, Passage
 from ocinterp.synth.desk import Desk
 from ocinterp.synth.folder import Done, Stage
@@ -106,7 +108,8 @@ class Course:
         stage.begin()
         rows, rejected = self._clean(list(before.rows(Row)))
         found = near.duplicates(("\n".join(each.content for each in row.messages) for row in rows), _SAME)
-        kept = [replace(row, cluster=rows[int(at)].id) for row, at in zip(rows, found.group, strict=True)]
+        by = {"ocinterp": __version__, "plan": plans.digest(self.desk.plan)}
+        kept = [replace(row, cluster=rows[int(at)].id, pipeline=by) for row, at in zip(rows, found.group, strict=True)]
         left = np.nonzero(found.kept)[0].tolist()
         stage.fill(Row, (kept[each] for each in left))
         near_ones = [row for at, row in enumerate(kept) if not found.kept[at]]

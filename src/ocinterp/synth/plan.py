@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import json
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -114,6 +115,11 @@ def written(plan: Plan) -> str:
     return "\n".join(_lines(asdict(plan))) + "\n"
 
 
+def digest(plan: Plan) -> str:
+    """What tells a plan from any other (SHA-256)."""
+    return hashlib.sha256(written(plan).encode(errors="surrogatepass")).hexdigest()
+
+
 def parse(text: str, where: str) -> Plan:
     """The plan in a text. DataError for what is none."""
     try:
@@ -172,8 +178,8 @@ def save(plan: Plan, folder: Path) -> None:
 
 
 def load(folder: Path) -> Plan:
-    """The plan of a run. UsageError where there is none."""
-    path = folder / NAME
+    """The plan of a run, as it was when the run began, if it has. UsageError where there is none."""
+    path = folder / (_FROZEN if (folder / _FROZEN).is_file() else NAME)
     if not path.is_file():
         raise UsageError(f"there is no plan in {folder}: make one with `ocinterp synth plan FILE... --out {folder}`")
     with explained(path):
@@ -192,8 +198,8 @@ def freeze(folder: Path, text: str) -> None:
 
 def unchanged(folder: Path) -> str:
     """The plan's text, as it is. UsageError, with the difference, where the run began with another."""
-    now = (folder / NAME).read_text("utf-8")
-    frozen = folder / _FROZEN
+    path, frozen = folder / NAME, folder / _FROZEN
+    now = path.read_text("utf-8") if path.is_file() else ""
     if not frozen.exists():
         return now
     before = frozen.read_text("utf-8")

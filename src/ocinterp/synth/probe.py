@@ -16,7 +16,7 @@ from typing import Final, Literal
 from ocinterp.synth.chance import lot
 from ocinterp.synth.crowd import in_order
 from ocinterp.synth.desk import Bill, Desk
-from ocinterp.synth.rows import Row, trajectory
+from ocinterp.synth.rows import SPOKEN_OF, Row, trajectory
 from ocinterp.synth.simulate import followed, program
 from ocinterp.tasks import syntax
 from ocinterp.types import Completion, Source, Turn
@@ -61,7 +61,9 @@ def cases(rows: Iterable[Row], count: int, seed: str) -> list[Case]:
 
 def _real(rows: Iterable[Row]) -> Iterator[Case]:
     for row in rows:
-        heard = next((each for each in row.feedback if each.source is Source.SIMULATED_HUMAN), None)
+        if row.method not in SPOKEN_OF:
+            continue
+        heard = next((each for each in row.feedback if each.source is Source.SIMULATED_HUMAN and each.text), None)
         if heard is None or heard.turn + 1 >= len(row.turns):
             continue
         turns = trajectory(row).turns

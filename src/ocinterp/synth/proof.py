@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
@@ -12,7 +13,7 @@ from ocinterp.problems import Benchmark, Calls, Problem, Script
 from ocinterp.synth import cases, normal
 from ocinterp.synth.decontaminate import Hit, passage
 from ocinterp.synth.jury import Jury
-from ocinterp.synth.queries import Query
+from ocinterp.synth.queries import Facts, Query
 from ocinterp.tasks import syntax
 from ocinterp.types import Message, Task
 
@@ -26,7 +27,7 @@ def problem(query: Query) -> Problem | None:
     LeetCodeDataset: `check(candidate)`, called with the method of a new `Solution`.
     """
     facts = query.facts
-    if not facts.tests.strip() or not facts.entry_point:
+    if not facts.entry_point or not _judges(facts.tests, facts.entry_point):
         return None
     defined = "check" in syntax.defined(facts.tests)
     source = f"{facts.tests.rstrip()}\n\n\ncheck({facts.entry_point})\n" if defined else facts.tests
@@ -34,6 +35,30 @@ def problem(query: Query) -> Problem | None:
     task = Task(query.id, (Message("user", query.text),), name)
     reference = whole(query, facts.solutions[0].source) if facts.solutions else ""
     return Problem(task, reference, Script(source, facts.setup))
+
+
+def fault(facts: Facts) -> str:
+    """What is wrong with tests that are no Python; empty where nothing is."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what it says of invalid escapes is not about us
+            compile(f"{facts.setup}\n{facts.tests}", "tests", "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        return f"its tests are no Python: {error}"
+    return ""
+
+
+def _judges(tests: str, entry_point: str) -> bool:
+    """Whether tests say something of a program: an assert or the like, on what is to be written (or on what it prints)."""
+    if not tests.strip() or (tree := syntax.tree(tests)) is None:
+        return False
+    says = any(
+        isinstance(each, ast.Assert | ast.Raise)
+        or (isinstance(each, ast.Attribute) and each.attr.startswith(("assert", "fail")))
+        for each in ast.walk(tree)
+    )
+    name = entry_point.partition("(")[0].partition(".")[0]
+    return says and (name in syntax.read(tree) or "check" in syntax.defined(tests))
 
 
 def expressions(query: Query) -> list[str]:

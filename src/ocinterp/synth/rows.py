@@ -77,7 +77,7 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What was said of an answer, by whom, and about what."""
+    """What was said of an answer, by whom (`by` is the model that plays a person), and about what; a rating may have no words."""
 
     turn: int
     source: Source
@@ -87,6 +87,7 @@ class Heard:
     satisfied: str = ""
     not_satisfied: str = ""
     followed: str = ""
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,9 @@ class Row:
     calls: tuple[Call, ...] = ()
     languages: tuple[str, ...] = ()
     stop: str = ""
+    pipeline: Mapping[str, str] = field(
+        default_factory=dict[str, str]
+    )  # what made it: this program's version, its plan
     provenance: Mapping[str, str] = field(default_factory=dict[str, str])
     format: str = FORMAT
 
@@ -133,8 +137,9 @@ def row(
     sources: Sequence[Origin],
     by: Sequence[str],
     opinions: Mapping[int, Opinion] = {},
+    person: str = "",
 ) -> Row:
-    """The row of a dialogue. `by` says who gave each answer; `opinions`, by turn, what a simulated person thinks of it.
+    """The row of a dialogue. `by` says who gave each answer; `opinions`, by turn, what `person`, who is simulated, thinks of it.
 
     What was told after the last answer is left out of the messages: nobody has answered it.
     """
@@ -149,7 +154,7 @@ def row(
         for at, (turn, who) in enumerate(zip(turns, by, strict=True))
     )
     executions = tuple(_execution(at, run) for at, turn in enumerate(turns) for run in turn.runs)
-    heard = tuple(_heard(at, each, opinions.get(at)) for at, turn in enumerate(turns) for each in turn.feedback)
+    heard = tuple(_heard(at, each, opinions.get(at), person) for at, turn in enumerate(turns) for each in turn.feedback)
     return Row(
         id=_identity(method, messages, sources),
         method=method,
@@ -227,9 +232,11 @@ def _run(each: Execution) -> Run:
     return Run(Cell(each.cell, each.code, each.language), result)
 
 
-def _heard(turn: int, said: Feedback, opinion: Opinion | None) -> Heard:
-    if opinion is None or said.source is not Source.SIMULATED_HUMAN:
+def _heard(turn: int, said: Feedback, opinion: Opinion | None, person: str) -> Heard:
+    if said.source is not Source.SIMULATED_HUMAN or not said.text:
         return Heard(turn, said.source, said.text, said.rating)
+    if opinion is None:
+        return Heard(turn, said.source, said.text, said.rating, by=person)
     return Heard(
         turn,
         said.source,
@@ -239,4 +246,5 @@ def _heard(turn: int, said: Feedback, opinion: Opinion | None) -> Heard:
         opinion.satisfied,
         opinion.not_satisfied,
         opinion.followed,
+        person,
     )

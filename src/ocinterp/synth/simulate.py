@@ -68,13 +68,27 @@ async def simulate(query: Query, those: Cast, tests: Sequence[str] = ()) -> Simu
     opinion = await ask(mended, those.person)
     if opinion is None:
         return Simulated(_ended(mended), None)
-    said = Feedback(Source.SIMULATED_HUMAN, opinion.feedback, "bad" if opinion.category in _WRONG else None)
-    last = mended.turns[-1]
-    told = mended.answered((*last.feedback, said))
+    wrong = opinion.category in _WRONG
+    said = Feedback(Source.SIMULATED_HUMAN, opinion.feedback, "bad" if wrong else None)
+    meant = next((at for at in reversed(range(len(mended.turns))) if program(mended.turns[at])), None)
+    if (
+        wrong and meant is not None and meant + 1 < len(mended.turns)
+    ):  # what is wrong is the program, not the remark after it
+        mended = _rated_bad(mended, meant)
+    told = mended.answered((*mended.turns[-1].feedback, said))
     answered = await _on(task, told, those, len(told.turns) + 2)
-    before = next((found for turn in reversed(mended.turns) if (found := program(turn))), "")
+    before = program(mended.turns[meant]) if meant is not None else ""
     whether = await followed(query.text, before, answered.turns[len(told.turns)], opinion.feedback, those.judge)
+    if whether.startswith("no"):
+        answered = _rated_bad(answered, len(told.turns))
     return Simulated(_ended(answered), replace(opinion, followed=whether))
+
+
+def _rated_bad(trajectory: Trajectory, at: int) -> Trajectory:
+    """With a turn that is no good, of which nobody says a word: it is context, and not learnt."""
+    turn = trajectory.turns[at]
+    rated = replace(turn, feedback=(*turn.feedback, Feedback(Source.SIMULATED_HUMAN, "", "bad")))
+    return replace(trajectory, turns=(*trajectory.turns[:at], rated, *trajectory.turns[at + 1 :]))
 
 
 async def _on(task: Task, so_far: Trajectory, those: Cast, most: int) -> Trajectory:
@@ -99,7 +113,8 @@ async def _rolled(task: Task, so_far: Trajectory | None, model: Model, sandbox: 
 
 def _ended(trajectory: Trajectory) -> Trajectory:
     """Without what was told after the last answer: nobody has answered it."""
-    return replace(trajectory.answered(()), stop=trajectory.stop)
+    left = tuple(each for each in trajectory.turns[-1].feedback if not each.text)
+    return replace(trajectory.answered(left), stop=trajectory.stop)
 
 
 async def ask(so_far: Trajectory, person: Model) -> Opinion | None:

@@ -59,6 +59,8 @@ def taken(plan: Plan, rejected: list[Rejected]) -> Iterator[Query]:
             elif allowed and found.origin.licence.lower() not in allowed:
                 reason = f"its licence is {found.origin.licence}, which the plan does not have"
                 rejected.append(_refused(found, reason))
+            elif reason := proof.fault(found.facts):
+                rejected.append(_refused(found, reason))
             else:
                 yield found
 

@@ -14,11 +14,12 @@ from random import Random
 from typing import Final, TypeVar
 
 from ocinterp import records
+from ocinterp.errors import ModelError
 from ocinterp.models.refusals import OF_ONE_REQUEST, RequestRefused
 from ocinterp.synth import correct, follow, hardness, pack, prompts, proof, similar
 from ocinterp.synth.chance import lot
 from ocinterp.synth.crowd import in_order
-from ocinterp.synth.desk import Bill, Desk, Refusals
+from ocinterp.synth.desk import REFUSED_TOGETHER, Bill, Desk, Refusals
 from ocinterp.synth.folder import STOPPED, Done, Stage
 from ocinterp.synth.follow import Followed
 from ocinterp.synth.hardness import Judged
@@ -43,10 +44,23 @@ async def judge(desk: Desk, before: Stage, rows: int, stage: Stage) -> Done:
     that people had.
     """
 
+    silent = 0  # questions in a row
+
     async def one(query: Query) -> Judged:
+        nonlocal silent
         if not desk.plan.least or query.facts.solutions or query.record:
             return Judged(query)
-        return Judged(query, await hardness.scores(query.text, Bill(desk, "").patient("judge")))
+        bill = Bill(desk, "")
+        name = bill.name("judge")
+        try:
+            found = await hardness.scores(query.text, bill.patient("judge"), name)
+        except NoRowError as error:
+            silent += 1
+            if silent >= REFUSED_TOGETHER:
+                raise ModelError(f"{name}: {silent} questions one after the other, and {error}") from error
+            raise
+        silent = 0
+        return Judged(query, found)
 
     return await _made(desk, stage, Judged, before.rows(Query), rows, one, _about_query, patient=True)
 
@@ -61,8 +75,9 @@ async def _made(
     about: Callable[[_T], Query],
     *,
     patient: bool = False,
+    left: Iterable[Rejected] = (),
 ) -> Done:
-    """Carry out `act` for each of `total` rows, and write what it gives; a text is why there is nothing.
+    """Carry out `act` for each of `total` rows, and write what it gives; a text is why there is nothing. `left` were not given to it.
 
     Where `patient` acts wait for a batch, more of them are under way, and nobody who wants to stop waits for them: the batch
     is at the server, and whoever goes on with the run collects it.
@@ -71,7 +86,7 @@ async def _made(
     leave = patient and desk.patient is not None
     stage.begin()
     desk.watch.begin(stage.name, total)
-    rejected: list[Rejected] = []
+    rejected = list(left)
     part: list[_R] = []
     number, kept = count(), 0
     refusals = Refusals()
@@ -158,7 +173,7 @@ def shares(desk: Desk, rows: Sequence[Judged]) -> Shares:
     first = sizes.corrections(len(rest))
     corrected = rest[:first]
     simulated = rest[first : first + sizes.simulation]
-    packed = [each for each in rest[first + sizes.simulation :] if each.query.answer.strip()]
+    packed = rest[first + sizes.simulation :]
     return Shares(
         had,
         tuple(tuple(replace(by_id[each.id], query=each) for each in group) for group in alike),
@@ -201,11 +216,12 @@ async def simulation(desk: Desk, rows: Sequence[Judged], stage: Stage) -> Done:
         found = await simulate(given.query, those, _shown(desk.plan, given.query))
         turns = found.trajectory.turns
         by = [bill.name("weak"), *[bill.name("strong")] * (len(turns) - 1)]
+        those_of = Source.SIMULATED_HUMAN
         spoken = [
-            at for at, turn in enumerate(turns) for each in turn.feedback if each.source is Source.SIMULATED_HUMAN
+            at for at, turn in enumerate(turns) for each in turn.feedback if each.source is those_of and each.text
         ]
         opinions = dict.fromkeys(spoken, found.opinion) if found.opinion else {}
-        made = row(found.trajectory, "simulation", [given.query.origin], by, opinions)
+        made = row(found.trajectory, "simulation", [given.query.origin], by, opinions, bill.name("person"))
         return replace(made, scores=given.scores, calls=tuple(bill.calls))
 
     return await _made(desk, stage, Row, rows, len(rows), one, _about_judged)
@@ -235,6 +251,7 @@ async def correction(desk: Desk, rows: Sequence[Judged], stage: Stage) -> Done:
 async def packing(desk: Desk, rows: Sequence[Judged], stage: Stage) -> Done:
     """Questions that are near each other, with the answers that their sources have; nothing is run."""
     plan = desk.plan
+    rows, left = _different(rows)
     vectors = await desk.vectors([each.query.text for each in rows], desk.ledger)
     if vectors is None:
         return Done(0, 0, {STOPPED: 1})
@@ -249,7 +266,28 @@ async def packing(desk: Desk, rows: Sequence[Judged], stage: Stage) -> Done:
         return replace(made, languages=tuple(dict.fromkeys(filter(None, (each.query.language for each in given)))))
 
     chosen = [[rows[at] for at in each.questions] for each in islice(packs, plan.sizes.packing)]
-    return await _made(desk, stage, Row, chosen, len(chosen), one, lambda each: each[0].query)
+    packed = {each.query.id for those in chosen for each in those}
+    left += [_passed_over(each, "it is in no pack") for each in rows if each.query.id not in packed]
+    return await _made(desk, stage, Row, chosen, len(chosen), one, lambda each: each[0].query, left=left)
+
+
+def _different(rows: Sequence[Judged]) -> tuple[list[Judged], list[Rejected]]:
+    """Questions whose sources answer them, no two with the same words; and why the others are left."""
+    seen: set[str] = set()
+    kept, left = list[Judged](), list[Rejected]()
+    for each in rows:
+        answer = " ".join(each.query.answer.split())
+        if answer and answer not in seen:
+            kept.append(each)
+        else:
+            left.append(_passed_over(each, "it is answered as another is" if answer else "its source has no answer"))
+        seen.add(answer)
+    return kept, left
+
+
+def _passed_over(judged: Judged, reason: str) -> Rejected:
+    query = judged.query
+    return Rejected(query.origin.file, query.origin.row, reason, query.text[:200])
 
 
 async def similar_problems(desk: Desk, groups: Sequence[Sequence[Judged]], stage: Stage) -> Done:
@@ -287,7 +325,10 @@ async def _of_solutions(desk: Desk, method: Method, turns: Sequence[tuple[str, Q
         program = f"```{solution.language}\n{solution.source.strip()}\n```"
         said.append((asked, f"{words.strip()}\n\n{program}" if words else program))
     sources = list({query.origin.id: query.origin for _, query, _ in turns}.values())
-    made = row(_spoken(turns[0][1].id, said), method, sources, ["source"] * len(said))
+    asker = (
+        Source.SIMULATED_HUMAN if method == "follow-up" else Source.HUMAN
+    )  # whose words are `follow`'s; else other questions
+    made = row(_spoken(turns[0][1].id, said, asker), method, sources, ["source"] * len(said), person="rule")
     languages = tuple(dict.fromkeys(each.language for _, _, each in turns))
     proven = len(judged) == len(said)
     kind = "tests" if proven else IN_PART if judged else ""
@@ -304,12 +345,12 @@ async def _before(bill: Bill, said: Sequence[tuple[str, str]], asked: str, solut
     return text
 
 
-def _spoken(name: str, turns: Iterable[tuple[str, str]]) -> Trajectory:
+def _spoken(name: str, turns: Iterable[tuple[str, str]], asker: Source = Source.HUMAN) -> Trajectory:
     """Questions and answers as a dialogue: the next question is what is said of an answer."""
     (first, *later) = list(turns)
     found = Trajectory(name, (Message("user", first[0]),)).plus(Turn(Completion(first[1])))
     for asked, answer in later:
-        found = found.answered((Feedback(Source.HUMAN, asked),)).plus(Turn(Completion(answer)))
+        found = found.answered((Feedback(asker, asked),)).plus(Turn(Completion(answer)))
     return found.stopped(StopReason.DONE)
 
 

@@ -68,7 +68,10 @@ def prepare(problem: Problem, leave_out: Collection[int]) -> Prepared:
         _mark(each, ASSERTS + place)
     if len(kept) < len(found):
         tests = _Without({id(each) for each in found} - {id(e) for e in kept.values()}).visit(tests)
-    code = compile(ast.Module([*setup.body, *tests.body], []), FILE, "exec", dont_inherit=True)
+    try:
+        code = compile(ast.Module([*setup.body, *tests.body], []), FILE, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError) as error:  # `return` outside of a function
+        raise _no_python(problem, error) from error
     return Prepared(
         marshal.dumps((code, shared)),
         script.source,
@@ -85,8 +88,12 @@ def parsed(problem: Problem) -> tuple[ast.Module, ast.Module]:
     assert isinstance(script, Script)
     try:
         return ast.parse(script.setup), ast.parse(script.source)
-    except (SyntaxError, ValueError) as error:
-        raise UsageError(f"the tests of {problem.task.id} are no Python: {error}") from error
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise _no_python(problem, error) from error
+
+
+def _no_python(problem: Problem, error: BaseException) -> UsageError:
+    return UsageError(f"the tests of {problem.task.id} are no Python: {error}")
 
 
 def without_methods(source: str, leave_out: Collection[int]) -> str:
