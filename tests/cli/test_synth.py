@@ -81,6 +81,10 @@ def asked(home: Path, count: int = 30) -> Path:
 PLAN = ("--least", "2", "--simulation", "4", "--correction", "3")
 
 
+def interrupted(facts: object) -> str:
+    raise KeyboardInterrupt
+
+
 def test_a_dataset_is_planned_made_and_looked_at(
     home: Path, ocinterp: Command, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,6 +152,19 @@ def test_a_dataset_is_planned_made_and_looked_at(
     assert columns == set(importlib.import_module("pyarrow.parquet").read_schema(part).names)
     again = ocinterp("synth", "card", "run", "--out", "handed")
     assert (again.code, "handed is not empty" in again.err) == (2, True)
+    stop = ocinterp("synth", "stats", "nowhere")
+    assert (stop.code, "there is no plan in nowhere" in stop.err) == (2, True)
+    damaged = home / "run" / "stages" / "decontaminate" / "contamination.json"
+    whole = damaged.read_text()
+    damaged.write_text("[1]")
+    broken = ocinterp("synth", "card", "run", "--out", "half")
+    assert (broken.code, "contamination.json is damaged: delete" in broken.err) == (3, True)
+    damaged.write_text(whole)
+    with monkeypatch.context() as patch:
+        patch.setattr("ocinterp.synth.card.write", interrupted)
+        assert ocinterp("synth", "card", "run", "--out", "half").code == 130
+    assert [each.name for each in home.iterdir() if "half" in each.name] == []
+    assert ocinterp("synth", "card", "run", "--out", "half").code == 0
     seen = ocinterp("synth", "verify", "run")
     assert seen.code == 0
     assert re.fullmatch(rf"{count} rows: {count} as they were\n", seen.out)
@@ -315,6 +332,8 @@ def test_a_sample_is_looked_at_first_and_not_asked_again(home: Path, ocinterp: C
     assert some
     for command in ("status", "cost", "stats"):
         assert ocinterp("synth", command, "run/sample").code == 0
+    ocinterp("synth", "card", "run/sample", "--out", "some")
+    assert "\nIt is a sample: of questions drawn by lot " in (home / "some" / "README.md").read_text()
     refused = ocinterp("synth", "run", "run/sample")
     assert (refused.code, "run/sample is a sample" in refused.err) == (2, True)
     with Reader(home / "run" / JOURNAL) as journal:

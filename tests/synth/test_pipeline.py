@@ -203,7 +203,8 @@ async def test_every_method_makes_rows_that_say_where_they_come_from(desks: Desk
     told_of = {each.where for stage in of_methods for made in stage.rows(Row) for each in made.sources}
     told_of |= {f"{each.file}:{each.row}" for stage in of_methods for each in stage.rejected()}
     assert {each.query.origin.where for each in course.stage("hard").rows(Judged)} == told_of  # none is lost
-    assert sources.reasons(course.stage("packing")).keys() == {"it is in no pack", "it is answered as another is"}
+    why = {"it is in no pack", "it is answered as another is", "its source has no answer"}
+    assert sources.reasons(course.stage("packing")).keys() == why
     had = [each.turns for each in chats()]
     sat = [each for each in rows if each.method == "chat"]
     assert len(sat) == len(had)
