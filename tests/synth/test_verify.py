@@ -110,11 +110,15 @@ async def test_an_earlier_answer_that_fails_the_tests_is_not_learnt_though_it_ra
     mended = replace(row("simulation", (ADDS,), TAKE, ADD, executions=ran), solved_turn=1)
     twice = row("simulation", (ADDS,), ADD, f"{ADD}  # as wished")
     known = replace(
-        row("simulation", (ADDS,), TAKE, ADD),
+        row("simulation", (ADDS,), TAKE, ADD, executions=(replace(ran[0], outcome=Outcome.ERROR), ran[1])),
         turns=(Said(0, "```python\n1 / 0\n```", "m", train=False), mended.turns[1]),
     )
-    _, stage = await made(sandbox, tmp_path, mended, twice, known)
-    found, right, failed = stage.rows(Row)
+    wrong = Heard(0, Source.SIMULATED_HUMAN, "", "bad")
+    rated = replace(
+        mended, id="rated", turns=(replace(mended.turns[0], train=False), mended.turns[1]), feedback=(wrong,)
+    )
+    _, stage = await made(sandbox, tmp_path, mended, twice, known, rated)
+    found, right, failed, spoken_of = stage.rows(Row)
     assert [each.train for each in found.turns] == [False, True]
     assert (found.verified, found.solved_turn) == (True, 2)
     assert found.feedback == (Heard(0, Source.TESTS, "", "bad"),)
@@ -123,6 +127,7 @@ async def test_an_earlier_answer_that_fails_the_tests_is_not_learnt_though_it_ra
     assert "── tests (bad, found later, nobody was told)" in viewing.shown(found)
     assert [each.train for each in right.turns] == [True, True]
     assert failed.feedback == ()
+    assert (spoken_of.feedback, spoken_of.solved_turn) == ((wrong, Heard(0, Source.TESTS, "", "bad")), 2)
 
 
 async def test_who_is_told_to_stop_has_not_done_the_stage(sandbox: NamespaceSandbox, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from ocinterp.synth.folder import STOPPED, Done, Stage
 from ocinterp.synth.queries import Query, Rejected
 from ocinterp.synth.rows import Heard, Row, solved_turn
 from ocinterp.tasks import syntax
-from ocinterp.types import Source
+from ocinterp.types import Outcome, Source
 
 Questions = Mapping[str, Query]  # those with tests, by the id of their origin
 
@@ -108,14 +108,16 @@ async def _with_earlier(desk: Desk, rows: Sequence[Row | str], questions: Questi
 
 
 def _earlier(row: Row, questions: Questions) -> Iterator[tuple[int, Query, str]]:
-    """The programs before the last one of a row that is one question, where nothing has said yet that they are wrong."""
+    """The programs before the last one of a row that is one question, where neither a run nor a test has said yet that they are wrong."""
     query = questions.get(row.sources[0].id) if row.sources else None
     if query is None or row.method in _OF_ALL:
         return
     name = _defined(query)
     written = [(turn, proof.python(turn.text)) for turn in row.turns]
     whole = [(turn, program) for turn, program in written if program and (not name or name in syntax.defined(program))]
-    yield from ((turn.index, query, program) for turn, program in whole[:-1] if turn.train)
+    known = {each.turn for each in row.executions if each.outcome is not Outcome.OK}
+    known |= {each.turn for each in row.feedback if each.source is Source.TESTS}
+    yield from ((turn.index, query, program) for turn, program in whole[:-1] if turn.index not in known)
 
 
 def _refuted(row: Row, wrong: Set[int]) -> Row:
