@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -222,3 +225,17 @@ def test_long_names_are_kept(ocinterp: Run, home: Path) -> None:
     name = "雪" * 84 + "."  # 253 of the 255 bytes that a name may have
     assert ocinterp("exec", "-", "--out", "out", stdin=f"open({name!r}, 'w').write('x');").code == 0
     assert (home / "out" / name).read_text() == "x"
+
+
+def test_the_package_is_the_command_too() -> None:
+    done = subprocess.run([sys.executable, "-m", "ocinterp", "--version"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"ocinterp {__version__}\n", "")
+
+
+def test_who_changes_their_mind_while_it_loads_is_told_nothing(tmp_path: Path) -> None:
+    (tmp_path / "typer.py").write_text("raise KeyboardInterrupt\n")
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *filter(None, sys.path)])}
+    done = subprocess.run(
+        [sys.executable, "-m", "ocinterp", "--version"], capture_output=True, env=environ, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
