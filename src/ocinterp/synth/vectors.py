@@ -36,12 +36,12 @@ def of(texts: Sequence[str]) -> Vectors:
     """
     if not texts:
         return np.empty((0, WIDTH), np.float32)
-    rare = _rarity(texts)
-    axes = _axes(np.stack([_folded(each, rare) for each in texts[:: max(1, len(texts) // _SAMPLE)]]))
+    terms = _Terms(texts)
+    axes = _axes(np.stack([terms.folded(each) for each in texts[:: max(1, len(texts) // _SAMPLE)]]))
     found = np.empty((len(texts), axes.shape[1]), np.float32)
     for at in range(0, len(texts), _BATCH):
         batch = texts[at : at + _BATCH]
-        found[at : at + len(batch)] = np.stack([_folded(each, rare) for each in batch]) @ axes
+        found[at : at + len(batch)] = np.stack([terms.folded(each) for each in batch]) @ axes
     return _unit(found)
 
 
@@ -50,27 +50,36 @@ def _terms(text: str) -> list[str]:
     return [*words, *map(" ".join, pairwise(words))]
 
 
-def _rarity(texts: Sequence[str]) -> dict[str, float]:
-    """The weight of each word and pair that some texts have, and not most."""
-    counts: Counter[str] = Counter()
-    for text in texts:
-        counts.update(set(_terms(text)))
-    most = max(_OFTEN, _OFTEN_SHARE * len(texts))
-    return {term: math.log(len(texts) / count) for term, count in counts.items() if _LEAST <= count <= most}
+class _Terms:
+    """Words and pairs that some texts have, and not most: each with its weight, and with a place and a sign by chance."""
 
+    def __init__(self, texts: Sequence[str]) -> None:
+        counts: Counter[str] = Counter()
+        for text in texts:
+            counts.update(set(_terms(text)))
+        most = max(_OFTEN, _OFTEN_SHARE * len(texts))
+        kept = {term: count for term, count in counts.items() if _LEAST <= count <= most}
+        self._numbers = {term: number for number, term in enumerate(kept, 1)}
+        weights = (math.log(len(texts) / count) for count in kept.values())
+        self._weights = np.fromiter(weights, np.float64, len(kept))
+        hashes = np.fromiter((zlib.crc32(each.encode(errors="surrogatepass")) for each in kept), np.uint32, len(kept))
+        self._signs = np.where(hashes >> np.uint32(31), np.float32(1), np.float32(-1))
+        self._places = (hashes % np.uint32(_PLACES)).astype(np.int64)
+        self._often = np.empty(0)  # what a term is worth that occurs so many times
 
-def _folded(text: str, rare: dict[str, float]) -> Vectors:
-    found = np.zeros(_PLACES, np.float32)
-    counts = Counter(each for each in _terms(text) if each in rare)
-    if not counts:
-        return found
-    hashes = np.fromiter((zlib.crc32(each.encode(errors="surrogatepass")) for each in counts), np.uint32, len(counts))
-    weights = np.fromiter(
-        ((1 + math.log(count)) * rare[each] for each, count in counts.items()), np.float32, len(counts)
-    )
-    signs = np.where(hashes >> np.uint32(31), np.float32(1), np.float32(-1))
-    np.add.at(found, hashes % np.uint32(_PLACES), weights * signs)
-    return _unit(found[None])[0]
+    def folded(self, text: str) -> Vectors:
+        """A text's terms, added up in their places; of length 1, or 0 where it has none."""
+        found = np.zeros(_PLACES, np.float32)
+        counts = Counter(filter(None, map(self._numbers.get, _terms(text))))
+        if not counts:
+            return found
+        which = np.fromiter(counts, np.int64, len(counts)) - 1
+        times = np.fromiter(counts.values(), np.int64, len(counts))
+        if (most := int(times.max())) >= len(self._often):
+            self._often = np.array([0.0, *(1 + math.log(each) for each in range(1, 2 * most))])
+        weights = (self._often[times] * self._weights[which]).astype(np.float32)
+        np.add.at(found, self._places[which], weights * self._signs[which])
+        return _unit(found[None])[0]
 
 
 def _axes(folded: Vectors) -> Vectors:
