@@ -70,7 +70,7 @@ def asked(home: Path, count: int = 30) -> Path:
     rows = [
         {
             "instruction": " ".join([f"Write code for task {at}:", *(f"w{at}x{k}" for k in range(12))]),
-            "response": "```python\n1\n```",
+            "response": f"```python\n{at}\n```",
         }
         for at in range(count)
     ]
@@ -183,7 +183,17 @@ def test_a_dataset_is_planned_made_and_looked_at(
         assert seen.code in (0, 1)
         seen = ocinterp("synth", "view", "run", "--where", "method = 'simulation'", "-n", "2")
         assert seen.code == 0
-        assert seen.out.count("  simulation  verified (executed), solved in answer ") == 2
+        # one who does not do what they are asked for has no verified row
+        assert (
+            len(
+                re.findall(
+                    r"  simulation  (?:not verified|verified \(executed\)), solved in answer \d$",
+                    seen.out,
+                    re.MULTILINE,
+                )
+            )
+            == 2
+        )
         for said in (
             "from magicoder-evol-instruct, asked.jsonl:",
             "scores: simple/1 ",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ocinterp.synth.rows import Execution, Row
 
 _INDENT = "    "
+_MUTE = (Source.TESTS, Source.SIMULATED_HUMAN)  # whose ratings have words, where the model hears of them
 _MOST = 2_000  # characters of an output
 
 
@@ -64,7 +65,8 @@ def shown(row: Row) -> Iterator[str]:
                     each.category,
                     each.rating,
                     each.followed and f"followed: {each.followed}",
-                    "found later, nobody was told" if each.source is Source.TESTS and not each.text else "",
+                    "found later" if each.source is Source.TESTS and not each.text else "",
+                    "nobody was told" if each.source in _MUTE and not each.text else "",
                 )
                 more = ", ".join(filter(None, parts))
                 yield from ("", f"── {each.source}{f' ({more})' if more else ''}", *_lines(each.text))
