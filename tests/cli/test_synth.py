@@ -78,7 +78,8 @@ def asked(home: Path, count: int = 30) -> Path:
     return home / "asked.jsonl"
 
 
-PLAN = ("--least", "2", "--simulation", "4", "--correction", "3")
+QUICK = ("--timeout", "1")  # among the mistakes are loops without end
+PLAN = ("--least", "2", "--simulation", "4", "--correction", "3", *QUICK)
 
 
 def interrupted(facts: object) -> str:
@@ -363,7 +364,7 @@ def test_a_sample_is_looked_at_first_and_not_asked_again(home: Path, ocinterp: C
 def test_tests_that_programs_agree_on_prove_rows_or_refuse_them(home: Path, ocinterp: Command, serve: Serve) -> None:
     pytest.importorskip("pyarrow", reason="pyarrow is not installed")
     model = serve(teacher.answer, repeat_last=True)
-    plan = ("--least", "0", "--simulation", "20", "--correction", "10", "--cross-check", "3")
+    plan = ("--least", "0", "--simulation", "20", "--correction", "10", "--cross-check", "3", *QUICK)
     planned = ocinterp("synth", "plan", asked(home), "--out", "run", "--strong", model, *plan)
     assert re.search(r"^verify +30 +120 ", planned.out, re.MULTILINE)
     ended = ocinterp("synth", "run", "run")
@@ -482,7 +483,7 @@ def test_a_plan_that_cannot_be_is_refused_and_not_written(
 
 def made(home: Path, ocinterp: Command, model: str, *more: str, out: str = "run") -> Path:
     """A run that has its rows."""
-    plan = ("--strong", model, "--least", "0", "--simulation", "4", "--correction", "3", *more)
+    plan = ("--strong", model, "--least", "0", "--simulation", "4", "--correction", "3", *QUICK, *more)
     assert ocinterp("synth", "plan", asked(home), "--out", out, *plan).code == 0
     assert ocinterp("synth", "run", out).code == 0
     return home / out
