@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from ocinterp.synth import follow, prompts, similar, sources
+from ocinterp.synth import follow, pack, prompts, similar, sources
 from ocinterp.synth.plan import Plan, Player
 from ocinterp.synth.queries import Rejected
 
 TOKEN_BYTES: Final = 4  # of a token, as texts and programs have on average
 _PROGRAMS: Final = 3  # of a dialogue of problems that are alike, or of one in several ways, at most
-_PACK: Final = 3  # questions of a pack, at least
 _TEMPLATE: Final = 300  # tokens of what stands around a question
 
 
@@ -79,7 +78,7 @@ def estimates(plan: Plan, questions: Measured) -> Iterator[Estimate]:
     embedder = plan.players.get("embedder")
     calls, read = (packed, round(packed * questions.tokens)) if embedder else (0, 0)
     cost = read * embedder.price_in / 1e6 if embedder else 0.0
-    yield Estimate("packing", min(packed // _PACK, plan.sizes.packing), calls, read, 0, cost)
+    yield Estimate("packing", min(packed // pack.FEWEST, plan.sizes.packing), calls, read, 0, cost)
 
 
 def _judging(plan: Plan, questions: Measured, rows: int) -> Estimate:

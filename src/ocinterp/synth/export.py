@@ -61,21 +61,22 @@ def _spoken(rows: Iterable[Row]) -> Iterator[tuple[Row, tuple[Message, ...]]]:
     yield from ((each, said) for each in rows if (said := learnt(each)))
 
 
-def _weights(row: Row) -> dict[int, int]:
-    """Of each answer among its messages, 1 if it should be learnt, else 0: wrong ones, and those that were given in the request."""
-    answers = {at: 0 for at, each in enumerate(row.messages) if each.role == "assistant"}
-    return answers | {at: int(each.train) for at, each in zip(places(row), row.turns, strict=True)}
+def _weights(row: Row) -> list[Mapping[str, int]]:
+    """Of each of its messages that is an answer a `weight`: 1 if it should be learnt, 0 if it is wrong, or was given in the request."""
+    learnt_at = {at for at, each in zip(places(row), row.turns, strict=True) if each.train}
+    return [
+        {"weight": int(at in learnt_at)} if each.role == "assistant" else {} for at, each in enumerate(row.messages)
+    ]
 
 
 def _messages(rows: Iterable[Row]) -> Lines:
     """As TRL, axolotl and the paper's own release have them, `weight` as OpenAI; with the row's name, method and licence."""
     for each, said in _spoken(rows):
-        weights = _weights(each)
         yield {
             "id": each.id,
             "messages": [
-                {"role": one.role, "content": one.content} | ({"weight": weights[at]} if at in weights else {})
-                for at, one in enumerate(said)
+                {"role": one.role, "content": one.content, **weight}
+                for one, weight in zip(said, _weights(each), strict=False)  # which may be cut short
             ],
             "method": each.method,
             "verified": each.verified,
@@ -86,10 +87,9 @@ def _messages(rows: Iterable[Row]) -> Lines:
 def _sharegpt(rows: Iterable[Row]) -> Lines:
     names = {"user": "human", "assistant": "gpt", "system": "system"}
     for each, said in _spoken(rows):
-        weights = _weights(each)
         told = [
-            {"from": names[one.role], "value": one.content} | ({"weight": weights[at]} if at in weights else {})
-            for at, one in enumerate(said)
+            {"from": names[one.role], "value": one.content, **weight}
+            for one, weight in zip(said, _weights(each), strict=False)
         ]
         yield {"id": each.id, "conversations": told}
 

@@ -19,6 +19,7 @@ Rule = Literal["free", "paper"]
 WIDE: Final = 16  # neighbours that are looked at, by our rule
 NARROW: Final = 4  # and by the paper's
 _MORE: Final = (2, 3)  # questions that join one
+FEWEST: Final = 1 + min(_MORE)  # questions of a pack
 
 
 @dataclass(frozen=True, slots=True)

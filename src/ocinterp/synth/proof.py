@@ -31,14 +31,16 @@ def problem(query: Query) -> Problem | None:
         return None
     defined = "check" in syntax.defined(facts.tests)
     source = f"{facts.tests.rstrip()}\n\n\ncheck({facts.entry_point})\n" if defined else facts.tests
-    name = facts.entry_point.partition("(")[0].partition(".")[0]
+    name = _called(facts.entry_point)
     task = Task(query.id, (Message("user", query.text),), name)
     reference = whole(query, facts.solutions[0].source) if facts.solutions else ""
     return Problem(task, reference, Script(source, facts.setup))
 
 
 def fault(facts: Facts) -> str:
-    """What is wrong with tests that are no Python; empty where nothing is."""
+    """What is wrong with tests that are no Python; empty where nothing is, and where there are none."""
+    if not facts.tests.strip():
+        return ""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what it says of invalid escapes is not about us
@@ -57,8 +59,12 @@ def _judges(tests: str, entry_point: str) -> bool:
         or (isinstance(each, ast.Attribute) and each.attr.startswith(("assert", "fail")))
         for each in ast.walk(tree)
     )
-    name = entry_point.partition("(")[0].partition(".")[0]
-    return says and (name in syntax.read(tree) or "check" in syntax.defined(tests))
+    return says and (_called(entry_point) in syntax.read(tree) or "check" in syntax.defined(tests))
+
+
+def _called(entry_point: str) -> str:
+    """The name that an entry point begins with: `Solution` of `Solution().total`."""
+    return entry_point.partition("(")[0].partition(".")[0]
 
 
 def expressions(query: Query) -> list[str]:
@@ -66,7 +72,7 @@ def expressions(query: Query) -> list[str]:
 
     None where there is more among the tests than asserts, or they are on what a program prints.
     """
-    name, tree = query.facts.entry_point.partition("(")[0].partition(".")[0], syntax.tree(query.facts.tests)
+    name, tree = _called(query.facts.entry_point), syntax.tree(query.facts.tests)
     if not name or name == cases.PRINTED or tree is None:
         return []
     asserts = [each.test for each in tree.body if isinstance(each, ast.Assert)]

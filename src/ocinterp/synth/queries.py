@@ -92,3 +92,8 @@ class Rejected:
     row: int
     reason: str
     head: str = ""
+
+
+def refused(query: Query, reason: str) -> Rejected:
+    """Why a question is left out, with its head."""
+    return Rejected(query.origin.file, query.origin.row, reason, query.text[:200])

@@ -105,7 +105,8 @@ class Call:
 class Row:
     """`verified`: its last program was run (all programs, where each answers a question), and by `verify_kind` (`tests`, `cross-checked`,
     `executed`) it is right; one that is not may still be right in part (IN_PART). `solved_turn`, from 1, is
-    the first answer whose code ran to its end and which no test refutes, 0 where there is none. `cluster` is the row that it is near to.
+    the first answer whose code ran to its end and which no test refutes, 0 where there is none. `cluster` is the row that it is near to,
+    `pipeline` what made it: this program's version, and the hash of the plan.
     """
 
     id: str
@@ -124,9 +125,7 @@ class Row:
     calls: tuple[Call, ...] = ()
     languages: tuple[str, ...] = ()
     stop: str = ""
-    pipeline: Mapping[str, str] = field(
-        default_factory=dict[str, str]
-    )  # what made it: this program's version, its plan
+    pipeline: Mapping[str, str] = field(default_factory=dict[str, str])
     provenance: Mapping[str, str] = field(default_factory=dict[str, str])
     format: str = FORMAT
 

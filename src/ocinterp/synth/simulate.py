@@ -71,10 +71,8 @@ async def simulate(query: Query, those: Cast, tests: Sequence[str] = ()) -> Simu
     wrong = opinion.category in _WRONG
     said = Feedback(Source.SIMULATED_HUMAN, opinion.feedback, "bad" if wrong else None)
     meant = next((at for at in reversed(range(len(mended.turns))) if program(mended.turns[at])), None)
-    if (
-        wrong and meant is not None and meant + 1 < len(mended.turns)
-    ):  # what is wrong is the program, not the remark after it
-        mended = _rated_bad(mended, meant)
+    if wrong and meant is not None and meant + 1 < len(mended.turns):
+        mended = _rated_bad(mended, meant)  # what is wrong is the program, not the remark after it
     told = mended.answered((*mended.turns[-1].feedback, said))
     answered = await _on(task, told, those, len(told.turns) + 2)
     before = program(mended.turns[meant]) if meant is not None else ""

@@ -21,7 +21,7 @@ from ocinterp.synth.hardness import Judged
 from ocinterp.synth.ingest import Given, queries
 from ocinterp.synth.jury import Jury
 from ocinterp.synth.plan import Input, Plan
-from ocinterp.synth.queries import Query, Rejected
+from ocinterp.synth.queries import Query, Rejected, refused
 
 COMMON: Final = "common.json"  # beside the parts: runs of words that benchmarks have, and many questions as well
 CONTAMINATION: Final = (
@@ -58,9 +58,9 @@ def taken(plan: Plan, rejected: list[Rejected]) -> Iterator[Query]:
                 rejected.append(found)
             elif allowed and found.origin.licence.lower() not in allowed:
                 reason = f"its licence is {found.origin.licence}, which the plan does not have"
-                rejected.append(_refused(found, reason))
+                rejected.append(refused(found, reason))
             elif reason := proof.fault(found.facts):
-                rejected.append(_refused(found, reason))
+                rejected.append(refused(found, reason))
             else:
                 yield found
 
@@ -79,7 +79,7 @@ def dedup(plan: Plan, before: Stage, stage: Stage) -> Done:
     found = near.duplicates(texts(), plan.near)
     left_out = np.flatnonzero(~found.kept)
     rejected = [
-        _refused(each, f"{'the same words as' if found.exact[at] else 'near to'} {where[int(found.group[at])]}")
+        refused(each, f"{'the same words as' if found.exact[at] else 'near to'} {where[int(found.group[at])]}")
         for at, each in zip(left_out, stage.sift(before, Query, found.kept.tolist()), strict=True)
     ]
     exact, near_ones = (int(each[left_out].sum()) for each in (found.exact, ~found.exact))
@@ -103,7 +103,7 @@ async def decontaminate(before: Stage, stage: Stage, benchmarks: Sequence[Benchm
     hits = detector.scan(questions())
     suspects = {each: hits[each.id] for each in stage.sift(before, Query, [each not in hits for each in ids])}
     proven = {each.id: found for each, found in (await proof.solved(jury, suspects, benchmarks)).items()}
-    rejected = [_refused(each, why(found, proven.get(each.id, ()))) for each, found in suspects.items()]
+    rejected = [refused(each, why(found, proven.get(each.id, ()))) for each, found in suspects.items()]
     replace_file(stage.place / COMMON, [json.dumps(sorted(detector.common)).encode()])
     replace_file(stage.place / CONTAMINATION, [json.dumps(_counts(benchmarks, hits, proven), indent=1).encode()])
     return stage.finish(len(ids) - len(rejected), rejected, solved=len(proven))
@@ -143,7 +143,7 @@ def hard(plan: Plan, before: Stage, stage: Stage) -> Done:
                 yield each
             else:
                 said = ", ".join(str(one.value) for one in each.scores)
-                rejected.append(_refused(each.query, f"it is not hard enough: {said}"))
+                rejected.append(refused(each.query, f"it is not hard enough: {said}"))
 
     rows = stage.fill(Judged, left())
     return stage.finish(rows, rejected)
@@ -158,10 +158,6 @@ def why(hits: Sequence[Hit], proven: Sequence[Hit] = ()) -> str:
         for each in hits
     ]
     return f"it may have {', '.join(said)}"
-
-
-def _refused(query: Query, reason: str) -> Rejected:
-    return Rejected(query.origin.file, query.origin.row, reason, query.text[:200])
 
 
 def _sha256(path: Path) -> str:

@@ -25,7 +25,7 @@ from ocinterp.synth.follow import Followed
 from ocinterp.synth.hardness import Judged
 from ocinterp.synth.neighbours import nearest
 from ocinterp.synth.plan import Plan
-from ocinterp.synth.queries import Query, Rejected, Solution
+from ocinterp.synth.queries import Query, Rejected, Solution, refused
 from ocinterp.synth.replies import NoRowError
 from ocinterp.synth.rows import IN_PART, Method, Row, row
 from ocinterp.synth.simulate import Cast, simulate
@@ -94,8 +94,7 @@ async def _made(
         refusals.hear(made.error if isinstance(made, _Declined) else None)
         desk.watch.row(not isinstance(made, str))
         if isinstance(made, str):
-            query = about(given)
-            rejected.append(Rejected(query.origin.file, query.origin.row, made, query.text[:200]))
+            rejected.append(refused(about(given), made))
             continue
         part.append(made)
         kept += 1
@@ -216,9 +215,10 @@ async def simulation(desk: Desk, rows: Sequence[Judged], stage: Stage) -> Done:
         found = await simulate(given.query, those, _shown(desk.plan, given.query))
         turns = found.trajectory.turns
         by = [bill.name("weak"), *[bill.name("strong")] * (len(turns) - 1)]
-        those_of = Source.SIMULATED_HUMAN
         spoken = [
-            at for at, turn in enumerate(turns) for each in turn.feedback if each.source is those_of and each.text
+            at
+            for at, turn in enumerate(turns)
+            if any(each.source is Source.SIMULATED_HUMAN and each.text for each in turn.feedback)
         ]
         opinions = dict.fromkeys(spoken, found.opinion) if found.opinion else {}
         made = row(found.trajectory, "simulation", [given.query.origin], by, opinions, bill.name("person"))
@@ -267,7 +267,7 @@ async def packing(desk: Desk, rows: Sequence[Judged], stage: Stage) -> Done:
 
     chosen = [[rows[at] for at in each.questions] for each in islice(packs, plan.sizes.packing)]
     packed = {each.query.id for those in chosen for each in those}
-    left += [_passed_over(each, "it is in no pack") for each in rows if each.query.id not in packed]
+    left += [refused(each.query, "it is in no pack") for each in rows if each.query.id not in packed]
     return await _made(desk, stage, Row, chosen, len(chosen), one, lambda each: each[0].query, left=left)
 
 
@@ -280,14 +280,9 @@ def _different(rows: Sequence[Judged]) -> tuple[list[Judged], list[Rejected]]:
         if answer and answer not in seen:
             kept.append(each)
         else:
-            left.append(_passed_over(each, "it is answered as another is" if answer else "its source has no answer"))
+            left.append(refused(each.query, "it is answered as another is" if answer else "its source has no answer"))
         seen.add(answer)
     return kept, left
-
-
-def _passed_over(judged: Judged, reason: str) -> Rejected:
-    query = judged.query
-    return Rejected(query.origin.file, query.origin.row, reason, query.text[:200])
 
 
 async def similar_problems(desk: Desk, groups: Sequence[Sequence[Judged]], stage: Stage) -> Done:
@@ -325,9 +320,8 @@ async def _of_solutions(desk: Desk, method: Method, turns: Sequence[tuple[str, Q
         program = f"```{solution.language}\n{solution.source.strip()}\n```"
         said.append((asked, f"{words.strip()}\n\n{program}" if words else program))
     sources = list({query.origin.id: query.origin for _, query, _ in turns}.values())
-    asker = (
-        Source.SIMULATED_HUMAN if method == "follow-up" else Source.HUMAN
-    )  # whose words are `follow`'s; else other questions
+    ours = method == "follow-up"  # the words in between, which are another question else
+    asker = Source.SIMULATED_HUMAN if ours else Source.HUMAN
     made = row(_spoken(turns[0][1].id, said, asker), method, sources, ["source"] * len(said), person="rule")
     languages = tuple(dict.fromkeys(each.language for _, _, each in turns))
     proven = len(judged) == len(said)
