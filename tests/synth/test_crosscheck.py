@@ -30,6 +30,7 @@ from ocinterp.synth.rows import Heard, Method, Row, Said
 from ocinterp.synth.verify import verify
 from ocinterp.testing.fakes import code
 from ocinterp.types import Completion, Message, Source, Usage
+from ocinterp.verifiers import scripts
 from ocinterp.verifiers.court import GUEST
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -43,6 +44,12 @@ MISTAKEN = f"{TESTS}assert add(10) == 13\n"
 async def sandbox(namespaces: None) -> AsyncGenerator[NamespaceSandbox]:
     async with NamespaceSandbox(Resources(timeout_seconds=2), profile=replace(STDLIB, guests=(GUEST,))) as sandbox:
         yield sandbox
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What does not end is waited for half a second, not twenty."""
+    monkeypatch.setattr(scripts, "SECONDS", 0.5)
 
 
 @dataclass
@@ -130,11 +137,27 @@ async def test_a_program_that_fails_what_is_agreed_is_refused(sandbox: Namespace
     ],
 )
 async def test_where_nobody_agrees_a_row_stays_what_it_was(
-    sandbox: NamespaceSandbox, tmp_path: Path, tests: str, programs: Sequence[str]
+    sandbox: NamespaceSandbox, tmp_path: Path, hasty: None, tests: str, programs: Sequence[str]
 ) -> None:
     (found,), refused = await checked(sandbox, tmp_path, Writers(tests, programs), row(WRONG))
     assert (found.verify_kind, refused) == ("executed", [])
     assert found.calls  # what it took to find that out is counted
+
+
+async def test_a_test_that_does_not_end_says_nothing_of_programs(
+    sandbox: NamespaceSandbox, tmp_path: Path, hasty: None
+) -> None:
+    endless = f"assert add(next(n for n in iter(int, 1)))\n{TESTS}"
+    _, refused = await checked(sandbox, tmp_path, Writers(endless, (RIGHT, RIGHT, RIGHT)), row(WRONG))
+    assert refused == ["fails 3 of 3 tests that 3 of 3 independent programs pass"]
+
+
+async def test_a_program_that_does_not_end_is_refused_where_others_agree(
+    sandbox: NamespaceSandbox, tmp_path: Path, hasty: None
+) -> None:
+    endless = row(f"{WRONG}\nwhile True:\n    pass")
+    _, refused = await checked(sandbox, tmp_path, Writers(TESTS, (RIGHT, RIGHT, RIGHT)), endless)
+    assert refused == ["fails 3 of 3 tests that 3 of 3 independent programs pass"]
 
 
 async def test_a_tester_that_takes_no_request_ends_the_run(sandbox: NamespaceSandbox, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from ocinterp.synth.desk import Bill, Desk
 from ocinterp.synth.queries import Facts, Query
 from ocinterp.synth.rows import Row
 from ocinterp.tasks import syntax
-from ocinterp.types import Message, Source, Task
+from ocinterp.types import Message, Source, Status, Task
 
 KIND: Final = "cross-checked"
 TESTS: Final = "tests"  # in a row's provenance, and the function that they are of
@@ -51,16 +51,40 @@ async def checked(desk: Desk, rows: Sequence[Row]) -> list[Row | str]:
     async for _, case in in_order(rows, lambda row: _excused(desk, row), desk.at_once):
         desk.refusals.hear(case.declined)
         cases.append(case)
-    problems: dict[str, Problem] = {}
-    tries: list[tuple[str, str]] = []
-    for case in cases:
-        for test in case.tests:
-            name = f"{case.row.id} {test}"
-            problems[name] = Problem(Task(name, (Message("user", name),), case.name), "", Script(f"{test}\n", ""))
-            tries += [(name, each) for each in (*case.programs, case.program)]
-    verdicts = await desk.jury.verdicts(problems, tries) if tries else {}
-    found = {each: verdict.ok for each, verdict in verdicts.items()}
+    found = await _passed(desk, cases)
     return [_judged(case, found) for case in cases]
+
+
+async def _passed(desk: Desk, cases: Sequence[_Case]) -> dict[tuple[str, str], bool]:
+    """By a row's id and a test, and a program.
+
+    A program that does not end in the first test, where others do, is not waited for in eleven more.
+    """
+    tries = [[[(_name(case, test), each) for test in case.tests] for each in _programs(case)] for case in cases]
+    problems = {
+        _name(case, test): Problem(Task(case.row.id, (Message("user", test),), case.name), "", Script(f"{test}\n", ""))
+        for case in cases
+        for test in case.tests
+    }
+    verdicts = await desk.jury.verdicts(problems, [tests[0] for case in tries for tests in case if tests])
+    late = {each for each, verdict in verdicts.items() if verdict.status == Status.TIMEOUT}
+    found = {each: verdict.ok for each, verdict in verdicts.items()}
+    rest: list[tuple[str, str]] = []
+    for case in tries:
+        spared = [tests for tests in case if tests and tests[0] in late]
+        spared = [] if len(spared) == len(case) else spared  # else it is the test that does not end
+        found |= dict.fromkeys((each for tests in spared for each in tests), False)
+        rest += [each for tests in case if tests not in spared for each in tests[1:]]
+    return found | {each: verdict.ok for each, verdict in (await desk.jury.verdicts(problems, rest)).items()}
+
+
+def _name(case: _Case, test: str) -> str:
+    return f"{case.row.id} {test}"
+
+
+def _programs(case: _Case) -> tuple[str, ...]:
+    """Those that are tried: what was written for a row, and its own."""
+    return (*case.programs, case.program)
 
 
 def _judged(case: _Case, passed: dict[tuple[str, str], bool]) -> Row | str:
@@ -68,7 +92,7 @@ def _judged(case: _Case, passed: dict[tuple[str, str], bool]) -> Row | str:
     row, most = case.row, len(case.programs) // 2 + 1
 
     def passes(program: str, test: str) -> bool | None:
-        return passed.get((f"{row.id} {test}", program))  # None where the sandbox failed: that is nobody's fault
+        return passed.get((_name(case, test), program))  # None where the sandbox failed: that is nobody's fault
 
     held = [test for test in case.tests if sum(passes(each, test) is True for each in case.programs) >= most]
     agreed = sum(all(passes(each, test) for test in held) for each in case.programs)
