@@ -35,7 +35,7 @@ from ocinterp.bench.results import Dataset
 from ocinterp.bench.run import Crash, Ended
 from ocinterp.bench.settings import Setting, chosen
 from ocinterp.errors import DataError, ModelError, SandboxError, UsageError
-from ocinterp.models.refusals import EmptyAnswer
+from ocinterp.models.refusals import REFUSED_TOGETHER, EmptyAnswer, RequestRefused
 from ocinterp.protocols import Session, ignore
 from ocinterp.testing import ScriptedModel, code
 from ocinterp.types import Completion, Message, Source, Task, Trajectory, Turn, Usage
@@ -266,6 +266,45 @@ async def test_a_model_that_cannot_be_asked_ends_the_run_and_what_was_done_is_to
     found = gathered(settings("single"), ended, "own/add", "own/twice")
     assert (found.missing, numbers(found, "single")["pass@1"]) == (1, None)
     assert "1 attempt not made yet" in board_of(found)
+
+
+class Filtered:
+    """A model whose server does not take what it is asked."""
+
+    async def generate(self, messages: Sequence[Message], /, *, on_text: Callable[[str], None] = ignore) -> Completion:
+        raise RequestRefused("refused (400): content filter")
+
+
+@pytest.mark.parametrize("filtered", ["own/add", "own/twice"])
+async def test_a_task_that_a_server_does_not_take_is_not_solved_and_the_others_go_on(
+    tmp_path: Path, filtered: str
+) -> None:
+    def model(setting: Setting, task_id: str, sample: int) -> ScriptedModel | Filtered:
+        return Filtered() if task_id == filtered else ScriptedModel([code(TWICE if task_id == "own/twice" else ADD)])
+
+    wanted, both = settings("single"), ("own/add", "own/twice")
+    async with open_desk(tmp_path, model, concurrency=1) as desk:
+        ended = await attempts_of(desk, wanted, both)
+    assert {each.key.task_id: each.unsaid for each in ended if each.unsaid} == {
+        filtered: "refused (400): content filter"
+    }
+    found = gathered(wanted, ended, *both)
+    assert (numbers(found, "single")["pass@1"], numbers(found, "single")["unsaid"]) == (0.5, 1)
+    assert "1 dialogue ended for want of an answer" in board_of(found)
+
+
+@pytest.mark.parametrize("samples", [1, REFUSED_TOGETHER, 3 * REFUSED_TOGETHER])
+async def test_a_server_that_takes_nothing_ends_the_run_and_no_task_is_to_blame(tmp_path: Path, samples: int) -> None:
+    ended: list[Ended] = []
+    wanted = [replace(each, samples=samples) for each in settings("single")]
+
+    def model(setting: Setting, task_id: str, sample: int) -> Filtered:
+        return Filtered()
+
+    async with open_desk(tmp_path, model) as desk:
+        with pytest.raises(RequestRefused, match="content filter"):
+            await desk.evaluate(wanted, ["own/add"], on_end=ended.append)
+    assert ended == []
 
 
 async def test_what_is_done_is_not_done_again(tmp_path: Path) -> None:

@@ -249,6 +249,18 @@ def test_a_refusing_server_ends_the_run_with_its_reason(home: Path, ocinterp: Co
     assert "2 attempts are left" in ended.err
 
 
+def test_what_a_filter_of_the_server_stops_is_counted_and_said(
+    home: Path, ocinterp: Command, serve: Serve, own: str
+) -> None:
+    model = serve(code(ADD), Refuses.because(400, "content filter"))
+    ended = ocinterp("eval", own, "-m", model, "--concurrency", "1", "--json", "run.json")
+    assert ended.code == 0
+    assert "1 dialogue ended for want of an answer" in ended.out + ended.err
+    found = json.loads((home / "run.json").read_text())["settings"]["single"]
+    assert (found["n"], found["unsaid"], found["missing"]) == (2, 1, 0)
+    assert "content filter" in (home / "run.jsonl").read_text()
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -6,8 +6,8 @@ from collections.abc import Container
 
 import pytest
 
-from ocinterp.models.refusals import RequestRefused
-from ocinterp.synth.desk import REFUSED_TOGETHER, Refusals
+from ocinterp.models.refusals import REFUSED_TOGETHER, RequestRefused
+from ocinterp.synth.desk import Refusals
 
 ERROR = RequestRefused("refused (400)")
 

@@ -16,7 +16,7 @@ from ocinterp.bench.seats import Seat, Setting
 from ocinterp.bench.spending import Metered, enough
 from ocinterp.errors import OcinterpError, SandboxError
 from ocinterp.loop import followed, rollout
-from ocinterp.models.refusals import ContextOverflow, EmptyAnswer
+from ocinterp.models.refusals import OF_ONE_REQUEST, REFUSED_TOGETHER, RequestRefused
 from ocinterp.protocols import Model, Sandbox, ignore
 from ocinterp.sandboxes.held import Held
 from ocinterp.sandboxes.later import Later
@@ -73,7 +73,8 @@ class Desk:
         """One setting after the other, all tasks of it at once but those that are `done`; of an equal budget last.
 
         `on_end` hears of each attempt as soon as it ended. After the first ModelError or BudgetExhausted no dialogue is
-        begun any more; those under way go on as far as they can, and then it is raised.
+        begun any more; those under way go on as far as they can, and then it is raised. A request that the server does not
+        take (RequestRefused) ends its dialogue, if the server takes others; else it is raised likewise.
         """
         work = _Work(self, {task_id: HiddenTests(self.court, task_id) for task_id in task_ids}, done, on_end)
         for setting in sorted(settings, key=_rank):
@@ -104,6 +105,8 @@ class _Work:
         self._running = asyncio.Semaphore(RUNNING * len(os.sched_getaffinity(0)))
         self._pen = asyncio.Lock()
         self._stopped: list[OcinterpError] = []
+        self._refused: list[tuple[Attempt, RequestRefused]] = []  # since the last that was not
+        self._taken = False
 
     async def carry_out(self, setting: Setting, refining: Sequence[Setting]) -> None:
         """Make all attempts that are not made yet."""
@@ -114,8 +117,11 @@ class _Work:
                     continue
                 for sample in range(setting.samples):
                     group.create_task(self._attempt(setting, Key(setting.name, task_id, sample)))
+        if self._refused and not self._taken:
+            self._stopped.append(self._refused[-1][1])
         if self._stopped:
             raise self._stopped[0]
+        await self._blame()
 
     async def _draw(self, setting: Setting, task_id: str, refining: Sequence[Setting]) -> None:
         """One answer after the other, until they cost what the others do; none where one of those crashed."""
@@ -143,7 +149,7 @@ class _Work:
                     dialogue = await self._dialogue(setting, key, hidden)
                 attempt = await self._judged(setting, key, dialogue, hidden)
             self._made[key] = attempt
-            await self._tell(attempt)
+            await self._keep(attempt, dialogue.refused)
         except SandboxError as error:
             await self._tell(Crash(key, str(error)))
         except OcinterpError as error:
@@ -167,6 +173,22 @@ class _Work:
                 )
         return ""
 
+    async def _keep(self, attempt: Attempt, refused: RequestRefused | None) -> None:
+        """A task is to blame for a refusal where other requests are taken: until one is, nobody is told."""
+        if refused is None:
+            self._taken = True
+            await self._blame()
+            await self._tell(attempt)
+            return
+        self._refused.append((attempt, refused))
+        if len(self._refused) >= REFUSED_TOGETHER:
+            raise refused
+
+    async def _blame(self) -> None:
+        refused, self._refused = self._refused, []
+        for attempt, _ in refused:
+            await self._tell(attempt)
+
     async def _tell(self, ended: Ended) -> None:
         """In a thread, one after the other: to wait for the disk would hold up all dialogues."""
         async with self._pen:
@@ -189,7 +211,7 @@ class _Work:
         critic = None
         if setting.asks_critic and desk.critic is not None:
             critic = Metered(_Queued(desk.critic(task.id), self._asking))
-        unsaid = ""
+        unsaid, refused = "", None
         again = desk.again(task.id, key.sample) if desk.again else ()
         async with Later(desk.sandbox, self._running).open() as session:
             try:
@@ -203,17 +225,19 @@ class _Work:
                     start=so_far.trajectory,
                     listen=so_far,
                 )
-            except (EmptyAnswer, ContextOverflow) as error:
+            except OF_ONE_REQUEST as error:
                 trajectory, unsaid = so_far.trajectory, str(error)
-        return _Dialogue(trajectory, unsaid, critic.spent if critic else Usage())
+                refused = error if isinstance(error, RequestRefused) else None
+        return _Dialogue(trajectory, unsaid, refused, critic.spent if critic else Usage())
 
 
 @dataclass(frozen=True, slots=True)
 class _Dialogue:
-    """One that is over; `unsaid` is why the model did not end it, where that is so."""
+    """One that is over; `unsaid` is why the model did not end it, where that is so, `refused` the server's part in it."""
 
     trajectory: Trajectory
     unsaid: str
+    refused: RequestRefused | None
     critic_tokens: Usage
 
 

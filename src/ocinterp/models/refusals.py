@@ -15,6 +15,7 @@ from ocinterp.models.replies import at, decode
 from ocinterp.models.secret import Secret
 
 LONGEST_QUOTE = 300  # characters of the server's own words
+REFUSED_TOGETHER = 50  # requests one after the other that a server does not take: then none of them is to blame
 
 # OpenAI and vLLM; llama.cpp; LM Studio; SGLang; Mistral; OpenAI's newest; Groq; Ollama.
 _OVERFLOW = re.compile(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Protocol
 
 from ocinterp.journal import Journaled
-from ocinterp.models.refusals import RequestRefused
+from ocinterp.models.refusals import REFUSED_TOGETHER, RequestRefused
 from ocinterp.protocols import Model, Sandbox, ignore
 from ocinterp.synth import vectors
 from ocinterp.synth.folder import Done
@@ -19,9 +19,6 @@ from ocinterp.synth.vectors import Vectors
 from ocinterp.types import Completion, Message
 
 Players = Callable[[str, str], Journaled]  # of a part, within a scope
-
-
-REFUSED_TOGETHER: Final = 50
 
 
 @dataclass

@@ -15,11 +15,11 @@ from typing import Final, TypeVar
 
 from ocinterp import records
 from ocinterp.errors import ModelError
-from ocinterp.models.refusals import OF_ONE_REQUEST, RequestRefused
+from ocinterp.models.refusals import OF_ONE_REQUEST, REFUSED_TOGETHER, RequestRefused
 from ocinterp.synth import correct, follow, hardness, pack, prompts, proof, similar
 from ocinterp.synth.chance import lot
 from ocinterp.synth.crowd import in_order
-from ocinterp.synth.desk import REFUSED_TOGETHER, Bill, Desk, Refusals
+from ocinterp.synth.desk import Bill, Desk, Refusals
 from ocinterp.synth.folder import STOPPED, Done, Stage
 from ocinterp.synth.follow import Followed
 from ocinterp.synth.hardness import Judged
