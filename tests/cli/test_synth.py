@@ -125,7 +125,8 @@ def test_a_dataset_is_planned_made_and_looked_at(
     assert re.search(r"\d+ settled.*; spent \$0\.\d+", ended.err)
     count = int(re.findall(r"^assemble +(\d+)", ended.out, re.MULTILINE)[0])
     out = ocinterp("synth", "export", "run", "--to", "messages", "--out", "rows.jsonl")
-    assert (out.code, out.out) == (0, f"{count} rows: rows.jsonl\n")
+    some_to_learn = sum(any(each.train for each in row.turns) for row in Stage(home / "run", "assemble").rows(Row))
+    assert (out.code, out.out) == (0, f"{some_to_learn} rows: rows.jsonl\n")
     some = ocinterp("synth", "export", "run", "--methods", "correction", "--verified", "--out", "rows.jsonl")
     assert some.out == "3 rows: rows.jsonl\n"
     for wrong in (("--to", "words"), ("--methods", "magic")):
@@ -165,7 +166,15 @@ def test_a_dataset_is_planned_made_and_looked_at(
         patch.setattr("ocinterp.synth.card.write", interrupted)
         assert ocinterp("synth", "card", "run", "--out", "half").code == 130
     assert [each.name for each in home.iterdir() if "half" in each.name] == []
+    (home / "half").mkdir()
+    there = (home / "half").stat().st_ino  # which may be a mount, that nothing can be put in place of
+    with monkeypatch.context() as patch:
+        patch.setattr("ocinterp.synth.card.write", interrupted)
+        assert ocinterp("synth", "card", "run", "--out", "half").code == 130
+    assert list((home / "half").iterdir()) == []
     assert ocinterp("synth", "card", "run", "--out", "half").code == 0
+    assert (home / "half").stat().st_ino == there
+    assert {each.name for each in (home / "half").iterdir()} == {each.name for each in (home / "handed").iterdir()}
     seen = ocinterp("synth", "verify", "run")
     assert seen.code == 0
     assert re.fullmatch(rf"{count} rows: {count} as they were\n", seen.out)
@@ -211,6 +220,8 @@ def test_a_dataset_is_planned_made_and_looked_at(
         assert "LINE" not in wrong.err
         seen = ocinterp("synth", "view", "run", "--where", "method = 'simulation' --", "-n", "1")
         assert (seen.code, seen.out.count("  simulation  ")) == (0, 1)
+        seen = ocinterp("synth", "view", "run", "--where", "true ORDER BY method", "-n", "1")
+        assert (seen.code, seen.out.count("  correction  ")) == (0, 1)
     probed = ocinterp("synth", "probe", "run", "-n", "4")
     assert probed.code == 0
     assert re.search(r"^\| the same program \| \d+ \| 0\.0 % \| 0\.0 to \d+\.\d \| 0 \|$", probed.out, re.MULTILINE)

@@ -22,3 +22,18 @@ def test_how_fast_a_stage_is_is_told_of_the_last_minute(capsys: pytest.CaptureFi
     said = capsys.readouterr().err.splitlines()
     assert said[0] == "ocinterp: simulation (1,100 rows go in)"
     assert said[-1] == "ocinterp: simulation: 1,060 of 1,100, 0.5 rows/s, 80 s left"
+
+
+def test_rows_that_come_seldom_are_told_of_as_such_after_a_minute_or_two(capsys: pytest.CaptureFixture[str]) -> None:
+    now = 0.0
+    with Told(Cost, UNLIMITED, lambda: now) as told:
+        told.begin("judge", 1100)
+        for _ in range(1000):
+            now += 0.001
+            told.row(made=True)
+        for _ in range(6):
+            now += 20.0
+            told.row(made=True)
+    assert (
+        capsys.readouterr().err.splitlines()[-1].startswith("ocinterp: judge: 1,006 of 1,100, 0.1 rows/s, 0:31:20 left")
+    )

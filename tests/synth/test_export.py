@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -105,9 +106,33 @@ def test_what_a_person_said_is_in_the_prompt_of_an_answer_to_it(tmp_path: Path) 
     assert (found["kind"], [each["content"] for each in found["prompt"]]) == ("human", ["go", "1", "It is 2."])
     assert (found["chosen"][0]["content"], found["rejected"][0]["content"]) == ("2", "1")
     first = turn("x", BROKEN, Feedback(Source.SIMULATED_HUMAN, "And more."))
-    for last, pairs in ((better, 1), (turn("2"), 0), (turn("2", BROKEN), 0)):
-        wished = row(Trajectory("t", (Message("user", "go"),), (first, last)), "simulation", [HERE], ["m", "m"])
+    for last, done, pairs in (
+        (better, "yes: judge", 1),
+        (better, "", 0),
+        (turn("2"), "yes: judge", 0),
+        (turn("2", BROKEN), "yes: judge", 0),
+    ):
+        heard = {0: Opinion("clarity", "", "more", "And more.", done)}
+        found = Trajectory("t", (Message("user", "go"),), (first, last))
+        wished = row(found, "simulation", [HERE], ["m", "m"], heard)
         assert [each["kind"] for each in written("dpo", tmp_path, wished)] == ["human"] * pairs
+
+
+def test_only_what_a_person_found_wrong_is_worse_than_what_came_of_it(tmp_path: Path) -> None:
+    """In a session the next message may be another question; a rating and the words after it are of one answer."""
+    better = turn("2", ExecutionResult("2.1", Outcome.OK))
+    bad, good = (Feedback(Source.HUMAN, "", each) for each in ("bad", "good"))
+    words, next_one = Feedback(Source.HUMAN, "It is 2."), Feedback(Source.HUMAN, "Now 2, please.")
+    for heard, pairs in (((bad, words), 1), ((replace(bad, text="No."), next_one), 1), ((bad,), 0), ((next_one,), 0)):
+        found = written("dpo", tmp_path, session(better, *heard))
+        assert [each["kind"] for each in found if each["kind"] == "human"] == ["human"] * pairs
+    for heard in ((replace(good, text="Thank you."), next_one), (bad, words, good)):
+        assert written("dpo", tmp_path, session(better, *heard)) == []
+
+
+def session(after: Turn, *heard: Feedback) -> Row:
+    first = turn("1", ExecutionResult("1.1", Outcome.OK), *heard)
+    return row(Trajectory("t", (Message("user", "go"),), (first, after)), "chat", [HERE], ["m", "m"])
 
 
 def test_what_a_person_found_wrong_is_no_answer_to_learn_from(tmp_path: Path) -> None:
@@ -167,7 +192,9 @@ def test_questions_with_tests_are_tasks_that_can_be_read(tmp_path: Path) -> None
         entry_point="Solution().go", setup="import math", tests="def check(candidate):\n    assert candidate(1) == 2\n",
         solutions=(Solution("python", "class Solution:\n    def go(self, x): return x + 1\n"),),
     )  # fmt: skip
-    assert export.write_tasks([Query("Add one.", HERE, facts=facts), Query("Talk.", HERE)], tmp_path / "t.jsonl") == 1
+    cases = "import unittest\nclass T(unittest.TestCase):\n    def test(self): self.assertEqual(Solution().go(1), 2)\n"
+    others = [Query("Add one.", HERE, facts=replace(facts, tests=cases)), Query("Talk.", HERE)]
+    assert export.write_tasks([Query("Add one.", HERE, facts=facts), *others], tmp_path / "t.jsonl") == 1
     _, problems = formats.problems((tmp_path / "t.jsonl").read_bytes(), "t.jsonl")
     (found,) = problems.values()
     assert found.task.entry_point == "Solution"

@@ -110,12 +110,10 @@ async def test_the_strong_model_has_three_tries_and_the_person_speaks_after_the_
     )
     assert said(found.trajectory) == [
         [Source.EXECUTION], [Source.EXECUTION], [Source.EXECUTION], [Source.EXECUTION, Source.SIMULATED_HUMAN],
-        [Source.EXECUTION, Source.SIMULATED_HUMAN], [],
+        [Source.EXECUTION, Source.SIMULATED_HUMAN], [Source.SIMULATED_HUMAN],
     ]  # fmt: skip
-    *_, unheard = found.trajectory.turns[
-        4
-    ].feedback  # what was asked for was not done: nobody says so, and it is not learnt
-    assert (unheard.text, unheard.rating) == ("", "bad")
+    for answer in found.trajectory.turns[4:]:  # what was asked for was not done: nobody says so, and it is not learnt
+        assert (answer.feedback[-1].text, answer.feedback[-1].rating) == ("", "bad")
     assert found.opinion is not None
     assert found.opinion.followed == "no: judge"
 
@@ -149,6 +147,25 @@ async def test_an_answer_with_the_program_of_before_did_not_follow_whatever_a_ju
     )
     assert found.opinion is not None
     assert found.opinion.followed == "no: the same program"
+
+
+async def test_what_an_answer_to_a_person_comes_to_is_judged_and_who_did_not_follow_says_nothing_that_is_learnt(
+    sandbox: NamespaceSandbox,
+) -> None:
+    """Not the answer that crashed on the way to it; and "I have done it" after what was not done is no word to learn."""
+    replies = ["Done.", code("print(1 / 0)"), code("print(4)  # at last"), "I have done it."]
+    for judge, right in (('{"followed": false}', [False, False]), ('{"followed": true}', [False, True])):
+        found = await simulate(QUERY, cast(sandbox, [code("print(3)")], replies, judge=judge))
+        assert [turn.right for turn in found.trajectory.turns[2:]] == right
+    replies = ["Done.", code("print(1 / 0)"), code("print(3)"), "I have done it."]
+    found = await simulate(QUERY, cast(sandbox, [code("print(3)")], replies, judge='{"followed": true}'))
+    assert found.opinion is not None
+    assert found.opinion.followed == "no: the same program"
+    assert [turn.right for turn in found.trajectory.turns[2:]] == [False, False]
+    found = await simulate(
+        QUERY, cast(sandbox, [code("print(3)")], ["Done.", code("print(4)"), "I have."], judge='{"followed": false}')
+    )
+    assert [turn.right for turn in found.trajectory.turns[2:]] == [False, False]
 
 
 @pytest.mark.parametrize(

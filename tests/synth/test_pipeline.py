@@ -199,10 +199,7 @@ async def test_every_method_makes_rows_that_say_where_they_come_from(desks: Desk
         heard.by for each in rows for heard in each.feedback if heard.source is Source.SIMULATED_HUMAN and heard.text
     }
     assert asked == {STRONG, "rule"}  # of follow-ups the words are ours
-    of_methods = [course.stage(name) for name in METHODS]
-    told_of = {each.where for stage in of_methods for made in stage.rows(Row) for each in made.sources}
-    told_of |= {f"{each.file}:{each.row}" for stage in of_methods for each in stage.rejected()}
-    assert {each.query.origin.where for each in course.stage("hard").rows(Judged)} == told_of  # none is lost
+    none_is_lost(course)
     why = {"it is in no pack", "it is answered as another is", "its source has no answer"}
     assert sources.reasons(course.stage("packing")).keys() == why
     had = [each.turns for each in chats()]
@@ -370,6 +367,26 @@ async def test_a_question_that_a_server_does_not_take_is_why_there_is_no_row_and
 
     monkeypatch.setattr(teacher, "reply", strange)
     assert await broken_off(desks, "'temperature' is not known") == "similar"
+
+
+def none_is_lost(course: Course) -> None:
+    """Each question that is hard enough is in a row, or refused."""
+    of_methods = [course.stage(name) for name in METHODS]
+    told_of = {each.where for stage in of_methods for made in stage.rows(Row) for each in made.sources}
+    told_of |= {f"{each.file}:{each.row}" for stage in of_methods for each in stage.rejected()}
+    assert {each.query.origin.where for each in course.stage("hard").rows(Judged)} == told_of
+
+
+async def test_of_a_group_that_is_refused_each_question_is(desks: Desks, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ocinterp.testing import teacher
+
+    monkeypatch.setattr(teacher, "reply", lambda model, messages: "```python\n1\n```")  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+    desks.plan = replace(desks.plan, least=0)
+    async with desks.course() as course:
+        found = dict(await course.run())
+    assert found["similar"].rows == 0
+    assert found["similar"].rejected >= 2 * SIZES.similar
+    none_is_lost(course)
 
 
 async def test_a_judge_who_gives_no_score_is_a_reason_and_one_who_never_does_ends_the_run(

@@ -124,6 +124,13 @@ def test_folders_with_and_without_a_plan(tmp_path: Path) -> None:
     plan.save(PLAN, tmp_path)
     with pytest.raises(UsageError, match="has a plan already"):
         plan.save(PLAN, tmp_path)
+    plan.freeze(tmp_path, plan.written(PLAN))
+    (tmp_path / plan.NAME).write_bytes(b"# \xff")
+    with pytest.raises(DataError, match=r"plan.toml: not UTF-8 at byte 2"):
+        plan.unchanged(tmp_path)
+    (tmp_path / plan.NAME).unlink()
+    with pytest.raises(UsageError, match="has a plan already"):  # its run goes by what it began with
+        plan.save(PLAN, tmp_path)
 
 
 def test_who_is_not_named_is_played_by_the_strong_model() -> None:

@@ -149,6 +149,20 @@ async def test_a_question_whose_tests_are_no_python_is_refused_where_it_is_read(
     assert sources.reasons(stage) == {"its tests are no Python": len(tests) + 1}
 
 
+async def test_tests_that_say_nothing_are_none_from_the_beginning(tmp_path: Path) -> None:
+    """So that a question goes where those without tests go."""
+    rows = [
+        {"format": "ocinterp-question/1", "question": f"Go {at}.", "entry_point": "f", "tests": each}
+        for at, each in enumerate(("assert f(1) == 2", "pass", "def check(candidate):\n    pass"))
+    ]
+    rows.append({**rows[2], "entry_point": "my f"})
+    (tmp_path / "q.jsonl").write_text("".join(json.dumps(each) + "\n" for each in rows))
+    stage = Stage(tmp_path / "run", "ingest")
+    sources.ingest(Plan((sources.input_of(tmp_path / "q.jsonl"),), {}), stage)
+    assert [each.facts.tests for each in stage.rows(Query)] == ["assert f(1) == 2", "", ""]
+    assert sources.reasons(stage) == {"its entry point is no Python": 1}
+
+
 async def test_a_part_that_is_gone_is_missed(tmp_path: Path) -> None:
     plan, stage = files(tmp_path), Stage(tmp_path / "run", "ingest")
     sources.ingest(plan, stage)

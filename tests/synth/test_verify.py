@@ -22,7 +22,7 @@ from ocinterp.synth.folder import Done, Stage
 from ocinterp.synth.jury import Jury
 from ocinterp.synth.plan import Plan
 from ocinterp.synth.queries import Facts, Origin, Query
-from ocinterp.synth.rows import Execution, Heard, Method, Row, Said, trajectory
+from ocinterp.synth.rows import Execution, Heard, Method, Row, Said, solved_turn, trajectory
 from ocinterp.synth.verify import programs, verify
 from ocinterp.types import Message, Outcome, Source
 from ocinterp.verifiers.court import GUEST
@@ -128,6 +128,20 @@ async def test_an_earlier_answer_that_fails_the_tests_is_not_learnt_though_it_ra
     assert [each.train for each in right.turns] == [True, True]
     assert failed.feedback == ()
     assert (spoken_of.feedback, spoken_of.solved_turn) == ((wrong, Heard(0, Source.TESTS, "", "bad")), 2)
+
+
+async def test_a_program_that_leaves_by_itself_has_ended_well_and_is_judged_too(
+    sandbox: NamespaceSandbox, tmp_path: Path
+) -> None:
+    left = tuple(
+        Execution(at, f"{at + 1}.1", "python", each, "0", Outcome.ERROR, error="SystemExit", message="0")
+        for at, each in enumerate((TAKE, ADD))
+    )
+    assert solved_turn(left, ()) == 1
+    _, stage = await made(sandbox, tmp_path, row("simulation", (ADDS,), TAKE, ADD, executions=left))
+    (found,) = stage.rows(Row)
+    assert ([each.train for each in found.turns], found.solved_turn) == ([False, True], 2)
+    assert solved_turn([replace(each, message="1") for each in left], ()) == 0
 
 
 async def test_who_is_told_to_stop_has_not_done_the_stage(sandbox: NamespaceSandbox, tmp_path: Path) -> None:

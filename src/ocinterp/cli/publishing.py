@@ -7,7 +7,7 @@ import importlib.util
 import json
 import secrets
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,16 +49,25 @@ def publish(folder: Path, out: Path, title: str, results: Path | None) -> int:
         _text(folder / probing.TOLD) if (folder / probing.TOLD).exists() else "",
         (folder / SAMPLE).exists(),
     )
-    place = out.resolve()
-    begun = place.with_name(f".{place.name}.{secrets.token_hex(4)}.tmp")
     with explained(out):
-        (begun / "data").mkdir(parents=True)
-        try:
-            _write(begun, stage, facts, charts.of_run(folder, figures))
-            begun.replace(place)
-        finally:
-            shutil.rmtree(begun, ignore_errors=True)
+        _whole(out.resolve(), lambda begun: _write(begun, stage, facts, charts.of_run(folder, figures)))
     return figures.rows
+
+
+def _whole(place: Path, write: Callable[[Path], None]) -> None:
+    """Have a folder written beside its place first, or within it where there is one, which may be a mount: what breaks off leaves nothing."""
+    name = f".{place.name}.{secrets.token_hex(4)}.tmp"
+    begun = place / name if place.is_dir() else place.with_name(name)
+    (begun / "data").mkdir(parents=True)
+    try:
+        write(begun)
+        if begun.parent == place:
+            for each in sorted(begun.iterdir(), reverse=True):  # README.md last
+                each.replace(place / each.name)
+        else:
+            begun.replace(place)
+    finally:
+        shutil.rmtree(begun, ignore_errors=True)
 
 
 def _write(out: Path, stage: Stage, facts: Facts, drawn: Sequence[Chart]) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ocinterp.synth.folder import Done
 
 _SECONDS: Final = 30.0  # from line to line, where there is no terminal
-_MARKS: Final = 60  # a second apart at least: how fast it goes is how fast it went between the oldest and now
+_LATELY: Final = 60.0  # seconds: how fast it goes is how fast it went in them
 
 
 class Told(Watch):
@@ -30,7 +30,7 @@ class Told(Watch):
         self._task: Any = None
         self._stage, self._rows, self._done, self._refused = "", 0, 0, 0
         self._begun = self._told = clock()
-        self._marks: deque[tuple[float, int]] = deque(maxlen=_MARKS)  # when, and how many rows were done
+        self._marks: deque[tuple[float, int]] = deque()  # when, a second apart at least, and how many rows were done
 
     def __enter__(self) -> Told:
         if sys.stderr is not None and sys.stderr.isatty():
@@ -64,6 +64,8 @@ class Told(Watch):
         self._refused += not made
         if (now := self._clock()) - self._marks[-1][0] >= 1:
             self._marks.append((now, self._done))
+            while now - self._marks[1][0] >= _LATELY:
+                self._marks.popleft()
         if self._bar is not None:
             self._bar.update(self._task, advance=1, more=self._more())
         elif now - self._told >= _SECONDS:

@@ -13,7 +13,7 @@ from ocinterp.synth.folder import Stage
 
 def matching(stage: Stage, where: str, limit: int) -> list[str]:
     """The ids of rows for which a condition holds, in their order. UsageError for what is no condition."""
-    chosen = f"WHERE (\n{where}\n)" if where.strip() else ""  # so that a comment at its end is its own
+    chosen = f"WHERE\n{where}\n" if where.strip() else ""  # so that a comment at its end is its own
     return [str(each[0]) for each in ask(stage, f"SELECT id FROM rows {chosen} LIMIT {limit:d}")]
 
 

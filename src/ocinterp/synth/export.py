@@ -48,7 +48,9 @@ def _written(rows: Lines, path: Path) -> int:
 def _tasks(questions: Iterable[Query]) -> Lines:
     for each in questions:
         found = proof.problem(each)
-        if found is not None and isinstance(found.tests, Script) and each.facts.entry_point != cases.PRINTED:
+        if found is None or each.facts.entry_point == cases.PRINTED:
+            continue
+        if isinstance(found.tests, Script) and found.tests.kind == "asserts":
             yield {
                 "task_id": each.id, "prompt": each.text, "entry_point": found.task.entry_point,
                 "reference": found.reference, "setup": found.tests.setup, "tests": found.tests.source,
@@ -125,11 +127,19 @@ def _preferences(rows: Iterable[Row]) -> Lines:
         right = next((one for one in ran if one.train), None)
         if first is not None and right is not None and not any(one.turn < right.index for one in _remarks(each)):
             yield _pair(each, "execution", 0, right, first)
-        for one in _remarks(each) if each.method in SPOKEN_OF else ():
-            before = next((said for said in reversed(ran) if said.index <= one.turn), None)
-            after = next((said for said in ran if said.index == one.turn + 1), None)
+        for turn in sorted({one.turn for one in _remarks(each) if _asks_for_another(each, one)}):
+            before = next((said for said in reversed(ran) if said.index <= turn), None)
+            after = next((said for said in ran if said.index == turn + 1), None)
             if before is not None and after is not None and after.train:
                 yield _pair(each, "human", after.index, after, before)
+
+
+def _asks_for_another(row: Row, said: Heard) -> bool:
+    """Whether a person wanted another program in place of the one before, and got it: in a session what they go on with may be anything."""
+    if row.method == "chat":
+        ratings = {one.rating for one in row.feedback if one.turn == said.turn}
+        return "bad" in ratings and "good" not in ratings
+    return row.method == "simulation" and said.followed.startswith("yes")
 
 
 def _remarks(row: Row) -> list[Heard]:

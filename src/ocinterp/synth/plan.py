@@ -168,7 +168,7 @@ def save(plan: Plan, folder: Path) -> None:
     """Write it into a new folder of a run. UsageError where there is a plan already."""
     if wrong := next(_senseless(plan), ""):
         raise UsageError(wrong)
-    if (folder / NAME).exists():
+    if (folder / NAME).exists() or (folder / _FROZEN).exists():
         raise UsageError(
             f"{folder} has a plan already: choose another folder, or go on with `ocinterp synth run {folder}`"
         )
@@ -182,10 +182,15 @@ def load(folder: Path) -> Plan:
     path = folder / (_FROZEN if (folder / _FROZEN).is_file() else NAME)
     if not path.is_file():
         raise UsageError(f"there is no plan in {folder}: make one with `ocinterp synth plan FILE... --out {folder}`")
+    return parse(_text(path), str(path))
+
+
+def _text(path: Path) -> str:
+    """DataError where it is none, UsageError where it cannot be read."""
     with explained(path):
         content = path.read_bytes()
     try:
-        return parse(content.decode("utf-8"), str(path))
+        return content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 at byte {error.start:,}") from error
 
@@ -199,10 +204,10 @@ def freeze(folder: Path, text: str) -> None:
 def unchanged(folder: Path) -> str:
     """The plan's text, as it is. UsageError, with the difference, where the run began with another."""
     path, frozen = folder / NAME, folder / _FROZEN
-    now = path.read_text("utf-8") if path.is_file() else ""
+    now = _text(path) if path.is_file() else ""
     if not frozen.exists():
         return now
-    before = frozen.read_text("utf-8")
+    before = _text(frozen)
     if before != now:
         lines = difflib.unified_diff(before.splitlines(), now.splitlines(), "as the run began", NAME, lineterm="", n=0)
         told = "\n".join(f"  {each}" for each in lines)

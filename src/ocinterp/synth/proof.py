@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import ast
 import builtins
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from ocinterp.parse import extract_cells
-from ocinterp.problems import Benchmark, Calls, Problem, Script
-from ocinterp.synth import cases, normal
+from ocinterp.problems import Benchmark, Calls, Problem
+from ocinterp.synth import cases, normal, tests
 from ocinterp.synth.decontaminate import Hit, passage
 from ocinterp.synth.jury import Jury
-from ocinterp.synth.queries import Facts, Query
+from ocinterp.synth.queries import Query
 from ocinterp.tasks import syntax
 from ocinterp.types import Message, Task
 
@@ -22,49 +21,12 @@ _MOST_FUNCTIONS: Final = 6  # of a row that are tried for a task
 
 
 def problem(query: Query) -> Problem | None:
-    """A question with the tests that its source has; None where it has none that judge a program.
-
-    LeetCodeDataset: `check(candidate)`, called with the method of a new `Solution`.
-    """
+    """A question with the tests that its source has; None where it has none that judge a program."""
     facts = query.facts
-    if not facts.entry_point or not _judges(facts.tests, facts.entry_point):
+    if (found := tests.script(facts)) is None:
         return None
-    defined = "check" in syntax.defined(facts.tests)
-    source = f"{facts.tests.rstrip()}\n\n\ncheck({facts.entry_point})\n" if defined else facts.tests
-    name = _called(facts.entry_point)
-    task = Task(query.id, (Message("user", query.text),), name)
-    reference = whole(query, facts.solutions[0].source) if facts.solutions else ""
-    return Problem(task, reference, Script(source, facts.setup))
-
-
-def fault(facts: Facts) -> str:
-    """What is wrong with tests that are no Python; empty where nothing is, and where there are none."""
-    if not facts.tests.strip():
-        return ""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what it says of invalid escapes is not about us
-            compile(f"{facts.setup}\n{facts.tests}", "tests", "exec", dont_inherit=True)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        return f"its tests are no Python: {error}"
-    return ""
-
-
-def _judges(tests: str, entry_point: str) -> bool:
-    """Whether tests say something of a program: an assert or the like, on what is to be written (or on what it prints)."""
-    if not tests.strip() or (tree := syntax.tree(tests)) is None:
-        return False
-    says = any(
-        isinstance(each, ast.Assert | ast.Raise)
-        or (isinstance(each, ast.Attribute) and each.attr.startswith(("assert", "fail")))
-        for each in ast.walk(tree)
-    )
-    return says and (_called(entry_point) in syntax.read(tree) or "check" in syntax.defined(tests))
-
-
-def _called(entry_point: str) -> str:
-    """The name that an entry point begins with: `Solution` of `Solution().total`."""
-    return entry_point.partition("(")[0].partition(".")[0]
+    task = Task(query.id, (Message("user", query.text),), tests.called(facts.entry_point))
+    return Problem(task, whole(query, facts.solutions[0].source) if facts.solutions else "", found)
 
 
 def expressions(query: Query) -> list[str]:
@@ -72,7 +34,7 @@ def expressions(query: Query) -> list[str]:
 
     None where there is more among the tests than asserts, or they are on what a program prints.
     """
-    name, tree = _called(query.facts.entry_point), syntax.tree(query.facts.tests)
+    name, tree = tests.called(query.facts.entry_point), syntax.tree(query.facts.tests)
     if not name or name == cases.PRINTED or tree is None:
         return []
     asserts = [each.test for each in tree.body if isinstance(each, ast.Assert)]
@@ -103,7 +65,8 @@ def whole(query: Query, program: str) -> str:
 
 async def passing(jury: Jury, given: Sequence[tuple[Query, str]]) -> list[bool | None]:
     """Whether each program passes the tests of its question; None where there are none, or nobody knows."""
-    problems = {query.id: found for query, _ in given if (found := problem(query)) is not None}
+    asked = {query.id: query for query, _ in given}
+    problems = {name: found for name, query in asked.items() if (found := problem(query)) is not None}
     programs = [(query.id, whole(query, program)) for query, program in given if query.id in problems]
     found = await jury.verdicts(problems, programs)
     said = [found.get((query.id, whole(query, program))) for query, program in given]

@@ -74,6 +74,11 @@ class Execution:
     wall_seconds: float = 0.0
     truncated: bool = False
 
+    @property
+    def ok(self) -> bool:
+        """As that of a result: it ended well."""
+        return _run(self).result.ok
+
 
 @dataclass(frozen=True, slots=True)
 class Heard:
@@ -105,7 +110,7 @@ class Call:
 class Row:
     """`verified`: its last program was run (all programs, where each answers a question), and by `verify_kind` (`tests`, `cross-checked`,
     `executed`) it is right; one that is not may still be right in part (IN_PART). `solved_turn`, from 1, is
-    the first answer whose code ran to its end and which no test refutes, 0 where there is none. `cluster` is the row that it is near to,
+    the first answer whose code ended well and which no test refutes, 0 where there is none. `cluster` is the row that it is near to,
     `pipeline` what made it: this program's version, and the hash of the plan.
     """
 
@@ -172,9 +177,9 @@ def row(
 
 
 def solved_turn(executions: Sequence[Execution], feedback: Sequence[Heard]) -> int:
-    """The first answer, from 1, whose code ran to its end and which no test refutes; 0 where there is none."""
+    """The first answer, from 1, whose code ended well and which no test refutes; 0 where there is none."""
     ran = {each.turn for each in executions}
-    wrong = {each.turn for each in executions if each.outcome is not Outcome.OK}
+    wrong = {each.turn for each in executions if not each.ok}
     wrong |= {each.turn for each in feedback if each.source is Source.TESTS}
     return min(ran - wrong, default=-1) + 1
 

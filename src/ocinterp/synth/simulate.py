@@ -76,9 +76,11 @@ async def simulate(query: Query, those: Cast, tests: Sequence[str] = ()) -> Simu
     told = mended.answered((*mended.turns[-1].feedback, said))
     answered = await _on(task, told, those, len(told.turns) + 2)
     before = program(mended.turns[meant]) if meant is not None else ""
-    whether = await followed(query.text, before, answered.turns[len(told.turns)], opinion.feedback, those.judge)
-    if whether.startswith("no"):
-        answered = _rated_bad(answered, len(told.turns))
+    later = range(len(told.turns), len(answered.turns))
+    last = next((at for at in reversed(later) if program(answered.turns[at])), later[0])  # what it comes to
+    whether = await followed(query.text, before, answered.turns[last], opinion.feedback, those.judge)
+    for at in later if whether.startswith("no") else ():
+        answered = _rated_bad(answered, at)  # nor is it learnt to say that it is done
     return Simulated(_ended(answered), replace(opinion, followed=whether))
 
 

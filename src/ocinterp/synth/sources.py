@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +15,7 @@ import numpy as np
 from ocinterp.errors import DataError, UsageError
 from ocinterp.files import explained, replace_file
 from ocinterp.problems import Benchmark
-from ocinterp.synth import near, proof
+from ocinterp.synth import near, proof, tests
 from ocinterp.synth.decontaminate import Detector, Hit, table
 from ocinterp.synth.folder import Done, Stage
 from ocinterp.synth.hardness import Judged
@@ -50,7 +51,7 @@ def ingest(plan: Plan, stage: Stage) -> Done:
 
 
 def taken(plan: Plan, rejected: list[Rejected]) -> Iterator[Query]:
-    """The questions of a plan's files that it may have; the others, with the reason, in `rejected`."""
+    """The questions of a plan's files that it may have, without tests that say nothing; the others, with the reason, in `rejected`."""
     allowed = {each.lower() for each in plan.licences}
     for each in plan.inputs:
         for found in queries(Given(Path(each.path), each.dataset, each.licence, each.form)):
@@ -59,8 +60,10 @@ def taken(plan: Plan, rejected: list[Rejected]) -> Iterator[Query]:
             elif allowed and found.origin.licence.lower() not in allowed:
                 reason = f"its licence is {found.origin.licence}, which the plan does not have"
                 rejected.append(refused(found, reason))
-            elif reason := proof.fault(found.facts):
+            elif reason := tests.fault(found.facts):
                 rejected.append(refused(found, reason))
+            elif found.facts.tests and tests.script(found.facts) is None:
+                yield replace(found, facts=replace(found.facts, tests=""))
             else:
                 yield found
 

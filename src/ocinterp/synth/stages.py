@@ -57,7 +57,8 @@ async def judge(desk: Desk, before: Stage, rows: int, stage: Stage) -> Done:
         except NoRowError as error:
             silent += 1
             if silent >= REFUSED_TOGETHER:
-                raise ModelError(f"{name}: {silent} questions one after the other, and {error}") from error
+                advice = "with another judge in its plan, `ocinterp synth extend` asks nobody else again"
+                raise ModelError(f"{name}: {silent} questions one after the other, and {error}; {advice}") from error
             raise
         silent = 0
         return Judged(query, found)
@@ -72,7 +73,7 @@ async def _made(
     rows: Iterable[_T],
     total: int,
     act: Callable[[_T], Awaitable[_R | str]],
-    about: Callable[[_T], Query],
+    about: Callable[[_T], Iterable[Query]],
     *,
     patient: bool = False,
     left: Iterable[Rejected] = (),
@@ -94,7 +95,7 @@ async def _made(
         refusals.hear(made.error if isinstance(made, _Declined) else None)
         desk.watch.row(not isinstance(made, str))
         if isinstance(made, str):
-            rejected.append(refused(about(given), made))
+            rejected += [refused(each, made) for each in about(given)]
             continue
         part.append(made)
         kept += 1
@@ -135,12 +136,16 @@ def _excused(act: Callable[[_T], Awaitable[_R | str]]) -> Callable[[_T], Awaitab
     return excused
 
 
-def _about_query(query: Query) -> Query:
-    return query
+def _about_query(query: Query) -> tuple[Query]:
+    return (query,)
 
 
-def _about_judged(judged: Judged) -> Query:
-    return judged.query
+def _about_judged(judged: Judged) -> tuple[Query]:
+    return (judged.query,)
+
+
+def _about_all(group: Sequence[Judged]) -> list[Query]:
+    return [each.query for each in group]
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +273,7 @@ async def packing(desk: Desk, rows: Sequence[Judged], stage: Stage) -> Done:
     chosen = [[rows[at] for at in each.questions] for each in islice(packs, plan.sizes.packing)]
     packed = {each.query.id for those in chosen for each in those}
     left += [refused(each.query, "it is in no pack") for each in rows if each.query.id not in packed]
-    return await _made(desk, stage, Row, chosen, len(chosen), one, lambda each: each[0].query, left=left)
+    return await _made(desk, stage, Row, chosen, len(chosen), one, _about_all, left=left)
 
 
 def _different(rows: Sequence[Judged]) -> tuple[list[Judged], list[Rejected]]:
@@ -292,7 +297,7 @@ async def similar_problems(desk: Desk, groups: Sequence[Sequence[Judged]], stage
         wanted = [(each.query, each.query.facts.solutions[0]) for each in given]
         return await _of_solutions(desk, "similar", [(query.text, query, solution) for query, solution in wanted])
 
-    return await _made(desk, stage, Row, groups, len(groups), one, lambda each: each[0].query, patient=True)
+    return await _made(desk, stage, Row, groups, len(groups), one, _about_all, patient=True)
 
 
 async def follow_ups(desk: Desk, those: Sequence[tuple[Judged, Followed]], stage: Stage) -> Done:
@@ -304,7 +309,7 @@ async def follow_ups(desk: Desk, those: Sequence[tuple[Judged, Followed]], stage
         told = zip(asked, followed.solutions, strict=True)
         return await _of_solutions(desk, "follow-up", [(words, followed.query, solution) for words, solution in told])
 
-    return await _made(desk, stage, Row, those, len(those), one, lambda each: each[0].query, patient=True)
+    return await _made(desk, stage, Row, those, len(those), one, lambda each: (each[0].query,), patient=True)
 
 
 async def _of_solutions(desk: Desk, method: Method, turns: Sequence[tuple[str, Query, Solution]]) -> Row | str:

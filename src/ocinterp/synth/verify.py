@@ -7,13 +7,13 @@ from dataclasses import replace
 from itertools import islice
 from typing import Final
 
-from ocinterp.synth import cases, crosscheck, proof
+from ocinterp.synth import cases, crosscheck, proof, tests
 from ocinterp.synth.desk import Desk
 from ocinterp.synth.folder import STOPPED, Done, Stage
 from ocinterp.synth.queries import Query, Rejected
 from ocinterp.synth.rows import Heard, Row, solved_turn
 from ocinterp.tasks import syntax
-from ocinterp.types import Outcome, Source
+from ocinterp.types import Source
 
 Questions = Mapping[str, Query]  # those with tests, by the id of their origin
 
@@ -115,7 +115,7 @@ def _earlier(row: Row, questions: Questions) -> Iterator[tuple[int, Query, str]]
     name = _defined(query)
     written = [(turn, proof.python(turn.text)) for turn in row.turns]
     whole = [(turn, program) for turn, program in written if program and (not name or name in syntax.defined(program))]
-    known = {each.turn for each in row.executions if each.outcome is not Outcome.OK}
+    known = {each.turn for each in row.executions if not each.ok}
     known |= {each.turn for each in row.feedback if each.source is Source.TESTS}
     yield from ((turn.index, query, program) for turn, program in whole[:-1] if turn.index not in known)
 
@@ -144,5 +144,5 @@ def programs(row: Row, questions: Questions) -> Iterator[tuple[Query | None, str
 
 def _defined(query: Query | None) -> str:
     """The name that a program for a question must define; empty where nobody has said so, or it need not."""
-    name = query.facts.entry_point.partition("(")[0].partition(".")[0] if query is not None else ""
+    name = tests.called(query.facts.entry_point) if query is not None else ""
     return "" if name == cases.PRINTED else name

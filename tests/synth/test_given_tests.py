@@ -1,0 +1,104 @@
+"""The tests of a source as people write them: what is run of them tells right programs from wrong ones, and what cannot is none."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+
+import pytest
+import pytest_asyncio
+
+from ocinterp.sandboxes.profiles import STDLIB
+from ocinterp.sandboxes.zygotes import NamespaceSandbox
+from ocinterp.synth import proof, tests
+from ocinterp.synth.jury import Jury
+from ocinterp.synth.queries import Facts, Origin, Query
+from ocinterp.verifiers.court import GUEST
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+F = "def f(x):\n    return x {} 1\n"
+METHOD = "class Solution:\n    def f(self, x):\n        return x {} 1\n"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def jury(namespaces: None) -> AsyncGenerator[Jury]:
+    async with NamespaceSandbox(profile=replace(STDLIB, guests=(GUEST,))) as sandbox:
+        yield Jury(sandbox)
+
+
+def query(given: str, entry_point: str = "f", setup: str = "") -> Query:
+    return Query(
+        "Add one.", Origin("d", "f", 1, "1"), "", facts=Facts(entry_point=entry_point, tests=given, setup=setup)
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "setup"),
+    [
+        ("assert f(1) == 2", ""),
+        ("expected = 2\nassert f(1) == expected, 'no'\n\n\n", ""),
+        ("for a, b in ((1, 2), (2, 3)):\n    assert f(a) == b", ""),
+        ("if f(1) != 2:\n    raise ValueError", ""),
+        ("def check(candidate):\n    assert candidate(1) == 2", ""),
+        ("def check(candidate):\n    assert candidate(1) == 2\n\n\ncheck(f)", ""),
+        ("def check(x, y):\n    assert f(x) == y\n\n\ncheck(1, 2)", ""),
+        ("def told(x):\n    return f(x)\n\n\nassert told(1) == 2", ""),
+        ("check(f)", "def check(one):\n    assert one(1) == 2"),
+        ("def test_f():\n    assert f(1) == 2", ""),
+        ("def test_f():\n    assert f(1) == 2\n\n\ndef test_g(x=1):\n    assert f(x) == 2\n\n\ntest_f()", ""),
+        ("def inner():\n    def deep():\n        assert f(1) == 2\n    deep()\n\n\ninner()", ""),
+        ("class Trial:\n    def of(self):\n        assert f(1) == 2\n\n\nTrial().of()", ""),
+        ("import unittest\nclass T(unittest.TestCase):\n    def test(self):\n        self.assertEqual(f(1), 2)", ""),
+        (
+            "import unittest\nclass T(unittest.TestCase):\n    def test(self):\n        self.assertEqual(f(1), 2)\n\n\n"
+            "if __name__ == '__main__':\n    unittest.main()",
+            "",
+        ),
+    ],
+)
+async def test_what_people_write_tells_right_from_wrong(jury: Jury, given: str, setup: str) -> None:
+    asked = query(given, setup=setup)
+    assert tests.fault(asked.facts) == ""
+    assert await proof.passing(jury, [(asked, F.format("+")), (asked, F.format("-"))]) == [True, False]
+
+
+async def test_a_method_is_called_of_a_new_solution(jury: Jury) -> None:
+    asked = query("def check(candidate):\n    assert candidate(1) == 2", "Solution().f")
+    assert await proof.passing(jury, [(asked, METHOD.format("+")), (asked, METHOD.format("-"))]) == [True, False]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "", " \n", "pass", "# none yet", "'nothing'", "f(1)", "assert True", "assert f(1) = 2", "x = f(1)\nassert True",
+        "assert g(1) == 2", "def check(candidate):\n    pass", "def check(candidate):\n    candidate(1)\n    assert True",
+        "def check(x, y):\n    assert f(x) == y", "def told():\n    assert f(1) == 2", "async def test_f():\n    assert f(1) == 2",
+        "def test_f(number):\n    assert f(number) == 2", "class Trial:\n    def test(self):\n        assert f(1) == 2",
+        "class T(TestCase):\n    def test(self):\n        f(1)", "import solution\nassert solution.f(1) == 2",
+    ],
+)  # fmt: skip
+async def test_what_says_nothing_of_a_program_is_none(jury: Jury, given: str) -> None:
+    assert tests.script(query(given).facts) is None
+    assert await proof.passing(jury, [(query(given), F.format("+"))]) == [None]
+
+
+async def test_nothing_is_said_of_what_has_no_name_and_of_another_one() -> None:
+    assert tests.script(Facts(entry_point="", tests="assert f(1) == 2")) is None
+    assert tests.script(Facts(entry_point="Solution().f", tests="assert f(1) == 2")) is None
+
+
+@pytest.mark.parametrize("entry_point", ["my f", "2sum", "f(", "x = f", "f\ng"])
+async def test_an_entry_point_that_nobody_can_call_is_a_fault(entry_point: str) -> None:
+    facts = Facts(entry_point=entry_point, tests="def check(candidate):\n    assert candidate(1) == 2")
+    assert tests.fault(facts) == f"its entry point is no Python: {entry_point!r}"
+    assert tests.fault(replace(facts, tests="")) == ""
+
+
+async def test_what_is_asked_of_libraries_that_complain_counts() -> None:
+    for given in (
+        "from numpy.testing import assert_allclose\nassert_allclose(f(1), 2)",
+        "import pytest\nwith pytest.raises(ValueError):\n    f(-1)",
+        "import numpy as np\nnp.testing.assert_equal(f(1), 2)",
+    ):
+        assert tests.script(query(given).facts) is not None
