@@ -127,6 +127,9 @@ def test_a_dataset_is_planned_made_and_looked_at(
     out = ocinterp("synth", "export", "run", "--to", "messages", "--out", "rows.jsonl")
     some_to_learn = sum(any(each.train for each in row.turns) for row in Stage(home / "run", "assemble").rows(Row))
     assert (out.code, out.out) == (0, f"{some_to_learn} rows: rows.jsonl\n")
+    piped = ocinterp("synth", "export", "run", "--to", "messages", "--out", "-")
+    assert (piped.code, piped.out) == (0, (home / "rows.jsonl").read_text())
+    assert piped.err == f"{some_to_learn} rows: -\n"
     some = ocinterp("synth", "export", "run", "--methods", "correction", "--verified", "--out", "rows.jsonl")
     assert some.out == "3 rows: rows.jsonl\n"
     for wrong in (("--to", "words"), ("--methods", "magic")):

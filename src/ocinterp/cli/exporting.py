@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from ocinterp.cli import report
 from ocinterp.errors import UsageError
 
 
@@ -17,7 +21,20 @@ def _is_own(folder: Path, out: Path) -> bool:
 
 
 def write(folder: Path, form: str, out: Path, *, methods: Sequence[str], verified: bool) -> int:
-    """Write them, and say how many. UsageError for what is not there."""
+    """Write them, `-` to the standard output, and say how many. UsageError for what is not there."""
+    if str(out) != "-":
+        report.check(out)
+        return _written(folder, form, out, methods, verified)
+    with tempfile.TemporaryDirectory(prefix="ocinterp-") as place:
+        whole = Path(place) / "rows.jsonl"
+        count = _written(folder, form, whole, methods, verified)
+        with whole.open("rb") as rows:
+            shutil.copyfileobj(rows, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+    return count
+
+
+def _written(folder: Path, form: str, out: Path, methods: Sequence[str], verified: bool) -> int:
     from ocinterp.synth import export, plan
     from ocinterp.synth.folder import Stage, made
     from ocinterp.synth.hardness import Judged

@@ -227,7 +227,9 @@ def gc(folder: _RUN) -> None:
 @app.command()
 def export(
     folder: _RUN,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The file to write, a row a line.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="The file to write, a row a line; `-` is the standard output.")
+    ],
     to: Annotated[
         str, typer.Option(help="messages, sharegpt, alpaca, dpo, feedback, trajectories, or tasks.")
     ] = "messages",
@@ -239,10 +241,9 @@ def export(
     """Write the rows of a run for a trainer; `tasks` are its questions that have tests (docs/dataset.md)."""
     from ocinterp.cli import exporting
 
-    report.check(out)
     chosen = tuple(each.strip() for each in methods.split(",") if each.strip())
     count = exporting.write(folder, to, out, methods=chosen, verified=verified)
-    print(f"{count:,} rows: {out}")
+    print(f"{count:,} rows: {out}", file=sys.stderr if str(out) == "-" else None)
 
 
 @app.command()
