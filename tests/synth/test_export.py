@@ -130,6 +130,19 @@ def test_only_what_a_person_found_wrong_is_worse_than_what_came_of_it(tmp_path: 
         assert written("dpo", tmp_path, session(better, *heard)) == []
 
 
+def test_what_came_of_a_persons_words_is_what_was_judged(tmp_path: Path) -> None:
+    """Not what failed, or was a first look, on the way to it; and a pair is of answers to the same prompt."""
+    look, better = (turn(each, ExecutionResult(each, Outcome.OK)) for each in ("look", "better"))
+    first = turn("1", ExecutionResult("1.1", Outcome.OK), Feedback(Source.SIMULATED_HUMAN, "Better.", "bad"))
+    heard = {0: Opinion("functionality", "", "", "Better.", "yes: judge")}
+    for later, pairs in (((better,), 1), ((look, better), 0), ((better, turn("Done.")), 1)):
+        found = Trajectory("t", (Message("user", "go"),), (first, *later))
+        made = row(found, "simulation", [HERE], ["m"] * (1 + len(later)), heard)
+        (said,) = written("feedback", tmp_path, made)
+        assert said["after"] == "better"
+        assert [each["chosen"][0]["content"] for each in written("dpo", tmp_path, made)] == ["better"] * pairs
+
+
 def session(after: Turn, *heard: Feedback) -> Row:
     first = turn("1", ExecutionResult("1.1", Outcome.OK), *heard)
     return row(Trajectory("t", (Message("user", "go"),), (first, after)), "chat", [HERE], ["m", "m"])

@@ -48,11 +48,33 @@ def query(given: str, entry_point: str = "f", setup: str = "") -> Query:
         ("def test_f():\n    assert f(1) == 2", ""),
         ("def test_f():\n    assert f(1) == 2\n\n\ndef test_g(x=1):\n    assert f(x) == 2\n\n\ntest_f()", ""),
         ("def inner():\n    def deep():\n        assert f(1) == 2\n    deep()\n\n\ninner()", ""),
+        ("def test_f():\n    assert f(1) == 2\n\n\nif __name__ == '__main__':\n    test_f()", ""),
+        ("def check(one):\n    assert one(1) == 2\n\n\nif __name__ == '__main__':\n    check(f)", ""),
+        ("def check():\n    assert f(1) == 2", ""),
+        ("from solution import f\n\n\ndef test_f():\n    assert f(1) == 2", ""),
+        ("from math import floor\nfrom solution import f\nassert f(floor(1.5)) == 2", ""),
+        ("from math import f, floor\nassert f(floor(1.5)) == 2", ""),
+        ("from __future__ import annotations\nassert f(1) == 2", "import math"),
+        ("def f(x):\n    return x + 1\n\n\nassert f(1) == 2", ""),
+        ("assert f(1) == 2", "def f(x):\n    return x + 1"),
+        ("assert f(1) == 2", "def f(x):\n    'Add one.'"),
+        ("def check(candidate):\n    assert candidate(1) == 2", "import math\ndef f(x):\n    return x + 1"),
+        ("class TestF:\n    def test_one(self):\n        assert f(1) == 2", ""),
+        ("try:\n    assert f(1) == 2\nexcept AssertionError:\n    raise ValueError from None", ""),
         ("class Trial:\n    def of(self):\n        assert f(1) == 2\n\n\nTrial().of()", ""),
         ("import unittest\nclass T(unittest.TestCase):\n    def test(self):\n        self.assertEqual(f(1), 2)", ""),
         (
             "import unittest\nclass T(unittest.TestCase):\n    def test(self):\n        self.assertEqual(f(1), 2)\n\n\n"
             "if __name__ == '__main__':\n    unittest.main()",
+            "",
+        ),
+        (
+            "import unittest\nclass T(unittest.TestCase):\n    def test(self):\n        self.assertEqual(f(1), 2)\n\n\nunittest.main()",
+            "",
+        ),
+        (
+            "from unittest import TestCase\nfrom solution import f\nclass M:\n    pass\nclass T(M, TestCase):\n    def test(self):\n"
+            "        self.assertEqual(f(1), 2)",
             "",
         ),
     ],
@@ -75,12 +97,43 @@ async def test_a_method_is_called_of_a_new_solution(jury: Jury) -> None:
         "assert g(1) == 2", "def check(candidate):\n    pass", "def check(candidate):\n    candidate(1)\n    assert True",
         "def check(x, y):\n    assert f(x) == y", "def told():\n    assert f(1) == 2", "async def test_f():\n    assert f(1) == 2",
         "def test_f(number):\n    assert f(number) == 2", "class Trial:\n    def test(self):\n        assert f(1) == 2",
+        "if __name__ == '__main__':\n    assert f(1) == 2", "assert (f(1) == 2, 'no')", "f = g\nassert f(1) == 2",
+        "failed = 0\nif f(1) != 2:\n    failed += 1\nprint(failed)", "failures = []\nfailures.append(f(1))",
         "class T(TestCase):\n    def test(self):\n        f(1)", "import solution\nassert solution.f(1) == 2",
     ],
 )  # fmt: skip
 async def test_what_says_nothing_of_a_program_is_none(jury: Jury, given: str) -> None:
     assert tests.script(query(given).facts) is None
     assert await proof.passing(jury, [(query(given), F.format("+"))]) == [None]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "try:\n    assert f(1) == 2\nexcept AssertionError:\n    print('no')",
+        "import contextlib\nwith contextlib.suppress(AssertionError):\n    assert f(1) == 2",
+        "def test_f():\n    try:\n        assert f(1) == 2\n    except Exception as error:\n        print(error)",
+        "def ref(x):\n    if x is None:\n        raise ValueError\n    return x + 1\n\n\nprint(f(1) == ref(1))",
+        "x = f(1)\nassert 1 == 1",
+        "import unittest\n@unittest.skip('later')\nclass T(unittest.TestCase):\n    def test(self):\n        self.assertEqual(f(1), 2)",
+        "import unittest\nclass T(unittest.TestCase):\n    def told(self):\n        assert f(1) == 2\n\n    def test(self):\n        pass",
+    ],
+)
+async def test_what_anything_passes_is_none_once_it_is_run(jury: Jury, given: str) -> None:
+    assert tests.script(query(given).facts) is not None
+    assert await proof.passing(jury, [(query(given), F.format("+")), (query(given), F.format("-"))]) == [None, None]
+
+
+async def test_programs_that_are_no_answer_to_anything_are_told_from_answers(jury: Jury) -> None:
+    """An answer may well be None, and a method's class may have any name."""
+    nothing = "def f(x):\n    return {}"
+    shy = query("def check(candidate):\n    assert candidate(1) is None")
+    assert await proof.passing(jury, [(shy, nothing.format("None")), (shy, nothing.format("1"))]) == [True, False]
+    lax = query(
+        "def check(candidate):\n    try:\n        assert candidate(1) == 2\n    except Exception:\n        pass",
+        "Solution().f",
+    )
+    assert await proof.passing(jury, [(lax, METHOD.format("+"))]) == [None]
 
 
 async def test_nothing_is_said_of_what_has_no_name_and_of_another_one() -> None:

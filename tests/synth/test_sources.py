@@ -158,7 +158,8 @@ async def test_tests_that_say_nothing_are_none_from_the_beginning(tmp_path: Path
     rows.append({**rows[2], "entry_point": "my f"})
     (tmp_path / "q.jsonl").write_text("".join(json.dumps(each) + "\n" for each in rows))
     stage = Stage(tmp_path / "run", "ingest")
-    sources.ingest(Plan((sources.input_of(tmp_path / "q.jsonl"),), {}), stage)
+    done = sources.ingest(Plan((sources.input_of(tmp_path / "q.jsonl"),), {}), stage)
+    assert done.numbers == {sources.SILENT: 2}
     assert [each.facts.tests for each in stage.rows(Query)] == ["assert f(1) == 2", "", ""]
     assert sources.reasons(stage) == {"its entry point is no Python": 1}
 

@@ -95,7 +95,7 @@ def extend(run: Path, files: Sequence[str], out: Path) -> None:
 def save(made: Plan, out: Path) -> None:
     """Write it, and print what it may cost."""
     from ocinterp.cli import settings
-    from ocinterp.synth import estimate
+    from ocinterp.synth import estimate, sources
     from ocinterp.synth import plan as plans
     from ocinterp.tasks import store
 
@@ -107,6 +107,7 @@ def save(made: Plan, out: Path) -> None:
     print(
         f"{questions.rows:,} questions of {questions.tokens:,.0f} tokens on average, {questions.problems:,} with programs of their own"
         f"{f', {questions.dialogues:,} dialogues that were had' if questions.dialogues else ''}"
+        f"{f', {questions.silent:,} {sources.SILENT}' if questions.silent else ''}"
         f"{f', {questions.refused:,} rows that are not taken' if questions.refused else ''}\n"
     )
     print(_ROW.format("stage", "rows", "calls", "tokens in", "tokens out", "dollars", "hours"))

@@ -8,7 +8,6 @@ from typing import Final
 
 from ocinterp.synth import follow, pack, prompts, similar, sources
 from ocinterp.synth.plan import Plan, Player
-from ocinterp.synth.queries import Rejected
 
 TOKEN_BYTES: Final = 4  # of a token, as texts and programs have on average
 _PROGRAMS: Final = 3  # of a dialogue of problems that are alike, or of one in several ways, at most
@@ -42,20 +41,23 @@ class Measured:
     several: int = 0  # of these, with several programs
     dialogues: int = 0  # that were had before: nobody is asked about them
     refused: int = 0  # rows that are no questions, or under a licence that the plan does not have
+    silent: int = 0  # questions with tests that say nothing of a program
 
 
 def measured(plan: Plan) -> Measured:
     """Reads all inputs once. DataError for a file that cannot be read."""
     rows = size = problems = alike = several = dialogues = 0
-    refused: list[Rejected] = []
-    for found in sources.taken(plan, refused):
+    left = sources.Left()
+    for found in sources.taken(plan, left):
         rows += 1
         size += len(found.text.encode())
         problems += (solved := bool(found.facts.solutions))
         alike += solved and len(set(found.facts.tags)) >= similar.FEWEST
         several += len(follow.different(found.facts.solutions)) > 1
         dialogues += bool(found.record)
-    return Measured(rows, size / TOKEN_BYTES / max(1, rows), problems, alike, several, dialogues, len(refused))
+    return Measured(
+        rows, size / TOKEN_BYTES / max(1, rows), problems, alike, several, dialogues, len(left.rows), left.silent
+    )
 
 
 def estimates(plan: Plan, questions: Measured) -> Iterator[Estimate]:

@@ -12,8 +12,8 @@ from ocinterp.files import replace_lines
 from ocinterp.problems import Script
 from ocinterp.synth import cases, proof
 from ocinterp.synth.queries import Query
-from ocinterp.synth.rows import SPOKEN_OF, Heard, Row, Said, learnt, places, trajectory
-from ocinterp.types import Message, Source
+from ocinterp.synth.rows import PEOPLE, SPOKEN_OF, Heard, Row, Said, answer_to, learnt, places, trajectory
+from ocinterp.types import Message
 
 Lines = Iterator[Mapping[str, Any]]
 
@@ -119,7 +119,7 @@ def _preferences(rows: Iterable[Row]) -> Lines:
 
     `execution`: to a question the first answer, whose code failed or that was found wrong, and the first that was right. Where
     somebody had a word in between, the question alone does not ask for that, and there is no pair.
-    `human`: to what a person said of a program the answer that did it, and that program, as if nobody had said anything.
+    `human`: to what a person said of a program the answer that did it at once, and that program, as if nobody had said anything.
     """
     for each in rows:
         ran = [one for one in each.turns if _ran(each, one.index)]
@@ -129,8 +129,8 @@ def _preferences(rows: Iterable[Row]) -> Lines:
             yield _pair(each, "execution", 0, right, first)
         for turn in sorted({one.turn for one in _remarks(each) if _asks_for_another(each, one)}):
             before = next((said for said in reversed(ran) if said.index <= turn), None)
-            after = next((said for said in ran if said.index == turn + 1), None)
-            if before is not None and after is not None and after.train:
+            after = answer_to(each, turn)
+            if before is not None and after is not None and after.index == turn + 1 and after.train:
                 yield _pair(each, "human", after.index, after, before)
 
 
@@ -144,8 +144,7 @@ def _asks_for_another(row: Row, said: Heard) -> bool:
 
 def _remarks(row: Row) -> list[Heard]:
     """What people said of its answers, in words."""
-    people = (Source.HUMAN, Source.SIMULATED_HUMAN, Source.ORACLE)
-    return [each for each in row.feedback if each.source in people and each.text]
+    return [each for each in row.feedback if each.source in PEOPLE and each.text]
 
 
 def _pair(row: Row, kind: str, turn: int, chosen: Said, rejected: Said) -> Mapping[str, Any]:
@@ -165,13 +164,14 @@ def _feedback(rows: Iterable[Row]) -> Lines:
     """What a person said of an answer: the dialogue up to it, the last answer that has code, and the answer to what they said."""
     for each in rows:
         for one in _remarks(each) if each.method in SPOKEN_OF else ():
-            if one.turn + 1 < len(each.turns):
+            after = answer_to(each, one.turn) or next((said for said in each.turns if said.index == one.turn + 1), None)
+            if after is not None:
                 until = each.messages[: places(each)[one.turn] + 1]
                 ran = [said.text for said in each.turns[: one.turn + 1] if _ran(each, said.index)]
                 yield {
                     "id": each.id, "messages": [{"role": said.role, "content": said.content} for said in until],
                     "before": ran[-1] if ran else "", "feedback": one.text, "category": one.category,
-                    "after": each.turns[one.turn + 1].text, "followed": one.followed,
+                    "after": after.text, "followed": one.followed,
                 }  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from typing import Final, Literal
 from ocinterp.synth.chance import lot
 from ocinterp.synth.crowd import in_order
 from ocinterp.synth.desk import Bill, Desk
-from ocinterp.synth.rows import SPOKEN_OF, Row, trajectory
+from ocinterp.synth.rows import SPOKEN_OF, Row, answer_to, trajectory
 from ocinterp.synth.simulate import followed, program
 from ocinterp.tasks import syntax
 from ocinterp.types import Completion, Source, Turn
@@ -64,12 +64,12 @@ def _real(rows: Iterable[Row]) -> Iterator[Case]:
         if row.method not in SPOKEN_OF:
             continue
         heard = next((each for each in row.feedback if each.source is Source.SIMULATED_HUMAN and each.text), None)
-        if heard is None or heard.turn + 1 >= len(row.turns):
+        if heard is None or (after := answer_to(row, heard.turn)) is None:
             continue
         turns = trajectory(row).turns
         before = next((found for turn in reversed(turns[: heard.turn + 1]) if (found := program(turn))), "")
-        if before and program(turns[heard.turn + 1]):
-            yield Case(row, "real", heard.text, before, turns[heard.turn + 1])
+        if before:
+            yield Case(row, "real", heard.text, before, turns[after.index])
 
 
 def _planted(real: Case, other: Case) -> Iterator[Case]:

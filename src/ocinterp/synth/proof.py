@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from ocinterp.parse import extract_cells
-from ocinterp.problems import Benchmark, Calls, Problem
+from ocinterp.problems import Benchmark, Calls, Problem, Script
 from ocinterp.synth import cases, normal, tests
 from ocinterp.synth.decontaminate import Hit, passage
 from ocinterp.synth.jury import Jury
@@ -60,17 +60,24 @@ def whole(query: Query, program: str) -> str:
     """A program with what its source puts before all of them, imports; as a function, where its tests are on what it prints."""
     if query.facts.entry_point == cases.PRINTED:
         program = cases.runnable(program)
-    return f"{query.facts.setup.rstrip()}\n\n\n{program}" if query.facts.setup.strip() else program
+    before = tests.setup(query.facts).rstrip()
+    return f"{before}\n\n\n{program}" if before else program
 
 
 async def passing(jury: Jury, given: Sequence[tuple[Query, str]]) -> list[bool | None]:
-    """Whether each program passes the tests of its question; None where there are none, or nobody knows."""
+    """Whether each program passes the tests of its question; None where there are none that say something, or nobody knows."""
     asked = {query.id: query for query, _ in given}
     problems = {name: found for name, query in asked.items() if (found := problem(query)) is not None}
-    programs = [(query.id, whole(query, program)) for query, program in given if query.id in problems]
-    found = await jury.verdicts(problems, programs)
-    said = [found.get((query.id, whole(query, program))) for query, program in given]
-    return [None if each is None else each.ok for each in said]
+    programs = {(query.id, whole(query, program)): None for query, program in given if query.id in problems}
+    nothing = {
+        name: [(name, whole(query, stub)) for stub in tests.stubs(query.facts.entry_point)]
+        for name, query in asked.items()
+        if name in problems and isinstance(script := problems[name].tests, Script) and tests.doubtful(script)
+    }
+    found = await jury.verdicts(problems, [*programs, *(each for those in nothing.values() for each in those)])
+    passed = {each: verdict.ok for each, verdict in found.items()}
+    silent = {name for name, those in nothing.items() if all(passed.get(each) for each in those)}
+    return [None if query.id in silent else passed.get((query.id, whole(query, program))) for query, program in given]
 
 
 async def solved(

@@ -39,6 +39,7 @@ IN_PART: Final = (
 )
 Method = Literal["packing", "simulation", "correction", "similar", "follow-up", "chat", "pocket"]
 
+PEOPLE: Final = frozenset({Source.HUMAN, Source.SIMULATED_HUMAN, Source.ORACLE})
 SPOKEN_OF: Final = frozenset(
     {"simulation", "correction", "chat"}
 )  # in the others a person's words are the next question
@@ -182,6 +183,18 @@ def solved_turn(executions: Sequence[Execution], feedback: Sequence[Heard]) -> i
     wrong = {each.turn for each in executions if not each.ok}
     wrong |= {each.turn for each in feedback if each.source is Source.TESTS}
     return min(ran - wrong, default=-1) + 1
+
+
+def answer_to(found: Row, turn: int) -> Said | None:
+    """What came of words that a person said of an answer: the last answer with code before they said more; None where there is none.
+
+    Code that failed on the way to it is not yet an answer.
+    """
+    spoken = [each.turn for each in found.feedback if each.source in PEOPLE and each.text and each.turn > turn]
+    until = min(spoken, default=len(found.turns))
+    ran = {each.turn for each in found.executions}
+    coded = [each for each in found.turns if each.index in ran or "```" in each.text]
+    return next((each for each in reversed(coded) if turn < each.index <= until), None)
 
 
 def places(found: Row) -> list[int]:

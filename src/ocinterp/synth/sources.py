@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +24,7 @@ from ocinterp.synth.jury import Jury
 from ocinterp.synth.plan import Input, Plan
 from ocinterp.synth.queries import Query, Rejected, refused
 
+SILENT: Final = "with tests that say nothing"
 COMMON: Final = "common.json"  # beside the parts: runs of words that benchmarks have, and many questions as well
 CONTAMINATION: Final = (
     "contamination.json"  # beside the parts: for each benchmark and each of its tasks, how many rows had it in them
@@ -45,24 +46,33 @@ def ingest(plan: Plan, stage: Stage) -> Done:
         if _sha256(Path(each.path)) != each.sha256:
             raise UsageError(f"{each.path} is not what it was when the plan was made: make a new plan")
     stage.begin()
-    rejected: list[Rejected] = []
-    rows = stage.fill(Query, taken(plan, rejected))
-    return stage.finish(rows, rejected)
+    left = Left()
+    rows = stage.fill(Query, taken(plan, left))
+    return stage.finish(rows, left.rows, **{SILENT: left.silent})
 
 
-def taken(plan: Plan, rejected: list[Rejected]) -> Iterator[Query]:
-    """The questions of a plan's files that it may have, without tests that say nothing; the others, with the reason, in `rejected`."""
+@dataclass
+class Left:
+    """What is not taken: rows, with the reason, and tests that say nothing of a program, of so many questions."""
+
+    rows: list[Rejected] = field(default_factory=list[Rejected])
+    silent: int = 0
+
+
+def taken(plan: Plan, left: Left) -> Iterator[Query]:
+    """The questions of a plan's files that it may have."""
     allowed = {each.lower() for each in plan.licences}
     for each in plan.inputs:
         for found in queries(Given(Path(each.path), each.dataset, each.licence, each.form)):
             if isinstance(found, Rejected):
-                rejected.append(found)
+                left.rows.append(found)
             elif allowed and found.origin.licence.lower() not in allowed:
                 reason = f"its licence is {found.origin.licence}, which the plan does not have"
-                rejected.append(refused(found, reason))
+                left.rows.append(refused(found, reason))
             elif reason := tests.fault(found.facts):
-                rejected.append(refused(found, reason))
+                left.rows.append(refused(found, reason))
             elif found.facts.tests and tests.script(found.facts) is None:
+                left.silent += 1
                 yield replace(found, facts=replace(found.facts, tests=""))
             else:
                 yield found

@@ -45,7 +45,7 @@ def is_literal(node: ast.AST) -> bool:
 def defined(program: str) -> tuple[str, ...]:
     """The names that the statements of a program define at its top level; nothing where it is no program."""
     found = tree(program)
-    return tuple(name for statement in found.body for name in _names(statement)) if found is not None else ()
+    return tuple(name for statement in found.body for name in bound(statement)) if found is not None else ()
 
 
 def read(node: ast.AST) -> frozenset[str]:
@@ -73,14 +73,14 @@ def helpers(program: str, entry_point: str, needed_by: str) -> str:
     needed = set(_WORD.findall(needed_by))  # more than are read, but 10 times as fast as a look at its syntax tree
     kept: list[ast.stmt] = []
     for statement in reversed(whole.body):
-        names = set(_names(statement))
+        names = set(bound(statement))
         if names & needed and entry_point not in names:
             kept.append(statement)
             needed |= read(statement)
     return "\n\n".join(ast.get_source_segment(program, each) or "" for each in reversed(kept))
 
 
-def _names(statement: ast.stmt) -> Iterator[str]:
+def bound(statement: ast.stmt) -> Iterator[str]:
     """What a statement of the top level binds."""
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         yield statement.name
