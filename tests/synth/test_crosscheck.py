@@ -152,6 +152,18 @@ async def test_a_test_that_does_not_end_says_nothing_of_programs(
     assert refused == ["fails 3 of 3 tests that 3 of 3 independent programs pass"]
 
 
+async def test_a_test_on_which_a_right_program_does_not_end_costs_it_nothing_else(
+    sandbox: NamespaceSandbox, tmp_path: Path, hasty: None
+) -> None:
+    """Whichever it is of the tests, and whoever the program's author is."""
+    slow = "def add(x, y=2):\n    while y == 7:\n        pass\n    return x + y"
+    mistaken = f"assert add(-1, 7) == 99\n{TESTS}"
+    (found,), refused = await checked(sandbox, tmp_path, Writers(mistaken, (RIGHT, RIGHT, RIGHT)), row(slow))
+    assert (found.verify_kind, refused) == ("cross-checked", [])
+    (found,), refused = await checked(sandbox, tmp_path, Writers(mistaken, (slow, slow, RIGHT)), row(RIGHT))
+    assert (found.verify_kind, refused) == ("cross-checked", [])
+
+
 async def test_a_program_that_does_not_end_is_refused_where_others_agree(
     sandbox: NamespaceSandbox, tmp_path: Path, hasty: None
 ) -> None:

@@ -9,7 +9,7 @@ the heads of functions, never the answer that is judged.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -33,6 +33,9 @@ _FEWEST: Final = 3
 _CHARACTERS: Final = 12_000  # of what was asked
 
 
+_Passed = Mapping[tuple[str, str], bool]  # by a row with a test, and a program
+
+
 @dataclass(frozen=True, slots=True)
 class _Case:
     """A row with the tests and the programs that were written for it."""
@@ -51,58 +54,62 @@ async def checked(desk: Desk, rows: Sequence[Row]) -> list[Row | str]:
     async for _, case in in_order(rows, lambda row: _excused(desk, row), desk.at_once):
         desk.refusals.hear(case.declined)
         cases.append(case)
-    found = await _passed(desk, cases)
-    return [_judged(case, found) for case in cases]
+    solved = await _passed(desk, [(case, case.tests, case.programs) for case in cases])
+    held = [_held(case, solved) for case in cases]
+    own = await _passed(desk, [(case, those, (case.program,)) for case, those in zip(cases, held, strict=True)])
+    return [_judged(case, those, solved, own) for case, those in zip(cases, held, strict=True)]
 
 
-async def _passed(desk: Desk, cases: Sequence[_Case]) -> dict[tuple[str, str], bool]:
-    """By a row's id and a test, and a program.
+async def _passed(desk: Desk, asked: Sequence[tuple[_Case, Sequence[str], Sequence[str]]]) -> _Passed:
+    """Each program of a row on each of the tests. One that ends in neither of the first two is not waited for in ten more.
 
-    A program that does not end in the first test, where others do, is not waited for in eleven more.
+    Nothing of where the sandbox failed: that is nobody's fault.
     """
-    tries = [[[(_name(case, test), each) for test in case.tests] for each in _programs(case)] for case in cases]
+    tries = [
+        [(_name(case, test), each) for test in tests]
+        for case, tests, programs in asked
+        for each in dict.fromkeys(programs)
+    ]
     problems = {
         _name(case, test): Problem(Task(case.row.id, (Message("user", test),), case.name), "", Script(f"{test}\n", ""))
-        for case in cases
-        for test in case.tests
+        for case, tests, _ in asked
+        for test in tests
     }
-    verdicts = await desk.jury.verdicts(problems, [tests[0] for case in tries for tests in case if tests])
-    late = {each for each, verdict in verdicts.items() if verdict.status == Status.TIMEOUT}
-    found = {each: verdict.ok for each, verdict in verdicts.items()}
-    rest: list[tuple[str, str]] = []
-    for case in tries:
-        spared = [tests for tests in case if tests and tests[0] in late]
-        spared = [] if len(spared) == len(case) else spared  # else it is the test that does not end
-        found |= dict.fromkeys((each for tests in spared for each in tests), False)
-        rest += [each for tests in case if tests not in spared for each in tests[1:]]
-    return found | {each: verdict.ok for each, verdict in (await desk.jury.verdicts(problems, rest)).items()}
+    first = await desk.jury.verdicts(problems, [each for those in tries for each in those[:2]])
+    late = {each for each, verdict in first.items() if verdict.status == Status.TIMEOUT}
+    endless = [those for those in tries if len(those) > 2 and late.issuperset(those[:2])]
+    spared = {each: False for those in endless for each in those[2:]}
+    left = [each for those in tries for each in those[2:] if each not in spared]
+    verdicts = {**first, **await desk.jury.verdicts(problems, left)}
+    return spared | {each: verdict.ok for each, verdict in verdicts.items()}
 
 
 def _name(case: _Case, test: str) -> str:
     return f"{case.row.id} {test}"
 
 
-def _programs(case: _Case) -> tuple[str, ...]:
-    """Those that are tried: what was written for a row, and its own."""
-    return (*case.programs, case.program)
+def _most(case: _Case) -> int:
+    return len(case.programs) // 2 + 1
 
 
-def _judged(case: _Case, passed: dict[tuple[str, str], bool]) -> Row | str:
-    """By the tests that more than half of the programs pass, if more than half of those pass all of them."""
-    row, most = case.row, len(case.programs) // 2 + 1
+def _held(case: _Case, passed: _Passed) -> list[str]:
+    """The tests that more than half of the programs pass."""
+    return [
+        test
+        for test in case.tests
+        if sum(passed.get((_name(case, test), each)) is True for each in case.programs) >= _most(case)
+    ]
 
-    def passes(program: str, test: str) -> bool | None:
-        return passed.get((_name(case, test), program))  # None where the sandbox failed: that is nobody's fault
 
-    held = [test for test in case.tests if sum(passes(each, test) is True for each in case.programs) >= most]
-    agreed = sum(all(passes(each, test) for test in held) for each in case.programs)
-    if len(held) < _FEWEST or agreed < most or None in [passes(case.program, test) for test in held]:
+def _judged(case: _Case, held: Sequence[str], solved: _Passed, own: _Passed) -> Row | str:
+    """By the tests that were held, if more than half of the programs pass all of them."""
+    row = case.row
+    agreed = sum(all(solved.get((_name(case, test), each)) for test in held) for each in case.programs)
+    said = [own.get((_name(case, test), case.program)) for test in held]
+    if len(held) < _FEWEST or agreed < _most(case) or None in said:
         return row
-    failed = [test for test in held if not passes(case.program, test)]
-    if failed:
-        return (
-            f"fails {len(failed)} of {len(held)} tests that {agreed} of {len(case.programs)} independent programs pass"
-        )
+    if failed := said.count(False):
+        return f"fails {failed} of {len(held)} tests that {agreed} of {len(case.programs)} independent programs pass"
     proven = {**row.provenance, TESTS: "".join(f"{each}\n" for each in held), ENTRY: case.name}
     return replace(row, verified=True, verify_kind=KIND, provenance=proven)
 
