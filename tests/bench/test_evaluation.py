@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -305,6 +306,84 @@ async def test_a_server_that_takes_nothing_ends_the_run_and_no_task_is_to_blame(
         with pytest.raises(RequestRefused, match="content filter"):
             await desk.evaluate(wanted, ["own/add"], on_end=ended.append)
     assert ended == []
+
+
+@pytest.mark.parametrize(("takes", "ends"), [(False, True), (True, False)])
+async def test_a_critic_whose_server_takes_nothing_ends_the_run_though_the_models_does(
+    tmp_path: Path, takes: bool, ends: bool
+) -> None:
+    """Else a person who never had a word would be compared with none."""
+    wanted, both, ended = settings("human"), ("own/add", "own/twice"), list[Ended]()
+
+    def critic(task_id: str) -> Critic | Filtered:
+        return Critic() if takes and task_id == "own/twice" else Filtered()
+
+    wrong = {
+        "own/add": [code(WRONG), code(WRONG)],
+        "own/twice": [code("def twice(text):\n    return text\n"), code(TWICE)],
+    }
+    async with open_desk(tmp_path, scripted(wrong), critic=critic) as desk:
+        if ends:
+            with pytest.raises(RequestRefused):
+                await desk.evaluate(wanted[:1], both, on_end=ended.append)
+            assert ended == []
+        else:
+            await desk.evaluate(wanted[:1], both, on_end=ended.append)
+            unsaid = {each.key.task_id: each.unsaid for each in ended if isinstance(each, Attempt) and each.unsaid}
+            assert unsaid == {"own/add": "refused (400): content filter"}
+
+
+async def test_each_setting_has_its_own_requests_which_a_server_may_take_or_not(tmp_path: Path) -> None:
+    ended: list[Ended] = []
+
+    def model(setting: Setting, task_id: str, sample: int) -> ScriptedModel | Filtered:
+        return ScriptedModel([code(ADD)]) if setting.name == "single" else Filtered()
+
+    async with open_desk(tmp_path, model) as desk:
+        with pytest.raises(RequestRefused):
+            await desk.evaluate(settings("single", "visible"), ["own/add", "own/twice"], on_end=ended.append)
+    assert {each.key.setting for each in ended} == {"single"}
+
+
+async def test_a_run_of_which_only_refused_tasks_are_left_ends(tmp_path: Path) -> None:
+    ended: list[Ended] = []
+
+    def model(setting: Setting, task_id: str, sample: int) -> Filtered:
+        return Filtered()
+
+    turn = Turn(Completion(code(ADD)))
+    done = [Attempt(Key("single", "own/add"), Trajectory("own/add", (), (turn,)), (Scored(*["pass"] * 3),))]
+    async with open_desk(tmp_path, model) as desk:
+        await desk.evaluate(settings("single"), ["own/add", "own/twice"], done=done, on_end=ended.append)
+    assert [each.key.task_id for each in ended] == ["own/twice"]
+
+
+async def test_no_task_is_to_blame_for_fifty_refusals_though_others_were_under_way(tmp_path: Path) -> None:
+    ended: list[Ended] = []
+    wanted = [replace(each, samples=2 * REFUSED_TOGETHER) for each in settings("single")]
+    enough = asyncio.Event()
+
+    class Late:
+        async def generate(
+            self, messages: Sequence[Message], /, *, on_text: Callable[[str], None] = ignore
+        ) -> Completion:
+            await enough.wait()
+            return Completion(code(ADD))
+
+    class Counted(Filtered):
+        async def generate(
+            self, messages: Sequence[Message], /, *, on_text: Callable[[str], None] = ignore
+        ) -> Completion:
+            asyncio.get_running_loop().call_later(1, enough.set)
+            return await super().generate(messages)
+
+    def model(setting: Setting, task_id: str, sample: int) -> Late | Counted:
+        return Counted() if sample < REFUSED_TOGETHER + 10 else Late()
+
+    async with open_desk(tmp_path, model, concurrency=100) as desk:
+        with pytest.raises(RequestRefused):
+            await desk.evaluate(wanted, ["own/add"], on_end=ended.append)
+    assert [each for each in ended if isinstance(each, Attempt) and each.unsaid] == []
 
 
 async def test_what_is_done_is_not_done_again(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ocinterp.bench.attempts import Attempt, Key
 from ocinterp.bench.glued import Glued
@@ -73,8 +73,8 @@ class Desk:
         """One setting after the other, all tasks of it at once but those that are `done`; of an equal budget last.
 
         `on_end` hears of each attempt as soon as it ended. After the first ModelError or BudgetExhausted no dialogue is
-        begun any more; those under way go on as far as they can, and then it is raised. A request that the server does not
-        take (RequestRefused) ends its dialogue, if the server takes others; else it is raised likewise.
+        begun any more; those under way go on as far as they can, and then it is raised. A request that a server does not
+        take (RequestRefused) ends its dialogue, if the server takes others of that setting; else it is raised likewise.
         """
         work = _Work(self, {task_id: HiddenTests(self.court, task_id) for task_id in task_ids}, done, on_end)
         for setting in sorted(settings, key=_rank):
@@ -105,11 +105,13 @@ class _Work:
         self._running = asyncio.Semaphore(RUNNING * len(os.sched_getaffinity(0)))
         self._pen = asyncio.Lock()
         self._stopped: list[OcinterpError] = []
-        self._refused: list[tuple[Attempt, RequestRefused]] = []  # since the last that was not
-        self._taken = False
+        self._model, self._critic = _Asked(), _Asked()
 
     async def carry_out(self, setting: Setting, refining: Sequence[Setting]) -> None:
         """Make all attempts that are not made yet."""
+        made = [each for each in self._made.values() if each.key.setting == setting.name]
+        self._model = _Asked(any(each.trajectory.turns for each in made))
+        self._critic = _Asked(any(each.critic_tokens.completion_tokens for each in made))
         async with asyncio.TaskGroup() as group:
             for task_id in self._hidden:
                 if setting.equal_budget:
@@ -117,11 +119,12 @@ class _Work:
                     continue
                 for sample in range(setting.samples):
                     group.create_task(self._attempt(setting, Key(setting.name, task_id, sample)))
-        if self._refused and not self._taken:
-            self._stopped.append(self._refused[-1][1])
+        those = (self._model, self._critic)
+        self._stopped += [each.refused[-1][1] for each in those if each.refused and not each.taken]
         if self._stopped:
             raise self._stopped[0]
-        await self._blame()
+        for each in those:
+            await self._blame(each)
 
     async def _draw(self, setting: Setting, task_id: str, refining: Sequence[Setting]) -> None:
         """One answer after the other, until they cost what the others do; none where one of those crashed."""
@@ -149,7 +152,7 @@ class _Work:
                     dialogue = await self._dialogue(setting, key, hidden)
                 attempt = await self._judged(setting, key, dialogue, hidden)
             self._made[key] = attempt
-            await self._keep(attempt, dialogue.refused)
+            await self._keep(attempt, dialogue)
         except SandboxError as error:
             await self._tell(Crash(key, str(error)))
         except OcinterpError as error:
@@ -173,20 +176,24 @@ class _Work:
                 )
         return ""
 
-    async def _keep(self, attempt: Attempt, refused: RequestRefused | None) -> None:
+    async def _keep(self, attempt: Attempt, dialogue: _Dialogue) -> None:
         """A task is to blame for a refusal where other requests are taken: until one is, nobody is told."""
-        if refused is None:
-            self._taken = True
-            await self._blame()
+        for asked, taken in ((self._model, dialogue.model_took), (self._critic, dialogue.critic_took)):
+            if taken:
+                asked.taken = True
+                await self._blame(asked)
+        refused, asked = dialogue.refused, self._critic if dialogue.by_critic else self._model
+        if refused is None or (dialogue.critic_took if dialogue.by_critic else dialogue.model_took):
             await self._tell(attempt)
             return
-        self._refused.append((attempt, refused))
-        if len(self._refused) >= REFUSED_TOGETHER:
+        asked.refused.append((attempt, refused))
+        if len(asked.refused) >= REFUSED_TOGETHER:
             raise refused
 
-    async def _blame(self) -> None:
-        refused, self._refused = self._refused, []
-        for attempt, _ in refused:
+    async def _blame(self, asked: _Asked) -> None:
+        """Unless the run ends: then they are asked again by whoever goes on with it."""
+        refused, asked.refused = asked.refused, []
+        for attempt, _ in refused if not self._stopped else ():
             await self._tell(attempt)
 
     async def _tell(self, ended: Ended) -> None:
@@ -208,9 +215,10 @@ class _Work:
         desk = self._desk
         origin = {**(desk.provenance or {}), "setting": setting.name, "sample": str(key.sample)}
         so_far = _SoFar(Trajectory(task.id, desk.opening(task), provenance=origin))
-        critic = None
+        critic = asked = None
         if setting.asks_critic and desk.critic is not None:
-            critic = Metered(_Queued(desk.critic(task.id), self._asking))
+            asked = _Queued(desk.critic(task.id), self._asking)
+            critic = Metered(asked)
         unsaid, refused = "", None
         again = desk.again(task.id, key.sample) if desk.again else ()
         async with Later(desk.sandbox, self._running).open() as session:
@@ -228,29 +236,53 @@ class _Work:
             except OF_ONE_REQUEST as error:
                 trajectory, unsaid = so_far.trajectory, str(error)
                 refused = error if isinstance(error, RequestRefused) else None
-        return _Dialogue(trajectory, unsaid, refused, critic.spent if critic else Usage())
+        by_critic = refused is not None and asked is not None and asked.refused is refused
+        spent, took = (critic.spent, asked.took) if critic and asked else (Usage(), False)
+        return _Dialogue(trajectory, unsaid, spent, refused, by_critic, took)
+
+
+@dataclass
+class _Asked:
+    """Who is asked in a setting, a model or a critic: whether they took a request, and what they have refused since."""
+
+    taken: bool = False
+    refused: list[tuple[Attempt, RequestRefused]] = field(default_factory=list[tuple[Attempt, RequestRefused]])
 
 
 @dataclass(frozen=True, slots=True)
 class _Dialogue:
-    """One that is over; `unsaid` is why the model did not end it, where that is so, `refused` the server's part in it."""
+    """One that is over; `unsaid` is why it was not ended, where that is so, `refused` whoever was asked, the critic or the model."""
 
     trajectory: Trajectory
     unsaid: str
-    refused: RequestRefused | None
     critic_tokens: Usage
+    refused: RequestRefused | None
+    by_critic: bool
+    critic_took: bool
+
+    @property
+    def model_took(self) -> bool:
+        return bool(self.trajectory.turns) or self.refused is None or self.by_critic
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Queued:
-    """A model that is asked when there is room for one more request."""
+    """A model that is asked when there is room for one more request; whether it took one, and which it did not."""
 
     model: Model
     room: asyncio.Semaphore
+    took: bool = False
+    refused: RequestRefused | None = None
 
     async def generate(self, messages: Sequence[Message], /, *, on_text: Callable[[str], None] = ignore) -> Completion:
         async with self.room:
-            return await self.model.generate(messages, on_text=on_text)
+            try:
+                completion = await self.model.generate(messages, on_text=on_text)
+            except RequestRefused as error:
+                self.refused = error
+                raise
+            self.took = True
+            return completion
 
 
 class _SoFar:
