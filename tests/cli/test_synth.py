@@ -283,13 +283,21 @@ def test_who_stops_a_run_does_not_wait_for_its_batch_and_collects_it_later(
         assert journal.unfinished("batch") == 30
     told = ocinterp("synth", "run", "run", "--stage", "dedup")
     assert "30 requests are in batches of an earlier process" in told.err
+    more = asked(home, 31).read_text().splitlines(keepends=True)
+    asked(home)
+    (home / "more.jsonl").write_text(more[-1])
+    told = ocinterp("synth", "extend", "run", "more.jsonl", "--out", "new")
+    assert "30 in doubt" in told.err
+    assert "what is not settled may be asked again" in told.err
     batches.looks = 0
     ended = ocinterp("synth", "run", "run", "--batch")
     assert ended.code == 0, ended.err
     assert "an earlier process" not in ocinterp("synth", "run", "run").err
     assert len(batches.batches) == 2  # by the first prompt, and by the second
-    names = [json.loads(each)["custom_id"] for file in batches.files.values() for each in file.splitlines() if b'"body": {"model"' in each]  # fmt: skip
-    assert len(names) == len(set(names)) == len(batches.asked) > 30
+    for runs in (1, 2):
+        names = [json.loads(each)["custom_id"] for file in batches.files.values() for each in file.splitlines() if b'"body": {"model"' in each]  # fmt: skip
+        assert len(names) == len(set(names)) == len(batches.asked) > 29 + runs  # also by a run that has its journal
+        assert ocinterp("synth", "run", "new", "--batch").code == 0
 
 
 def test_batches_are_of_servers(home: Path, ocinterp: Command, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import sqlite3
@@ -14,7 +15,7 @@ import pytest
 
 import ocinterp
 from ocinterp.errors import DataError, OcinterpError, UsageError
-from ocinterp.journal import Cost, Done, Journal, Reader, Request, holder
+from ocinterp.journal import Cost, Done, Journal, Reader, Request, holder, ticket
 from ocinterp.journal.file import PATIENCE_SECONDS, SCHEMA
 
 
@@ -335,3 +336,28 @@ async def test_a_copy_has_all_and_is_its_owners_alone(tmp_path: Path) -> None:
     async with Journal(other) as journal:
         assert await journal.once(request("one"), act) == "1"
     assert asked == 1
+
+
+async def test_what_was_under_way_elsewhere_stays_in_doubt_where_nobody_can_go_on_with_it(tmp_path: Path) -> None:
+    path, cost = tmp_path / "run.journal", Cost(1, 0, 0, 0, 7)
+
+    async def broken_off() -> Done:
+        raise asyncio.CancelledError
+
+    async def gone_on_with() -> Done:
+        found = ticket()
+        assert found is not None
+        found.go_on()
+        return Done("1", cost)
+
+    async with Journal(path) as journal:
+        with pytest.raises(asyncio.CancelledError):
+            await journal.once(request("one"), broken_off, reserve=cost, way="gateway")
+    possible: dict[str, int] = {}
+    for lost in ("gateway", "batch"):
+        with Reader(path) as reader:
+            reader.copy(tmp_path / lost, lost=lost)
+        async with Journal(tmp_path / lost) as journal:
+            assert await journal.once(request("one"), gone_on_with, reserve=cost, way="gateway") == "1"
+            possible[lost] = journal.report().possible.nanodollars
+    assert possible == {"gateway": 7, "batch": 0}

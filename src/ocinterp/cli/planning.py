@@ -68,7 +68,7 @@ def extend(run: Path, files: Sequence[str], out: Path) -> None:
     from ocinterp.journal import Reader
     from ocinterp.synth import plan as plans
     from ocinterp.synth import sample, sources
-    from ocinterp.synth.folder import JOURNAL
+    from ocinterp.synth.folder import IDENTITY, JOURNAL, share_identity
 
     sample.refuse(run)
     before = plans.load(run)
@@ -80,13 +80,17 @@ def extend(run: Path, files: Sequence[str], out: Path) -> None:
         with explained(out):
             out.mkdir(parents=True, exist_ok=True)
         with Reader(run / JOURNAL) as journal:
-            journal.copy(out / JOURNAL)
-            report = f"of {run} it has the journal: {journal.report()}; none of that is asked again"
+            journal.copy(out / JOURNAL, lost="gateway")  # that of the run answers the run alone
+            known = journal.report()
+        doubtful = "; what is not settled may be asked again" if known.in_doubt or known.begun or known.failed else ""
+        report = f"of {run} it has the journal: {known}; what is settled is not asked again{doubtful}"
+        share_identity(run, out)
     try:
         save(replace(before, inputs=tuple(inputs)), out)
     except BaseException:
         if kept:
             (out / JOURNAL).unlink(missing_ok=True)
+            (out / IDENTITY).unlink(missing_ok=True)
         raise
     if kept:
         print(f"ocinterp: {report}", file=sys.stderr)

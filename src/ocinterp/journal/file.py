@@ -166,8 +166,10 @@ class Reader:
     def close(self) -> None:
         self._database.close()
 
-    def copy(self, path: Path) -> None:
-        """Write all of it into a new file, in one step, as it is at this moment; whoever writes it may go on. UsageError where there is one."""
+    def copy(self, path: Path, *, lost: str = "") -> None:
+        """Write it into a new file, in one step, as it is now; whoever writes it may go on. UsageError where there is one. By the way `lost`
+        nothing can be gone on with from there.
+        """
         if path.exists():
             raise UsageError(f"there is a journal already: {path}")
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
@@ -176,6 +178,7 @@ class Reader:
                 make_private(temporary)
                 with closing(sqlite3.connect(temporary)) as other:
                     self._database.backup(other)
+                    other.execute("UPDATE attempts SET way = '' WHERE way = ?", (lost,)).connection.commit()
                 temporary.replace(path)
             finally:
                 temporary.unlink(missing_ok=True)

@@ -27,6 +27,7 @@ from ocinterp.synth.tables import Table
 
 _T = TypeVar("_T")
 JOURNAL: Final = "journal.sqlite"
+IDENTITY: Final = ".run"
 STOPPED: Final = "stopped"  # among the numbers of a stage that was not made to its end
 SAMPLE: Final = ".sample"  # marks the folder of a sample, which its run makes
 PART_ROWS: Final = 20_000  # of a part, where nobody has to be waited for
@@ -124,11 +125,17 @@ class Stage:
 
 def identity(folder: Path) -> str:
     """What tells this run from all others, for servers that remember what it has sent them."""
-    path = folder / ".run"
+    path = folder / IDENTITY
     if not path.exists():
         replace_file(path, [secrets.token_hex(8).encode()])
     with explained(path):
         return path.read_text("ascii")
+
+
+def share_identity(folder: Path, other: Path) -> None:
+    """Let another run, which has this one's journal, find what this one has sent, if it has."""
+    if (folder / IDENTITY).exists():
+        replace_file(other / IDENTITY, [identity(folder).encode()])
 
 
 def made(folder: Path) -> Stage:
