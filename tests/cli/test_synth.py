@@ -169,15 +169,17 @@ def test_a_dataset_is_planned_made_and_looked_at(
         patch.setattr("ocinterp.synth.card.write", interrupted)
         assert ocinterp("synth", "card", "run", "--out", "half").code == 130
     assert [each.name for each in home.iterdir() if "half" in each.name] == []
-    (home / "half").mkdir()
+    (home / "half" / ".half.0.card.tmp" / "data").mkdir(parents=True)  # of one that was killed
     there = (home / "half").stat().st_ino  # which may be a mount, that nothing can be put in place of
     with monkeypatch.context() as patch:
         patch.setattr("ocinterp.synth.card.write", interrupted)
         assert ocinterp("synth", "card", "run", "--out", "half").code == 130
     assert list((home / "half").iterdir()) == []
+    (home / "half" / "lost+found").mkdir()
     assert ocinterp("synth", "card", "run", "--out", "half").code == 0
     assert (home / "half").stat().st_ino == there
-    assert {each.name for each in (home / "half").iterdir()} == {each.name for each in (home / "handed").iterdir()}
+    inside = {each.name for each in (home / "handed").iterdir()}
+    assert {each.name for each in (home / "half").iterdir()} == {*inside, "lost+found"}
     seen = ocinterp("synth", "verify", "run")
     assert seen.code == 0
     assert re.fullmatch(rf"{count} rows: {count} as they were\n", seen.out)
@@ -366,7 +368,8 @@ def test_a_sample_is_looked_at_first_and_not_asked_again(home: Path, ocinterp: C
     for command in ("status", "cost", "stats"):
         assert ocinterp("synth", command, "run/sample").code == 0
     ocinterp("synth", "card", "run/sample", "--out", "some")
-    assert "\nIt is a sample: of questions drawn by lot " in (home / "some" / "README.md").read_text()
+    carded = (home / "some" / "README.md").read_text()
+    assert "\nIt is a sample: of questions drawn by lot " in carded
     refused = ocinterp("synth", "run", "run/sample")
     assert (refused.code, "run/sample is a sample" in refused.err) == (2, True)
     with Reader(home / "run" / JOURNAL) as journal:
@@ -374,6 +377,8 @@ def test_a_sample_is_looked_at_first_and_not_asked_again(home: Path, ocinterp: C
     assert ocinterp("synth", "run", "run").code == 0
     rows = {each.id: each for each in Stage(home / "run", "assemble").rows(Row)}
     assert len(rows) > len(some)
+    ocinterp("synth", "card", "run/sample", "--out", "later")
+    assert (home / "later" / "README.md").read_text() == carded.replace("# some", "# later")
     assert some.items() <= {name: each.messages for name, each in rows.items()}.items()
     with Reader(home / "run" / JOURNAL) as journal:
         assert paid <= {each.key for each in journal.entries()}

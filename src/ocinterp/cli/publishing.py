@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime
+import glob
 import importlib.util
 import json
 import secrets
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ocinterp.cli import probing
 from ocinterp.errors import DataError, UsageError
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from ocinterp.synth.card import Contamination, Facts
     from ocinterp.synth.charts import Chart
     from ocinterp.synth.folder import Stage
+
+_BEGUN: Final = ".card.tmp"  # how the name of a folder ends that is not whole yet
 
 
 def publish(folder: Path, out: Path, title: str, results: Path | None) -> int:
@@ -30,7 +33,7 @@ def publish(folder: Path, out: Path, title: str, results: Path | None) -> int:
     parquet.check()
     chosen = plan.load(folder)
     stage = made(folder)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if out.exists() and (not out.is_dir() or any(not _passed_over(each) for each in out.iterdir())):
         raise UsageError(f"{out} is not empty: choose another folder, as in --out {out}-2")
     figures = charts.figures(stage.rows(Row))
     if not figures.rows:
@@ -54,11 +57,19 @@ def publish(folder: Path, out: Path, title: str, results: Path | None) -> int:
     return figures.rows
 
 
+def _passed_over(path: Path) -> bool:
+    """Whether nobody put it there: it is what a process that was killed has left, or what a file system has of its own."""
+    return path.name == "lost+found" or (path.name.startswith(".") and path.name.endswith(_BEGUN))
+
+
 def _whole(place: Path, write: Callable[[Path], None]) -> None:
     """Have a folder written beside its place first, or within it where there is one, which may be a mount: what breaks off leaves nothing."""
-    name = f".{place.name}.{secrets.token_hex(4)}.tmp"
+    name = f".{place.name}.{secrets.token_hex(4)}{_BEGUN}"
     begun = place / name if place.is_dir() else place.with_name(name)
     (begun / "data").mkdir(parents=True)
+    for each in begun.parent.glob(f".{glob.escape(place.name)}.*{_BEGUN}"):
+        if each != begun:
+            shutil.rmtree(each, ignore_errors=True)  # of a process that was killed
     try:
         write(begun)
         if begun.parent == place:
@@ -112,9 +123,13 @@ def _contamination(stage: Stage) -> Contamination:
 
 
 def _dollars(folder: Path) -> float:
+    """What all calls cost; of a sample those that it was made with, for the journal is its run's too."""
     from ocinterp.journal import Reader
+    from ocinterp.synth import sample
     from ocinterp.synth.folder import JOURNAL
 
+    if sample.is_one(folder):
+        return sum(sample.paid(folder).values()) / 1e9
     if not (folder / JOURNAL).exists():
         return 0.0
     with Reader(folder / JOURNAL) as journal:

@@ -64,12 +64,16 @@ def _scaled(sizes: Sizes, share: float) -> Sizes:
 
 def price(folder: Path, ledger: Mapping[str, int]) -> int:
     """What a sample cost in all, in billionths of a dollar: with what earlier processes asked for it."""
-    path = folder / FOLDER / _LEDGER
-    with explained(path):
-        before = cast("dict[str, int]", json.loads(path.read_text("utf-8"))) if path.exists() else {}
-    both = {**before, **ledger}
-    replace_file(path, [json.dumps(both).encode()])
+    both = {**paid(folder / FOLDER), **ledger}
+    replace_file(folder / FOLDER / _LEDGER, [json.dumps(both).encode()])
     return sum(both.values())
+
+
+def paid(place: Path) -> dict[str, int]:
+    """What each call of a sample cost, in billionths of a dollar, by its key."""
+    path = place / _LEDGER
+    with explained(path):
+        return cast("dict[str, int]", json.loads(path.read_text("utf-8"))) if path.exists() else {}
 
 
 def _same(place: Path, drawn: Plan, count: int) -> bool:
