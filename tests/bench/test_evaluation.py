@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 from rich.console import Console
@@ -333,6 +334,17 @@ async def test_a_critic_whose_server_takes_nothing_ends_the_run_though_the_model
             assert unsaid == {"own/add": "refused (400): content filter"}
 
 
+async def test_one_task_of_which_a_critic_does_not_speak_ends_no_run(tmp_path: Path) -> None:
+    """It may be the only one that is not solved at once; and whoever goes on has nothing to do."""
+    wanted, both, made = settings("human"), ("own/add", "own/twice"), list[Attempt]()
+    answers = {"own/add": [code(WRONG), code(WRONG)], "own/twice": [code(TWICE)]}
+    for _ in range(2):
+        async with open_desk(tmp_path, scripted(answers), critic=lambda task_id: Filtered()) as desk:
+            await desk.evaluate(wanted, both, done=tuple(made), on_end=lambda each: made.append(cast("Attempt", each)))
+        assert len(made) == len(wanted) * len(both)
+    assert {each.key.task_id for each in made if each.unsaid} == {"own/add"}
+
+
 async def test_each_setting_has_its_own_requests_which_a_server_may_take_or_not(tmp_path: Path) -> None:
     ended: list[Ended] = []
 
@@ -378,7 +390,7 @@ async def test_no_task_is_to_blame_for_fifty_refusals_though_others_were_under_w
             return await super().generate(messages)
 
     def model(setting: Setting, task_id: str, sample: int) -> Late | Counted:
-        return Counted() if sample < REFUSED_TOGETHER + 10 else Late()
+        return Late() if sample < 20 else Counted()
 
     async with open_desk(tmp_path, model, concurrency=100) as desk:
         with pytest.raises(RequestRefused):

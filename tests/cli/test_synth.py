@@ -169,7 +169,7 @@ def test_a_dataset_is_planned_made_and_looked_at(
         patch.setattr("ocinterp.synth.card.write", interrupted)
         assert ocinterp("synth", "card", "run", "--out", "half").code == 130
     assert [each.name for each in home.iterdir() if "half" in each.name] == []
-    (home / "half" / ".half.0.card.tmp" / "data").mkdir(parents=True)  # of one that was killed
+    (home / "half" / ".whole.0123abcd.card.tmp" / "data").mkdir(parents=True)  # of one that was killed
     there = (home / "half").stat().st_ino  # which may be a mount, that nothing can be put in place of
     with monkeypatch.context() as patch:
         patch.setattr("ocinterp.synth.card.write", interrupted)

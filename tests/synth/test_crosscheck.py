@@ -165,11 +165,20 @@ async def test_a_test_on_which_a_right_program_does_not_end_costs_it_nothing_els
 
 
 async def test_a_program_that_does_not_end_is_refused_where_others_agree(
-    sandbox: NamespaceSandbox, tmp_path: Path, hasty: None
+    sandbox: NamespaceSandbox, tmp_path: Path, hasty: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    tried: list[str] = []
+    verdicts = Jury.verdicts
+
+    async def counted(self: Jury, problems: Any, programs: Any) -> Any:
+        tried.extend(program for _, program in programs)
+        return await verdicts(self, problems, programs)
+
+    monkeypatch.setattr(Jury, "verdicts", counted)
     endless = row(f"{WRONG}\nwhile True:\n    pass")
     _, refused = await checked(sandbox, tmp_path, Writers(TESTS, (RIGHT, RIGHT, RIGHT)), endless)
     assert refused == ["fails 3 of 3 tests that 3 of 3 independent programs pass"]
+    assert sum("while True" in each for each in tried) == 2
 
 
 async def test_a_tester_that_takes_no_request_ends_the_run(sandbox: NamespaceSandbox, tmp_path: Path) -> None:

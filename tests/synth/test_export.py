@@ -143,6 +143,15 @@ def test_what_came_of_a_persons_words_is_what_was_judged(tmp_path: Path) -> None
         assert [each["chosen"][0]["content"] for each in written("dpo", tmp_path, made)] == ["better"] * pairs
 
 
+def test_what_came_of_words_ends_where_a_person_has_more(tmp_path: Path) -> None:
+    one, two = (
+        turn(each, ExecutionResult(each, Outcome.OK), Feedback(Source.HUMAN, f"Not {each}.", "bad")) for each in "12"
+    )
+    found = Trajectory("t", (Message("user", "go"),), (one, two, turn("3", ExecutionResult("3", Outcome.OK))))
+    made = row(found, "chat", [HERE], ["m"] * 3)
+    assert [each["after"] for each in written("feedback", tmp_path, made)] == ["2", "3"]
+
+
 def session(after: Turn, *heard: Feedback) -> Row:
     first = turn("1", ExecutionResult("1.1", Outcome.OK), *heard)
     return row(Trajectory("t", (Message("user", "go"),), (first, after)), "chat", [HERE], ["m", "m"])

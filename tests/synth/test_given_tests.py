@@ -61,6 +61,22 @@ def query(given: str, entry_point: str = "f", setup: str = "") -> Query:
         ("def check(candidate):\n    assert candidate(1) == 2", "import math\ndef f(x):\n    return x + 1"),
         ("class TestF:\n    def test_one(self):\n        assert f(1) == 2", ""),
         ("try:\n    assert f(1) == 2\nexcept AssertionError:\n    raise ValueError from None", ""),
+        ("class TestF(object):\n    def test_one(self):\n        assert f(1) == 2", ""),
+        ("from solution import *\nassert f(1) == 2", ""),
+        ("import solution\nfrom solution import f, g\nassert f(1) == 2", ""),
+        ("def test_f():\n    from solution import f\n    assert f(1) == 2", ""),
+        (
+            "from solution import (\n    f,\n)  # it\n\n\ndef test_f():\n    assert f(1) == 2\n\n\nimport sys\nimport pytest\nsys.exit(pytest.main([__file__]))",
+            "",
+        ),
+        ("try:\n    f(None)\nexcept Exception:\n    pass\nassert f(1) == 2", ""),
+        ("from solution import f\nassert f(" + "+".join(["1"] * 500) + ") == 501", ""),
+        ("text = 'a\\x0cb\x0c'\nfrom solution import f\nassert f(1) == 2", ""),
+        (
+            "from __future__ import annotations\nfrom typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from x import Callable\n"
+            "def check(candidate: Callable) -> None:\n    assert candidate(1) == 2",
+            "import math",
+        ),
         ("class Trial:\n    def of(self):\n        assert f(1) == 2\n\n\nTrial().of()", ""),
         ("import unittest\nclass T(unittest.TestCase):\n    def test(self):\n        self.assertEqual(f(1), 2)", ""),
         (
@@ -70,6 +86,12 @@ def query(given: str, entry_point: str = "f", setup: str = "") -> Query:
         ),
         (
             "import unittest\nclass T(unittest.TestCase):\n    def test(self):\n        self.assertEqual(f(1), 2)\n\n\nunittest.main()",
+            "",
+        ),
+        (
+            "from unittest import TestCase as Case\nfrom unittest.mock import patch\nclass Base(Case):\n    def same(self, x, y):\n"
+            "        self.assertEqual(x, y)\n\n\nclass T(Base):\n    @patch('builtins.print')\n    def test(self, printed):\n"
+            "        self.same(f(1), 2)",
             "",
         ),
         (
@@ -85,6 +107,32 @@ async def test_what_people_write_tells_right_from_wrong(jury: Jury, given: str, 
     assert await proof.passing(jury, [(asked, F.format("+")), (asked, F.format("-"))]) == [True, False]
 
 
+async def test_tests_that_need_what_is_not_there_say_nothing_of_a_program(jury: Jury) -> None:
+    for given in (
+        "import nothing_like_it\nassert f(1) == 2",
+        "import nothing_like_it\ndef test_f():\n    assert f(1) == 2",
+    ):
+        assert await proof.passing(jury, [(query(given), F.format("+"))]) == [None]
+    needs = f"import nothing_like_it\n{F.format('+')}"  # but a program that does is to blame
+    assert await proof.passing(jury, [(query("assert f(1) == 2"), needs)]) == [False]
+
+
+async def test_a_program_may_be_from_the_future(jury: Jury) -> None:
+    asked = query("assert f(1) == 2", setup="import math\n")
+    assert await proof.passing(jury, [(asked, f"from __future__ import annotations\n{F.format('+')}")]) == [True]
+
+
+async def test_a_class_whose_methods_say_nothing_passes_no_tests_either(jury: Jury) -> None:
+    lax = query(
+        "one = Stack()\none.push(1)\ntop = one.pop()\nif top is None and top == '?':\n    raise ValueError", "Stack"
+    )
+    strict = query("one = Stack()\none.push(1)\ntop = one.pop()\nif top != 1:\n    raise ValueError", "Stack")
+    methods = "    def push(self, x):\n        self.held = x\n\n    def pop(self):\n        return self.held\n"
+    right = f"class Stack:\n{methods}"
+    assert await proof.passing(jury, [(lax, right)]) == [None]
+    assert await proof.passing(jury, [(strict, right)]) == [True]
+
+
 async def test_a_method_is_called_of_a_new_solution(jury: Jury) -> None:
     asked = query("def check(candidate):\n    assert candidate(1) == 2", "Solution().f")
     assert await proof.passing(jury, [(asked, METHOD.format("+")), (asked, METHOD.format("-"))]) == [True, False]
@@ -97,6 +145,9 @@ async def test_a_method_is_called_of_a_new_solution(jury: Jury) -> None:
         "assert g(1) == 2", "def check(candidate):\n    pass", "def check(candidate):\n    candidate(1)\n    assert True",
         "def check(x, y):\n    assert f(x) == y", "def told():\n    assert f(1) == 2", "async def test_f():\n    assert f(1) == 2",
         "def test_f(number):\n    assert f(number) == 2", "class Trial:\n    def test(self):\n        assert f(1) == 2",
+        "try:\n    assert f(1) == 2\nexcept AssertionError:\n    print('no')",
+        "import contextlib\nwith contextlib.suppress(AssertionError):\n    assert f(1) == 2",
+        "def test_f():\n    try:\n        assert f(1) == 2\n    except Exception as error:\n        print(error)",
         "if __name__ == '__main__':\n    assert f(1) == 2", "assert (f(1) == 2, 'no')", "f = g\nassert f(1) == 2",
         "failed = 0\nif f(1) != 2:\n    failed += 1\nprint(failed)", "failures = []\nfailures.append(f(1))",
         "class T(TestCase):\n    def test(self):\n        f(1)", "import solution\nassert solution.f(1) == 2",
@@ -110,9 +161,10 @@ async def test_what_says_nothing_of_a_program_is_none(jury: Jury, given: str) ->
 @pytest.mark.parametrize(
     "given",
     [
-        "try:\n    assert f(1) == 2\nexcept AssertionError:\n    print('no')",
-        "import contextlib\nwith contextlib.suppress(AssertionError):\n    assert f(1) == 2",
-        "def test_f():\n    try:\n        assert f(1) == 2\n    except Exception as error:\n        print(error)",
+        "assert callable(f)",
+        "assert f",
+        "assert f(1) == f(1)",
+        "assert f(1) == 2 or 'no'",
         "def ref(x):\n    if x is None:\n        raise ValueError\n    return x + 1\n\n\nprint(f(1) == ref(1))",
         "x = f(1)\nassert 1 == 1",
         "import unittest\n@unittest.skip('later')\nclass T(unittest.TestCase):\n    def test(self):\n        self.assertEqual(f(1), 2)",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime
-import glob
 import importlib.util
 import json
+import re
 import secrets
 import shutil
 from collections.abc import Callable, Sequence
@@ -67,9 +67,12 @@ def _whole(place: Path, write: Callable[[Path], None]) -> None:
     name = f".{place.name}.{secrets.token_hex(4)}{_BEGUN}"
     begun = place / name if place.is_dir() else place.with_name(name)
     (begun / "data").mkdir(parents=True)
-    for each in begun.parent.glob(f".{glob.escape(place.name)}.*{_BEGUN}"):
-        if each != begun:
-            shutil.rmtree(each, ignore_errors=True)  # of a process that was killed
+    for each in begun.parent.iterdir():  # what processes have left that were killed
+        ours = begun.parent == place and _passed_over(each) and each.name != "lost+found"
+        if each != begun and (
+            ours or re.fullmatch(rf"\.{re.escape(place.name)}\.[0-9a-f]{{8}}{re.escape(_BEGUN)}", each.name)
+        ):
+            shutil.rmtree(each, ignore_errors=True)
     try:
         write(begun)
         if begun.parent == place:

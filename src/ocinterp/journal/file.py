@@ -152,7 +152,7 @@ class Reader:
                 source, uri=True, timeout=patience_seconds, isolation_level=None, check_same_thread=False
             )
             try:
-                check(self._database, path)
+                self._version = check(self._database, path)
             except BaseException:
                 self._database.close()
                 raise
@@ -167,9 +167,7 @@ class Reader:
         self._database.close()
 
     def copy(self, path: Path, *, lost: str = "") -> None:
-        """Write it into a new file, in one step, as it is now; whoever writes it may go on. UsageError where there is one. By the way `lost`
-        nothing can be gone on with from there.
-        """
+        """Write it into a new file in one step, where nothing can be gone on with by the way `lost`. UsageError where there is one."""
         if path.exists():
             raise UsageError(f"there is a journal already: {path}")
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
@@ -178,7 +176,8 @@ class Reader:
                 make_private(temporary)
                 with closing(sqlite3.connect(temporary)) as other:
                     self._database.backup(other)
-                    other.execute("UPDATE attempts SET way = '' WHERE way = ?", (lost,)).connection.commit()
+                    if lost and self._version > 1:
+                        other.execute("UPDATE attempts SET way = '' WHERE way = ?", (lost,)).connection.commit()
                 temporary.replace(path)
             finally:
                 temporary.unlink(missing_ok=True)

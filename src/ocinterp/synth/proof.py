@@ -60,8 +60,8 @@ def whole(query: Query, program: str) -> str:
     """A program with what its source puts before all of them, imports; as a function, where its tests are on what it prints."""
     if query.facts.entry_point == cases.PRINTED:
         program = cases.runnable(program)
-    before = tests.setup(query.facts).rstrip()
-    return f"{before}\n\n\n{program}" if before else program
+    before, program = tests.hoisted(tests.setup(query.facts), program)
+    return f"{before.rstrip()}\n\n\n{program}" if before.strip() else program
 
 
 async def passing(jury: Jury, given: Sequence[tuple[Query, str]]) -> list[bool | None]:
@@ -72,7 +72,9 @@ async def passing(jury: Jury, given: Sequence[tuple[Query, str]]) -> list[bool |
     nothing = {
         name: [(name, whole(query, stub)) for stub in tests.stubs(query.facts.entry_point)]
         for name, query in asked.items()
-        if name in problems and isinstance(script := problems[name].tests, Script) and tests.doubtful(script)
+        if name in problems
+        and isinstance(script := problems[name].tests, Script)
+        and tests.doubtful(script, tests.called(query.facts.entry_point))
     }
     found = await jury.verdicts(problems, [*programs, *(each for those in nothing.values() for each in those)])
     passed = {each: verdict.ok for each, verdict in found.items()}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import re
+import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
@@ -12,18 +14,29 @@ from ocinterp.synth.queries import Facts
 from ocinterp.tasks import syntax
 
 _CHECK: Final = "check"  # LeetCodeDataset's and HumanEval's
+_SOLUTION: Final = "solution"  # the module that KodCode's tests import programs from
 _COMPLAINS: Final = (
     "assert",
     "fail",
     "raises",
 )  # how functions are called that complain: unittest's, numpy's, pytest's
+_CATCHES: Final = frozenset({"AssertionError", "Exception", "BaseException"})  # what takes an assert's complaint
 _RUNNERS: Final = frozenset({"unittest", "pytest"})  # whose `main` would run what is run here anyway
+_FUTURE: Final = "__future__"
 _Scope = Mapping[str, Sequence[ast.stmt]]  # what runs where a function is called, or a class is made use of
+_Import = ast.Import | ast.ImportFrom
+_LINES: Final = re.compile(r".*?(?:\r\n|\n|\r|\Z)", re.DOTALL)  # as Python counts them
 _FUNCTION: Final = "def {name}(*given, **named):\n    return {gives}\n"
-_CLASS: Final = (
-    "class {name}:\n    def __init__(self, *given, **named):\n        pass\n\n    def __getattr__(self, name):\n"
-    "        if name.startswith('__'):\n            raise AttributeError(name)\n        return lambda *given, **named: {gives}\n"
-)  # fmt: skip
+_CLASS: Final = """\
+class {name}:
+    def __init__(self, *given, **named):
+        pass
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return lambda *given, **named: {gives}
+"""
 
 
 def script(facts: Facts) -> Script | None:
@@ -34,17 +47,16 @@ def script(facts: Facts) -> Script | None:
     `if __name__ == "__main__"`, nor what holds whatever a program does (`assert True`). A program of their own, or an import of one, goes
     out of the way of the one that is judged.
     """
-    if not facts.entry_point or not facts.tests.strip() or (tree := syntax.tree(facts.tests)) is None:
-        return None
     name = called(facts.entry_point)
-    body = list(_without(tree.body, name))
+    if not name or not facts.tests.strip() or syntax.tree(facts.tests) is None:
+        return None
+    before, source = hoisted(setup(facts), _freed(facts.tests, name))
+    body = _statements(source)
     if name in {each for statement in body for each in syntax.bound(statement)}:
         return None
-    source = facts.tests if body == tree.body else f"{ast.unparse(ast.Module(body, []))}\n"
-    before = setup(facts)
     scope = _scope([*_statements(before), *body])
-    cases = [each for each in body if isinstance(each, ast.ClassDef) and _is_case(each)]
-    if any(True for each in cases for _ in _tests(each)):
+    cases = _cases(body)
+    if any(one.name.startswith("test") for each in cases for one in _methods(each)):
         found = Script(source, before, "unittest")
         begun = [*body, *(each for one in cases for each in scope[one.name])]
     else:
@@ -57,9 +69,16 @@ def script(facts: Facts) -> Script | None:
 def setup(facts: Facts) -> str:
     """What a source puts before its programs and its tests, but for a program of its own."""
     name = called(facts.entry_point)
-    if not name or name not in facts.setup or name not in syntax.defined(facts.setup):
-        return facts.setup
-    return f"{ast.unparse(ast.Module(list(_without(_statements(facts.setup), name)), []))}\n"
+    return _freed(facts.setup, name) if name and name in facts.setup else facts.setup
+
+
+def hoisted(before: str, source: str) -> tuple[str, str]:
+    """Two texts of which the second follows on the first, as one program: imports from the future are at its head."""
+    if not before.strip() or _FUTURE not in source:
+        return before, source
+    found = [each for each in _statements(source) if isinstance(each, ast.ImportFrom) and each.module == _FUTURE]
+    head = "".join(f"{ast.unparse(each)}\n" for each in found)
+    return f"{head}{before}", _replaced(source, dict.fromkeys(found, "pass"))
 
 
 def fault(facts: Facts) -> str:
@@ -68,21 +87,21 @@ def fault(facts: Facts) -> str:
         return ""
     if facts.entry_point and syntax.expression(facts.entry_point) is None:
         return f"its entry point is no Python: {facts.entry_point[:80]!r}"
-    if not (error := _error(f"{facts.setup}\n{facts.tests}")):
-        return ""
-    found = script(facts)  # an import from __future__ may stand in their middle
-    return f"its tests are no Python: {error}" if found is None or _error(f"{found.setup}\n{found.source}") else ""
+    before, source = hoisted(facts.setup, facts.tests)
+    error = _error(f"{before}\n{source}")
+    return f"its tests are no Python: {error}" if error else ""
 
 
-def doubtful(found: Script) -> bool:
-    """Whether it takes a run to see that tests say something: all but plain asserts may hold whatever a program does."""
-    return found.kind != "asserts" or not all(isinstance(each, ast.Assert) for each in _statements(found.source))
+def doubtful(found: Script, name: str) -> bool:
+    """Whether it takes a run to see that tests say something: nothing passes an assert that compares what the program gives."""
+    return found.kind != "asserts" or not any(_compares(each, name) for each in _statements(found.source))
 
 
 def stubs(entry_point: str) -> list[str]:
     """Programs that are no answer to anything; what passes them all says nothing."""
-    form = _FUNCTION if entry_point.isidentifier() else _CLASS
-    return [form.format(name=called(entry_point), gives=each) for each in ("None", "'?'")]
+    name = called(entry_point)
+    form = _FUNCTION if entry_point == name and not name[:1].isupper() else _CLASS
+    return [form.format(name=name, gives=each) for each in ("None", "'?'")]
 
 
 def called(entry_point: str) -> str:
@@ -100,23 +119,57 @@ def _error(source: str) -> str:
     return ""
 
 
-def _without(body: Sequence[ast.stmt], name: str) -> Iterator[ast.stmt]:
-    """Statements but for a program called so, imports of it, and what would run all tests and leave."""
-    for each in body:
-        if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and each.name == name:
-            continue
-        if isinstance(each, ast.ImportFrom):
-            kept = [one for one in each.names if (one.asname or one.name) != name]
-            if not kept or each.module == "__future__":
-                continue
-            if len(kept) < len(each.names):
-                each = ast.ImportFrom(each.module, kept, each.level)
-        if isinstance(each, ast.Expr) and _runs_all(each.value):
-            continue
-        yield each
+def _freed(source: str, name: str) -> str:
+    """Source without a program called so, without imports of it, and without what would run all tests and leave."""
+    tree = syntax.tree(source)
+    if tree is None:
+        return source
+    imports = [each for each in ast.walk(tree) if isinstance(each, ast.Import | ast.ImportFrom)]
+    given = {each.module for each in imports if isinstance(each, ast.ImportFrom) and name in _aliases(each)}
+    gone: dict[ast.stmt, str] = {
+        each: _others(each, name) for each in imports if _is_of(each, {_SOLUTION, *filter(None, given)}, name)
+    }
+    for each in tree.body:
+        own = isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and each.name == name
+        if own or (isinstance(each, ast.Expr) and any(map(_runs_all, ast.walk(each)))):
+            gone[each] = "pass"
+    return _replaced(source, gone)
 
 
-def _runs_all(node: ast.expr) -> bool:
+def _is_of(each: _Import, modules: set[str], name: str) -> bool:
+    """Whether an import is of the program that is judged, from whatever module its authors had it in."""
+    known = sys.stdlib_module_names
+    if isinstance(each, ast.Import):
+        return any(one.name in modules and one.name not in known for one in each.names)
+    return name in _aliases(each) or (each.module in modules and each.module not in known)
+
+
+def _aliases(each: ast.ImportFrom) -> set[str]:
+    return {one.asname or one.name for one in each.names}
+
+
+def _others(each: _Import, name: str) -> str:
+    """What is left of an import of the standard library that has a program's name among others."""
+    left = [one for one in each.names if (one.asname or one.name) != name]
+    if isinstance(each, ast.ImportFrom) and each.module in sys.stdlib_module_names and left:
+        return ast.unparse(ast.ImportFrom(each.module, left, each.level))
+    return "pass"
+
+
+def _replaced(source: str, statements: Mapping[ast.stmt, str]) -> str:
+    """Source with something else where statements were, all others on their lines. Those stay that share a line with others."""
+    lines = _LINES.findall(source)
+    for each, other in statements.items():
+        heads = [one.lineno for one in getattr(each, "decorator_list", ())]
+        first, last = min([each.lineno, *heads]) - 1, each.end_lineno or each.lineno
+        indent = lines[first][: len(lines[first]) - len(lines[first].lstrip())]
+        after = lines[last - 1].encode()[each.end_col_offset or 0 :].strip()
+        if len(indent) == each.col_offset and (not after or after.startswith(b"#")):
+            lines[first:last] = [f"{indent}{other}\n", *["\n"] * (last - first - 1)]
+    return "".join(lines)
+
+
+def _runs_all(node: ast.AST) -> bool:
     function = node.func if isinstance(node, ast.Call) else None
     of = function.value if isinstance(function, ast.Attribute) and function.attr == "main" else None
     return isinstance(of, ast.Name) and of.id in _RUNNERS
@@ -130,8 +183,9 @@ def _calls(body: Sequence[ast.stmt], scope: _Scope, entry_point: str) -> Iterato
         if each.name in known:
             continue
         if isinstance(each, ast.ClassDef):
-            if each.name.startswith("Test") and not each.bases and not _prepares(each):
-                yield from (f"{each.name}().{one.name}()" for one in _tests(each) if _needed(one) == 1)
+            if each.name.startswith("Test") and _is_plain(each):
+                tests = [one for one in _methods(each) if one.name.startswith("test") and not one.decorator_list]
+                yield from (f"{each.name}().{one.name}()" for one in tests if _needed(one) == 1)
         elif each.name == _CHECK and _needed(each) <= 1:
             yield f"{_CHECK}({entry_point})" if _needed(each) else f"{_CHECK}()"
         elif each.name.startswith("test") and not _needed(each):
@@ -144,25 +198,40 @@ def _needed(function: ast.FunctionDef) -> int:
     return len(given.posonlyargs) + len(given.args) - len(given.defaults) + given.kw_defaults.count(None)
 
 
-def _is_case(each: ast.ClassDef) -> bool:
-    """Whether it is one of unittest's."""
-    return any(ast.unparse(base).endswith("TestCase") for base in each.bases)
+def _methods(of: ast.ClassDef) -> Iterator[ast.FunctionDef]:
+    yield from (each for each in of.body if isinstance(each, ast.FunctionDef))
 
 
-def _tests(of: ast.ClassDef) -> Iterator[ast.FunctionDef]:
-    for each in of.body:
-        if isinstance(each, ast.FunctionDef) and each.name.startswith("test") and not each.decorator_list:
-            yield each
+def _is_plain(each: ast.ClassDef) -> bool:
+    """Whether its tests need nothing that is done before them."""
+    bases = {ast.unparse(base) for base in each.bases}
+    return bases <= {"object"} and not any(one.name.lower().startswith(("setup", "__init__")) for one in _methods(each))
 
 
-def _prepares(each: ast.ClassDef) -> bool:
-    """Whether something must be done before its tests."""
-    names = [one.name for one in each.body if isinstance(one, ast.FunctionDef)]
-    return any(one.lower().startswith(("setup", "__init__")) for one in names)
+def _cases(body: Sequence[ast.stmt]) -> list[ast.ClassDef]:
+    """The classes of unittest, also by another name, or by way of each other."""
+    names = {
+        one.asname or one.name
+        for each in body
+        if isinstance(each, ast.ImportFrom) and each.module == "unittest"
+        for one in each.names
+        if one.name.endswith("TestCase")
+    }
+    found: list[ast.ClassDef] = []
+    for each in body:
+        if isinstance(each, ast.ClassDef):
+            bases = {ast.unparse(base) for base in each.bases}
+            if bases & names or any(base.endswith("TestCase") for base in bases):
+                names.add(each.name)
+                found.append(each)
+    return found
 
 
 def _reached(begun: Iterable[ast.stmt], scope: _Scope) -> Iterator[ast.AST]:
-    """All that runs where statements do, with the functions and classes of `scope` that are made use of on the way."""
+    """All that runs where statements do, with the functions and classes of `scope` that are made use of on the way.
+
+    Without what is tried by somebody who takes an assert's complaint and says nothing.
+    """
     left: list[ast.AST] = list(begun)
     known: set[str] = set()
     while left:
@@ -171,11 +240,29 @@ def _reached(begun: Iterable[ast.stmt], scope: _Scope) -> Iterator[ast.AST]:
             continue  # which does nothing until it is made use of
         if isinstance(node, ast.If) and "__name__" in syntax.read(node.test):
             continue  # tests are no program
+        if isinstance(node, ast.With) and any(_suppresses(each.context_expr) for each in node.items):
+            continue
         yield node
-        left += ast.iter_child_nodes(node)
+        if isinstance(node, ast.Try) and any(map(_swallows, node.handlers)):
+            left += [*node.handlers, *node.orelse, *node.finalbody]
+        else:
+            left += ast.iter_child_nodes(node)
         if isinstance(node, ast.Name) and node.id not in known:
             known.add(node.id)
             left += scope.get(node.id, ())
+
+
+def _swallows(handler: ast.ExceptHandler) -> bool:
+    caught = _CATCHES if handler.type is None else syntax.read(handler.type) & _CATCHES
+    return bool(caught) and not any(_complains(each) for one in handler.body for each in ast.walk(one))
+
+
+def _suppresses(node: ast.expr) -> bool:
+    return (
+        isinstance(node, ast.Call)
+        and ast.unparse(node.func).endswith("suppress")
+        and bool(syntax.read(node) & _CATCHES)
+    )
 
 
 def _scope(body: Sequence[ast.stmt]) -> dict[str, list[ast.stmt]]:
@@ -209,15 +296,18 @@ def _complains(node: ast.AST) -> bool:
         return not isinstance(node.test, ast.Constant | ast.Tuple | ast.List)
     if isinstance(node, ast.Call):
         function = node.func
-        name = (
-            function.attr
-            if isinstance(function, ast.Attribute)
-            else function.id
-            if isinstance(function, ast.Name)
-            else ""
-        )
+        name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
         return name.startswith(_COMPLAINS)
     return isinstance(node, ast.Raise)
+
+
+def _compares(statement: ast.stmt, name: str) -> bool:
+    """Whether it is an assert that what a program gives is equal to, or among, what does not come of it."""
+    test = statement.test if isinstance(statement, ast.Assert) else None
+    if not isinstance(test, ast.Compare) or len(test.ops) > 1 or not isinstance(test.ops[0], ast.Eq | ast.Is | ast.In):
+        return False
+    sides = (test.left, *test.comparators)
+    return sum(name in syntax.read(each) for each in sides) == 1 and any(isinstance(each, ast.Call) for each in sides)
 
 
 def _statements(source: str) -> list[ast.stmt]:
