@@ -26,6 +26,7 @@ _FUTURE: Final = "__future__"
 _Scope = Mapping[str, Sequence[ast.stmt]]  # what runs where a function is called, or a class is made use of
 _Import = ast.Import | ast.ImportFrom
 _LINES: Final = re.compile(r".*?(?:\r\n|\n|\r|\Z)", re.DOTALL)  # as Python counts them
+_FREED: Final = re.compile(r"\b(?:import|def|class|main)\b")  # without which nothing is in a program's way
 _FUNCTION: Final = "def {name}(*given, **named):\n    return {gives}\n"
 _CLASS: Final = """\
 class {name}:
@@ -48,7 +49,7 @@ def script(facts: Facts) -> Script | None:
     out of the way of the one that is judged.
     """
     name = called(facts.entry_point)
-    if not name or not facts.tests.strip() or syntax.tree(facts.tests) is None:
+    if not name:
         return None
     before, source = hoisted(setup(facts), _freed(facts.tests, name))
     body = _statements(source)
@@ -121,7 +122,7 @@ def _error(source: str) -> str:
 
 def _freed(source: str, name: str) -> str:
     """Source without a program called so, without imports of it, and without what would run all tests and leave."""
-    tree = syntax.tree(source)
+    tree = syntax.tree(source) if _FREED.search(source) else None
     if tree is None:
         return source
     imports = [each for each in ast.walk(tree) if isinstance(each, ast.Import | ast.ImportFrom)]
