@@ -338,6 +338,18 @@ async def test_a_copy_has_all_and_is_its_owners_alone(tmp_path: Path) -> None:
     assert asked == 1
 
 
+async def test_who_reads_last_leaves_nothing_behind(tmp_path: Path) -> None:
+    path = tmp_path / "run.journal"
+    async with Journal(path) as journal:
+        await journal.once(request("one"), fresh)
+        with Reader(path) as reader:
+            assert reader.report().settled == 1
+        assert (tmp_path / "run.journal-wal").exists()  # which is the writer's
+    with Reader(path) as reader:
+        assert reader.report().settled == 1
+    assert {each.name for each in tmp_path.iterdir()} == {"run.journal", "run.journal.lock"}
+
+
 async def test_what_was_under_way_elsewhere_stays_in_doubt_where_nobody_can_go_on_with_it(tmp_path: Path) -> None:
     path, cost = tmp_path / "run.journal", Cost(1, 0, 0, 0, 7)
 

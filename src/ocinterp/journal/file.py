@@ -146,8 +146,9 @@ class Reader:
             raise UsageError(f"there is no journal at {path}")
         with explained(path):
             real = path.resolve()  # where nothing can be written nobody does, and there is no room for a reader's notes
-            still = "" if os.access(real.parent, os.W_OK) or Path(f"{real}-wal").exists() else "&immutable=1"
-            source = f"{real.as_uri()}?mode=ro{still}"
+            ours = os.access(real.parent, os.W_OK) and os.access(real, os.W_OK)  # the last to leave clears those away
+            still = "" if ours or Path(f"{real}-wal").exists() else "&immutable=1"
+            source = f"{real.as_uri()}?mode={'rw' if ours else 'ro'}{still}"
             self._database = sqlite3.connect(
                 source, uri=True, timeout=patience_seconds, isolation_level=None, check_same_thread=False
             )
