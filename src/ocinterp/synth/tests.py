@@ -15,11 +15,7 @@ from ocinterp.tasks import syntax
 
 _CHECK: Final = "check"  # LeetCodeDataset's and HumanEval's
 _SOLUTION: Final = "solution"  # the module that KodCode's tests import programs from
-_COMPLAINS: Final = (
-    "assert",
-    "fail",
-    "raises",
-)  # how functions are called that complain: unittest's, numpy's, pytest's
+_COMPLAINS: Final = ("assert", "fail", "raises")  # how functions begin that complain, in unittest, numpy, pytest
 _CATCHES: Final = frozenset({"AssertionError", "Exception", "BaseException"})  # what takes an assert's complaint
 _RUNNERS: Final = frozenset({"unittest", "pytest"})  # whose `main` would run what is run here anyway
 _FUTURE: Final = "__future__"
@@ -141,7 +137,7 @@ def _is_of(each: _Import, modules: set[str], name: str) -> bool:
     """Whether an import is of the program that is judged, from whatever module its authors had it in."""
     known = sys.stdlib_module_names
     if isinstance(each, ast.Import):
-        return any(one.name in modules and one.name not in known for one in each.names)
+        return any(one.name == _SOLUTION for one in each.names)
     return name in _aliases(each) or (each.module in modules and each.module not in known)
 
 
