@@ -345,6 +345,38 @@ async def test_one_task_of_which_a_critic_does_not_speak_ends_no_run(tmp_path: P
     assert {each.key.task_id for each in made if each.unsaid} == {"own/add"}
 
 
+async def test_a_critic_who_speaks_in_one_setting_and_of_nothing_in_the_next_ends_the_run(tmp_path: Path) -> None:
+    wanted, both, ended, asked = settings("human"), ("own/add", "own/twice"), list[Ended](), list[str]()
+
+    def critic(task_id: str) -> Critic | Filtered:
+        asked.append(task_id)
+        return Critic() if len(asked) <= 2 else Filtered()
+
+    wrong = {
+        "own/add": [code(WRONG), code(WRONG)],
+        "own/twice": [code("def twice(text):\n    return text\n"), code(TWICE)],
+    }
+    async with open_desk(tmp_path, scripted(wrong), critic=critic) as desk:
+        with pytest.raises(RequestRefused):
+            await desk.evaluate(wanted, both, on_end=ended.append)
+    assert {each.key.setting for each in ended} == {wanted[0].name}
+
+
+async def test_a_critic_who_never_speaks_ends_the_run_though_each_setting_asks_of_one_task(tmp_path: Path) -> None:
+    wanted, both, ended = settings("human"), ("own/add", "own/twice"), list[Ended]()
+
+    def model(setting: Setting, task_id: str, sample: int) -> ScriptedModel:
+        right = code(ADD if task_id == "own/add" else TWICE)
+        fails = (setting.name == wanted[0].name) == (task_id == "own/add")
+        return ScriptedModel(
+            [code("def add(a, b):\n    return 0\n\n\ndef twice(text):\n    return 0\n"), right] if fails else [right]
+        )
+
+    async with open_desk(tmp_path, model, critic=lambda task_id: Filtered()) as desk:
+        with pytest.raises(RequestRefused):
+            await desk.evaluate(wanted, both, on_end=ended.append)
+
+
 async def test_each_setting_has_its_own_requests_which_a_server_may_take_or_not(tmp_path: Path) -> None:
     ended: list[Ended] = []
 

@@ -168,7 +168,13 @@ def test_a_dataset_is_planned_made_and_looked_at(
     with monkeypatch.context() as patch:
         patch.setattr("ocinterp.synth.card.write", interrupted)
         assert ocinterp("synth", "card", "run", "--out", "half").code == 130
-    assert [each.name for each in home.iterdir() if "half" in each.name] == []
+    left = [home / f".{each}.0123abcd.card.tmp" for each in ("half", "half.2")]  # of one that was killed, and another's
+    for each in left:
+        each.mkdir()
+    with monkeypatch.context() as patch:
+        patch.setattr("ocinterp.synth.card.write", interrupted)
+        assert ocinterp("synth", "card", "run", "--out", "half").code == 130
+    assert [each for each in home.iterdir() if "half" in each.name] == left[1:]
     (home / "half" / ".whole.0123abcd.card.tmp" / "data").mkdir(parents=True)  # of one that was killed
     there = (home / "half").stat().st_ino  # which may be a mount, that nothing can be put in place of
     with monkeypatch.context() as patch:

@@ -350,6 +350,20 @@ async def test_who_reads_last_leaves_nothing_behind(tmp_path: Path) -> None:
     assert {each.name for each in tmp_path.iterdir()} == {"run.journal", "run.journal.lock"}
 
 
+def test_a_database_of_something_else_is_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "other.sqlite"
+    script = (
+        "import os, sqlite3, sys; other = sqlite3.connect(sys.argv[1]); other.execute('PRAGMA journal_mode = WAL')\n"
+        "other.execute('CREATE TABLE mine (x)'); other.commit(); os._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", script, path], check=True)
+    before = {each.name: each.read_bytes() for each in tmp_path.iterdir() if not each.name.endswith("-shm")}
+    assert "other.sqlite-wal" in before
+    with pytest.raises(UsageError, match="no journal"):
+        Reader(path)
+    assert {name: (tmp_path / name).read_bytes() for name in before} == before
+
+
 async def test_what_was_under_way_elsewhere_stays_in_doubt_where_nobody_can_go_on_with_it(tmp_path: Path) -> None:
     path, cost = tmp_path / "run.journal", Cost(1, 0, 0, 0, 7)
 

@@ -77,6 +77,31 @@ def query(given: str, entry_point: str = "f", setup: str = "") -> Query:
             "def check(candidate: Callable) -> None:\n    assert candidate(1) == 2",
             "import math",
         ),
+        ("try:\n    got = f(1)\nexcept Exception:\n    got = None\nassert got == 2", ""),
+        (
+            "for x, want in [(1, 2)]:\n    try:\n        got = f(x)\n    except Exception as e:\n        got = repr(e)\n    assert got == want",
+            "",
+        ),
+        (
+            "ok = []\ntry:\n    assert f(1) == 2\n    ok.append(True)\nexcept AssertionError:\n    ok.append(False)\nassert all(ok)",
+            "",
+        ),
+        ("try:\n    got = f(1)\nexcept Exception as e:\n    print(e)\nelse:\n    assert got == 2", ""),
+        ("import sys\ntry:\n    assert f(1) == 2\nexcept AssertionError:\n    print('no')\n    sys.exit(1)", ""),
+        ("from contextlib import suppress\nwith suppress(Exception):\n    got = f(1)\nassert got == 2", ""),
+        (
+            "def run():\n    try:\n        assert f(1) == 2\n        return True\n    except AssertionError:\n        return False\n\n\nassert run()",
+            "",
+        ),
+        ("from solution import f;\nassert f(1) == 2", ""),
+        ("from __main__ import f\nassert f(1) == 2", ""),
+        ("from .solution import f\nassert f(1) == 2", ""),
+        ("import sys; from solution import f; import math\nassert f(1) == math.floor(2.5)", ""),
+        ("import math, solution\nassert f(1) == math.floor(2.5)", ""),
+        ("from os.path import f, basename\nassert f(len(basename('a/b'))) == 2", ""),
+        ("from numpy import f, array\nassert f(int(array([1])[0])) == 2", ""),
+        ("if True: from solution import f\nassert f(1) == 2", ""),
+        ("from __future__ import annotations; import math\nassert f(1) == math.floor(2.5)", "import os"),
         ("class Trial:\n    def of(self):\n        assert f(1) == 2\n\n\nTrial().of()", ""),
         ("import unittest\nclass T(unittest.TestCase):\n    def test(self):\n        self.assertEqual(f(1), 2)", ""),
         (
@@ -117,9 +142,23 @@ async def test_tests_that_need_what_is_not_there_say_nothing_of_a_program(jury: 
     assert await proof.passing(jury, [(query("assert f(1) == 2"), needs)]) == [False]
 
 
+async def test_a_reference_of_the_tests_own_stays_what_it_is(jury: Jury) -> None:
+    given = "def ref(a, b):\n    from math import gcd\n    return gcd(a, b)\n\n\nassert gcd(4, 6) == ref(4, 6)"
+    asked = query(given, "gcd")
+    said = await proof.passing(jury, [(asked, "from math import gcd"), (asked, "def gcd(a, b):\n    return 'no'")])
+    assert said == [True, False]
+
+
+async def test_a_program_that_lacks_a_library_is_to_blame_however_tests_say_it(jury: Jury) -> None:
+    again = "try:\n    got = f(1)\nexcept Exception as e:\n    raise type(e)(f'on 1: {e}')\nassert got == 2"
+    for program in ("def f(x):\n    raise ModuleNotFoundError('x')", "def f(x):\n    import nothing_like_it"):
+        assert await proof.passing(jury, [(query(again), program)]) == [False]
+
+
 async def test_a_program_may_be_from_the_future(jury: Jury) -> None:
     asked = query("assert f(1) == 2", setup="import math\n")
-    assert await proof.passing(jury, [(asked, f"from __future__ import annotations\n{F.format('+')}")]) == [True]
+    for end in ("\n", "; import sys\n"):
+        assert await proof.passing(jury, [(asked, f"from __future__ import annotations{end}{F.format('+')}")]) == [True]
 
 
 async def test_a_class_whose_methods_say_nothing_passes_no_tests_either(jury: Jury) -> None:

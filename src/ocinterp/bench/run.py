@@ -105,13 +105,14 @@ class _Work:
         self._running = asyncio.Semaphore(RUNNING * len(os.sched_getaffinity(0)))
         self._pen = asyncio.Lock()
         self._stopped: list[OcinterpError] = []
-        self._model = _Asked()
-        self._critic = _Asked(any(each.critic_tokens.completion_tokens for each in done))  # of all settings
+        self._model, self._critic = _Asked(), _Asked()
+        self._unspoken: set[str] = set()  # tasks of which a critic's server took nothing, in whatever setting
 
     async def carry_out(self, setting: Setting, refining: Sequence[Setting]) -> None:
         """Make all attempts that are not made yet."""
         made = [each for each in self._made.values() if each.key.setting == setting.name]
         self._model = _Asked(any(each.trajectory.turns for each in made))
+        self._critic = _Asked(any(each.critic_tokens.completion_tokens for each in made))
         async with asyncio.TaskGroup() as group:
             for task_id in self._hidden:
                 if setting.equal_budget:
@@ -119,9 +120,12 @@ class _Work:
                     continue
                 for sample in range(setting.samples):
                     group.create_task(self._attempt(setting, Key(setting.name, task_id, sample)))
-        for asked, most in ((self._model, 0), (self._critic, 1)):  # a critic may be asked of a single task
-            tasks = {attempt.key.task_id for attempt, _ in asked.refused}
-            if not asked.taken and len(tasks) > most:
+        self._unspoken |= {attempt.key.task_id for attempt, _ in self._critic.refused}
+        for asked, several in (
+            (self._model, True),
+            (self._critic, len(self._unspoken) > 1),
+        ):  # one task may be to blame
+            if asked.refused and not asked.taken and several:
                 self._stopped.append(asked.refused[-1][1])
         if self._stopped:
             raise self._stopped[0]

@@ -1,8 +1,9 @@
 """Every paid or slow act, keyed by what was asked: done once, written down before it is handed out, never over budget."""
 
 from ocinterp.journal.acts import Done, Journal, Ticket, ticket
+from ocinterp.journal.contents import Entry, Report
 from ocinterp.journal.costs import FREE, NOTHING, UNLIMITED, Budget, Cost, Price
-from ocinterp.journal.file import Entry, Reader, Report, alone, compact, holder
+from ocinterp.journal.file import Reader, alone, compact, holder
 from ocinterp.journal.model import Journaled, most_tokens
 from ocinterp.journal.request import Request
 from ocinterp.journal.sandbox import JournaledSandbox

@@ -13,8 +13,9 @@ from types import TracebackType
 from typing import Final, Self
 
 from ocinterp.errors import DataError, OcinterpError, UsageError
+from ocinterp.journal.contents import Entry, Report, State
 from ocinterp.journal.costs import NOTHING, UNLIMITED, Account, Budget, Cost
-from ocinterp.journal.file import PATIENCE_SECONDS, Entry, Reader, Report, State, alone, digest_of, open_to_write
+from ocinterp.journal.file import PATIENCE_SECONDS, Reader, alone, digest_of, open_to_write
 from ocinterp.journal.request import Request
 from ocinterp.journal.writer import Statement, Writer
 

@@ -13,22 +13,20 @@ import secrets
 import shlex
 import sqlite3
 from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Literal, Self
+from typing import Final, Self
 
 from ocinterp.errors import DataError, UsageError
 from ocinterp.files import make_private, refuse_newer
-from ocinterp.journal.costs import Cost, describe
+from ocinterp.journal.contents import Entry, Report, State
+from ocinterp.journal.costs import Cost
 
 SCHEMA: Final = 2
 PATIENCE_SECONDS: Final = 30.0  # for another program that holds the file; ours takes milliseconds
 _MARK: Final = 0x6F63696A  # "ocij": says that a database is a journal
 _PAGE: Final = 500  # entries read at a time, so that no long read keeps the log from being folded in
-
-State = Literal["begun", "settled", "failed", "doubt"]
 
 _TABLES = """
 CREATE TABLE entries (
@@ -78,62 +76,6 @@ WHERE e.id > ? GROUP BY e.id ORDER BY e.id LIMIT {_PAGE}
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """An act as the journal knows it. `possible`: what attempts may have cost besides, whose cost nobody knows.
-
-    `state` is "settled" when there is an answer; else how its last attempt stands: "begun" (under way, or broken off by
-    a crash since the journal was last opened), "failed", or "doubt" (broken off, and maybe paid for).
-    """
-
-    key: str
-    kind: str
-    model: str
-    scope: str
-    sample: int
-    state: State
-    attempts: int
-    spent: Cost
-    possible: Cost
-    answer: str | None
-    error: str
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """The journal in numbers. `settled`, `failed`, `in_doubt` and `begun` count entries by their state.
-
-    `doubts` counts attempts that were broken off, those of entries that were settled later included. `spent` is known;
-    `possible` is the most that broken-off, failed and uncounted attempts may have cost besides; `held` is set aside for
-    acts under way. `hits`: asks of this process that were answered without an act of their own.
-    """
-
-    settled: int
-    failed: int
-    in_doubt: int
-    begun: int
-    doubts: int
-    spent: Cost
-    possible: Cost
-    held: Cost
-    hits: int = 0
-
-    def __str__(self) -> str:
-        counts = [f"{self.settled:,} settled"]
-        numbers = (
-            (self.failed, "failed"),
-            (self.in_doubt, "in doubt"),
-            (self.begun, "begun"),
-            (self.hits, "from the journal"),
-        )
-        counts += [f"{number:,} {name}" for number, name in numbers if number]
-        possible = (
-            f", and possibly {describe(self.possible)}" if self.possible.calls or self.possible.nanodollars else ""
-        )
-        broken = f" ({self.doubts:,} broken off)" if self.doubts else ""
-        return f"{', '.join(counts)}; spent {describe(self.spent)}{possible}{broken}"
-
-
 class Reader:
     """A journal for reading, while another process writes it or after. Use as a context manager.
 
@@ -146,9 +88,10 @@ class Reader:
             raise UsageError(f"there is no journal at {path}")
         with explained(path):
             real = path.resolve()  # where nothing can be written nobody does, and there is no room for a reader's notes
-            ours = os.access(real.parent, os.W_OK) and os.access(real, os.W_OK)  # the last to leave clears those away
+            ours = os.access(real.parent, os.W_OK)
             still = "" if ours or Path(f"{real}-wal").exists() else "&immutable=1"
-            source = f"{real.as_uri()}?mode={'rw' if ours else 'ro'}{still}"
+            source = f"{real.as_uri()}?mode=ro{still}"
+            self._last = f"{real.as_uri()}?mode=rw" if ours and os.access(real, os.W_OK) else ""
             self._database = sqlite3.connect(
                 source, uri=True, timeout=patience_seconds, isolation_level=None, check_same_thread=False
             )
@@ -165,7 +108,12 @@ class Reader:
         self.close()
 
     def close(self) -> None:
+        """Where nobody else is there, SQLite's files beside the journal go: a reader's connection cannot remove them."""
         self._database.close()
+        with suppress(sqlite3.Error, DataError):
+            if self._last and holder(self.path) is None:
+                with closing(sqlite3.connect(self._last, uri=True)) as last:
+                    last.execute("SELECT id FROM entries LIMIT 1").fetchall()
 
     def copy(self, path: Path, *, lost: str = "") -> None:
         """Write it into a new file in one step, where nothing can be gone on with by the way `lost`. UsageError where there is one."""

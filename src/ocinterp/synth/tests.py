@@ -7,6 +7,7 @@ import re
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from typing import Final
 
 from ocinterp.problems import Script
@@ -15,13 +16,13 @@ from ocinterp.tasks import syntax
 
 _CHECK: Final = "check"  # LeetCodeDataset's and HumanEval's
 _SOLUTION: Final = "solution"  # the module that KodCode's tests import programs from
-_COMPLAINS: Final = ("assert", "fail", "raises")  # how functions begin that complain, in unittest, numpy, pytest
+_COMPLAINS: Final = ("assert", "fail", "raises", "exit", "quit", "_exit")  # how functions begin that complain
 _CATCHES: Final = frozenset({"AssertionError", "Exception", "BaseException"})  # what takes an assert's complaint
 _RUNNERS: Final = frozenset({"unittest", "pytest"})  # whose `main` would run what is run here anyway
 _FUTURE: Final = "__future__"
 _Scope = Mapping[str, Sequence[ast.stmt]]  # what runs where a function is called, or a class is made use of
 _Import = ast.Import | ast.ImportFrom
-_LINES: Final = re.compile(r".*?(?:\r\n|\n|\r|\Z)", re.DOTALL)  # as Python counts them
+_LINE: Final = re.compile(rb"\r\n|\n|\r")  # how a line ends, as Python counts them
 _FREED: Final = re.compile(r"\b(?:import|def|class|main)\b")  # without which nothing is in a program's way
 _FUNCTION: Final = "def {name}(*given, **named):\n    return {gives}\n"
 _CLASS: Final = """\
@@ -122,10 +123,21 @@ def _freed(source: str, name: str) -> str:
     if tree is None:
         return source
     imports = [each for each in ast.walk(tree) if isinstance(each, ast.Import | ast.ImportFrom)]
+    top = {*tree.body}
     given = {each.module for each in imports if isinstance(each, ast.ImportFrom) and name in _aliases(each)}
-    gone: dict[ast.stmt, str] = {
-        each: _others(each, name) for each in imports if _is_of(each, {_SOLUTION, *filter(None, given)}, name)
-    }
+    homes = {_SOLUTION, *(each for each in given if each and not _is_there(each))}
+    gone: dict[ast.stmt, str] = {}
+    for each in imports:
+        if isinstance(each, ast.Import):
+            kept = [one for one in each.names if one.name not in homes]
+        elif each.module in homes:
+            kept = []
+        elif name in _aliases(each) and (each in top or not _is_there(each.module or "")):
+            kept = [one for one in each.names if (one.asname or one.name) != name]
+        else:
+            continue
+        if len(kept) < len(each.names):
+            gone[each] = _import(each, kept) if kept else "pass"
     for each in tree.body:
         own = isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and each.name == name
         if own or (isinstance(each, ast.Expr) and any(map(_runs_all, ast.walk(each)))):
@@ -133,37 +145,39 @@ def _freed(source: str, name: str) -> str:
     return _replaced(source, gone)
 
 
-def _is_of(each: _Import, modules: set[str], name: str) -> bool:
-    """Whether an import is of the program that is judged, from whatever module its authors had it in."""
-    known = sys.stdlib_module_names
-    if isinstance(each, ast.Import):
-        return any(one.name == _SOLUTION for one in each.names)
-    return name in _aliases(each) or (each.module in modules and each.module not in known)
+def _is_there(module: str) -> bool:
+    """Whether it is a module of somebody else's, and not where a program's authors had it."""
+    first = module.partition(".")[0]
+    known = first in sys.stdlib_module_names
+    return known or (first.isidentifier() and first != "__main__" and find_spec(first) is not None)
 
 
 def _aliases(each: ast.ImportFrom) -> set[str]:
     return {one.asname or one.name for one in each.names}
 
 
-def _others(each: _Import, name: str) -> str:
-    """What is left of an import of the standard library that has a program's name among others."""
-    left = [one for one in each.names if (one.asname or one.name) != name]
-    if isinstance(each, ast.ImportFrom) and each.module in sys.stdlib_module_names and left:
-        return ast.unparse(ast.ImportFrom(each.module, left, each.level))
-    return "pass"
+def _import(each: _Import, names: list[ast.alias]) -> str:
+    return ast.unparse(
+        ast.Import(names) if isinstance(each, ast.Import) else ast.ImportFrom(each.module, names, each.level)
+    )
 
 
 def _replaced(source: str, statements: Mapping[ast.stmt, str]) -> str:
-    """Source with something else where statements were, all others on their lines. Those stay that share a line with others."""
-    lines = _LINES.findall(source)
-    for each, other in statements.items():
-        heads = [one.lineno for one in getattr(each, "decorator_list", ())]
-        first, last = min([each.lineno, *heads]) - 1, each.end_lineno or each.lineno
-        indent = lines[first][: len(lines[first]) - len(lines[first].lstrip())]
-        after = lines[last - 1].encode()[each.end_col_offset or 0 :].strip()
-        if len(indent) == each.col_offset and (not after or after.startswith(b"#")):
-            lines[first:last] = [f"{indent}{other}\n", *["\n"] * (last - first - 1)]
-    return "".join(lines)
+    """Source with something else where statements were."""
+    data = source.encode("utf-8", "surrogatepass")
+    starts = [0, *(each.end() for each in _LINE.finditer(data))]
+    places = [
+        (
+            starts[min([each.lineno, *(one.lineno for one in getattr(each, "decorator_list", ()))]) - 1]
+            + each.col_offset,
+            starts[(each.end_lineno or each.lineno) - 1] + (each.end_col_offset or 0),
+            other,
+        )
+        for each, other in statements.items()
+    ]
+    for start, end, other in sorted(places, reverse=True):
+        data = data[:start] + other.encode() + data[end:]
+    return data.decode("utf-8", "surrogatepass")
 
 
 def _runs_all(node: ast.AST) -> bool:
@@ -227,26 +241,27 @@ def _cases(body: Sequence[ast.stmt]) -> list[ast.ClassDef]:
 def _reached(begun: Iterable[ast.stmt], scope: _Scope) -> Iterator[ast.AST]:
     """All that runs where statements do, with the functions and classes of `scope` that are made use of on the way.
 
-    Without what is tried by somebody who takes an assert's complaint and says nothing.
+    Without complaints in what is tried by somebody who takes them and says nothing.
     """
-    left: list[ast.AST] = list(begun)
-    known: set[str] = set()
+    left: list[tuple[ast.AST, bool]] = [(each, False) for each in begun]  # and whether somebody takes its complaints
+    known: set[tuple[str, bool]] = set()
     while left:
-        node = left.pop()
+        node, taken = left.pop()
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             continue  # which does nothing until it is made use of
         if isinstance(node, ast.If) and "__name__" in syntax.read(node.test):
             continue  # tests are no program
-        if isinstance(node, ast.With) and any(_suppresses(each.context_expr) for each in node.items):
-            continue
-        yield node
+        if not (taken and _complains(node)):
+            yield node
         if isinstance(node, ast.Try) and any(map(_swallows, node.handlers)):
-            left += [*node.handlers, *node.orelse, *node.finalbody]
+            left += [(each, True) for each in node.body]
+            left += [(each, taken) for each in (*node.handlers, *node.orelse, *node.finalbody)]
         else:
-            left += ast.iter_child_nodes(node)
-        if isinstance(node, ast.Name) and node.id not in known:
-            known.add(node.id)
-            left += scope.get(node.id, ())
+            takes = isinstance(node, ast.With) and any(_suppresses(each.context_expr) for each in node.items)
+            left += [(each, taken or takes) for each in ast.iter_child_nodes(node)]
+        if isinstance(node, ast.Name) and (node.id, taken) not in known:
+            known.add((node.id, taken))
+            left += [(each, taken) for each in scope.get(node.id, ())]
 
 
 def _swallows(handler: ast.ExceptHandler) -> bool:

@@ -76,7 +76,9 @@ def _failure(talk: Talk, error: BaseException) -> dict[str, Any]:
     status, words, sides = "wrong", f"{type(error).__name__}: {_bounded(str, error)}", list[str]()
     if any(error is each for each in talk.errors):
         status, words = "exception", talk.words
-    elif isinstance(error, UnsayableError | ModuleNotFoundError):  # of the tests' own imports
+    elif isinstance(error, UnsayableError) or (
+        isinstance(error, ImportError) and error.name
+    ):  # an import of the tests'
         status = "failed"
     elif isinstance(error, AssertionError):
         words, sides = _bounded(str, error), _sides(error.__traceback__)
