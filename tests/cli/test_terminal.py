@@ -225,7 +225,9 @@ def test_a_reader_that_has_had_enough_ends_the_command_without_a_traceback(home:
 
 
 def test_ctrl_c_stops_the_rest_of_an_answer_too(terminal: Run, serve: Run, home: Path) -> None:
-    two = Says(code("x = 41\nprint('begun')\nimport time\ntime.sleep(1000)") + "\n" + code("print('second')"))
+    # In slices: an interrupt in the moment before a sleep begins is seen only after it.
+    wait = "x = 41\nprint('begun')\nimport time\nwhile True:\n    time.sleep(0.1)"
+    two = Says(code(wait) + "\n" + code("print('second')"))
     chat = terminal("chat", "--timeout", "900", "--model", serve(two, Says(code("print(x + 1)"))))
     chat.expect(PROMPT)
     chat.type("wait\r")
