@@ -121,11 +121,9 @@ class _Work:
                 for sample in range(setting.samples):
                     group.create_task(self._attempt(setting, Key(setting.name, task_id, sample)))
         self._unspoken |= {attempt.key.task_id for attempt, _ in self._critic.refused}
-        for asked, several in (
-            (self._model, True),
-            (self._critic, len(self._unspoken) > 1),
-        ):  # one task may be to blame
-            if asked.refused and not asked.taken and several:
+        several = len(self._unspoken) > 1  # a critic may be asked of one task alone, which may be to blame
+        for asked, enough_of_them in ((self._model, True), (self._critic, several)):
+            if asked.refused and not asked.taken and enough_of_them:
                 self._stopped.append(asked.refused[-1][1])
         if self._stopped:
             raise self._stopped[0]

@@ -67,12 +67,12 @@ def _whole(place: Path, write: Callable[[Path], None]) -> None:
     name = f".{place.name}.{secrets.token_hex(4)}{_BEGUN}"
     begun = place / name if place.is_dir() else place.with_name(name)
     (begun / "data").mkdir(parents=True)
-    for each in begun.parent.iterdir():  # what processes have left that were killed
-        ours = begun.parent == place and _passed_over(each) and each.name != "lost+found"
-        if each != begun and (
-            ours or re.fullmatch(rf"\.{re.escape(place.name)}\.[0-9a-f]{{8}}{re.escape(_BEGUN)}", each.name)
-        ):
-            shutil.rmtree(each, ignore_errors=True)
+    left = re.compile(
+        rf"\.{'.*' if begun.parent == place else re.escape(place.name) + '[.][0-9a-f]{8}'}{re.escape(_BEGUN)}"
+    )
+    for each in begun.parent.iterdir():
+        if each != begun and left.fullmatch(each.name):
+            shutil.rmtree(each, ignore_errors=True)  # of a process that was killed
     try:
         write(begun)
         if begun.parent == place:
